@@ -1,0 +1,81 @@
+"""Writes every golden file, or with `--check` compares and fails on drift.
+
+Run from `vectors/`: python3 -m reference.generate [--check]
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import sys
+
+from . import cases_canon, cases_forensic, cases_gate, cases_log, cases_records
+
+HERE = pathlib.Path(__file__).resolve().parent.parent
+FAMILIES = ("canon", "numbers", "records", "order", "gate", "chain", "headers", "links", "forensic")
+
+
+def line(value) -> str:
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+
+
+def document(family: str, description: str, cases: list) -> bytes:
+    """One case a line, so that a diff shows which cases moved."""
+    names = [case["name"] for case in cases]
+    assert len(set(names)) == len(names), (family, sorted(n for n in names if names.count(n) > 1))
+    rows = ",\n".join(line(case) for case in cases)
+    return (
+        '{"family":' + line(family) + ',\n"description":' + line(description) + ',\n"cases":[\n' + rows + "\n]}\n"
+    ).encode("ascii")
+
+
+def golden() -> dict:
+    """Every golden file: path below `vectors/` to bytes."""
+    out = {}
+    for module in (cases_canon, cases_records, cases_gate, cases_log, cases_forensic):
+        for path, parts in module.files().items():
+            out[path] = document(*parts)
+    return out
+
+
+def on_disk() -> set:
+    """Golden files that exist, so that one which is no longer made is noticed."""
+    return {
+        path.relative_to(HERE).as_posix() for family in FAMILIES for path in (HERE / family).rglob("*") if path.is_file()
+    }
+
+
+def check(files: dict) -> int:
+    drifted = [path for path in sorted(files) if not (HERE / path).is_file() or (HERE / path).read_bytes() != files[path]]
+    leftover = sorted(on_disk() - set(files))
+    for path in drifted:
+        print(f"drift: vectors/{path}", file=sys.stderr)
+    for path in leftover:
+        print(f"not generated any more: vectors/{path}", file=sys.stderr)
+    if drifted or leftover:
+        print("regenerate with: vectors/regenerate", file=sys.stderr)
+        return 1
+    return 0
+
+
+def write(files: dict) -> int:
+    for path in on_disk() - set(files):
+        (HERE / path).unlink()
+    for path, data in files.items():
+        target = HERE / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.is_file() or target.read_bytes() != data:
+            target.write_bytes(data)
+    return 0
+
+
+def main(arguments: list) -> int:
+    if arguments not in ([], ["--check"]):
+        print(__doc__, file=sys.stderr)
+        return 2
+    files = golden()
+    return check(files) if arguments else write(files)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
