@@ -1,0 +1,268 @@
+//! Digests and their one text form. SHA-256 names evidence, BLAKE3 checks sealed files;
+//! no other crate of the house hashes or writes hex on its own.
+
+use std::fmt;
+use std::str::FromStr;
+
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::Digest as _;
+
+/// Lower-case hex, two digits a byte.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    HEXLOWER.encode(bytes)
+}
+
+/// Reads exactly `N` bytes of lower-case hex; anything else, upper case included, is `None`.
+///
+/// ```
+/// assert_eq!(proofline_canon::unhex::<2>("00ff"), Some([0x00, 0xff]));
+/// assert_eq!(proofline_canon::unhex::<2>("00FF"), None);
+/// ```
+#[must_use]
+pub fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    if HEXLOWER.decode_len(text.len()) != Ok(N) {
+        return None;
+    }
+    HEXLOWER.decode_mut(text.as_bytes(), &mut bytes).ok().map(|_| bytes)
+}
+
+/// A text that is no digest or CID.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NameError {
+    /// Not 64 lower-case hex digits.
+    #[error("not a digest: expected exactly 64 lower-case hex digits; copy the digest as it was printed")]
+    Digest,
+    /// Not the base32 text form of a CIDv1, raw, sha2-256.
+    #[error(
+        "not a CID of this house: expected `bafkrei` and 52 more lower-case base32 characters (CIDv1, raw, sha2-256)"
+    )]
+    Cid,
+    /// Not the 36 bytes of a CIDv1, raw, sha2-256.
+    #[error("not a binary CID of this house: expected 36 bytes that begin with 01 55 12 20")]
+    CidBytes,
+}
+
+impl NameError {
+    /// The stable code of this error.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Digest => "canon.bad_digest",
+            Self::Cid => "canon.bad_cid",
+            Self::CidBytes => "canon.bad_cid_bytes",
+        }
+    }
+}
+
+macro_rules! digest_newtype {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name([u8; 32]);
+
+        impl $name {
+            /// The digest with these bytes.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+                Self(bytes)
+            }
+
+            /// The 32 bytes.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; 32] {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&hex(&self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&hex(&self.0))
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NameError;
+
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                unhex(text).map(Self).ok_or(NameError::Digest)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str(TextForm::new())
+            }
+        }
+    };
+}
+
+digest_newtype! {
+    /// A SHA-256 digest (FIPS 180-4): 32 bytes, in text 64 lower-case hex digits and nothing else.
+    ///
+    /// ```
+    /// use proofline_canon::Sha256Digest;
+    ///
+    /// let name = Sha256Digest::of(br#"{"a":1,"b":"hello","c":true}"#);
+    /// let text = "a21f08b57e7301be5ff081e26710117f5214dcc7ab04a5435249ac7a981bf26b";
+    /// assert_eq!(name.to_string(), text);
+    /// assert_eq!(text.parse(), Ok(name));
+    /// ```
+    Sha256Digest
+}
+
+digest_newtype! {
+    /// A BLAKE3 digest of 32 bytes, in text 64 lower-case hex digits and nothing else.
+    Blake3Digest
+}
+
+impl Sha256Digest {
+    /// The digest of these bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(sha2::Sha256::digest(bytes).into())
+    }
+}
+
+impl Blake3Digest {
+    /// The digest of these bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(*blake3::hash(bytes).as_bytes())
+    }
+}
+
+/// SHA-256 of bytes that arrive in parts.
+#[derive(Debug, Clone, Default)]
+pub struct Sha256Hasher(sha2::Sha256);
+
+impl Sha256Hasher {
+    /// A hasher that has read nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads on.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all that was read.
+    #[must_use]
+    pub fn finalize(self) -> Sha256Digest {
+        Sha256Digest(self.0.finalize().into())
+    }
+}
+
+/// Deserialises a name from its strict text form, borrowed or owned.
+pub(crate) struct TextForm<T>(std::marker::PhantomData<T>);
+
+impl<T> TextForm<T> {
+    pub(crate) const fn new() -> Self {
+        Self(std::marker::PhantomData)
+    }
+}
+
+impl<T: FromStr<Err = NameError>> serde::de::Visitor<'_> for TextForm<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the text form of a digest or CID")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Blake3Digest, NameError, Sha256Digest, Sha256Hasher, hex, unhex};
+
+    const EMPTY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    const EMPTY_BLAKE3: &str = "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262";
+    const ABC_SHA256: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    #[test]
+    fn known_answers() {
+        assert_eq!(Sha256Digest::of(b"").to_string(), EMPTY_SHA256);
+        assert_eq!(Sha256Digest::of(b"abc").to_string(), ABC_SHA256);
+        assert_eq!(Blake3Digest::of(b"").to_string(), EMPTY_BLAKE3);
+    }
+
+    #[test]
+    fn parts_hash_as_the_whole() {
+        let mut hasher = Sha256Hasher::new();
+        hasher.update(b"a");
+        hasher.update(b"");
+        hasher.update(b"bc");
+        assert_eq!(hasher.finalize().to_string(), ABC_SHA256);
+    }
+
+    #[test]
+    fn text_form_is_strict() {
+        assert_eq!(ABC_SHA256.parse(), Ok(Sha256Digest::of(b"abc")));
+        let bad = [
+            String::new(),
+            ABC_SHA256.to_uppercase(),
+            format!(" {ABC_SHA256}"),
+            format!("{ABC_SHA256}\n"),
+            format!("{ABC_SHA256}00"),
+            ABC_SHA256.replace('b', "g"),
+            ABC_SHA256.chars().skip(1).collect(),
+        ];
+        for text in bad {
+            assert_eq!(text.parse::<Sha256Digest>(), Err(NameError::Digest), "{text:?}");
+            assert_eq!(text.parse::<Blake3Digest>(), Err(NameError::Digest), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn serde_uses_the_text_form() {
+        let digest = Sha256Digest::of(b"abc");
+        let text = serde_json::to_string(&digest).unwrap();
+        assert_eq!(text, format!("\"{ABC_SHA256}\""));
+        assert_eq!(serde_json::from_str::<Sha256Digest>(&text).unwrap(), digest);
+        assert_eq!(serde_json::from_reader::<_, Sha256Digest>(text.as_bytes()).unwrap(), digest);
+        assert!(serde_json::from_str::<Sha256Digest>(&text.to_uppercase()).is_err());
+        assert!(serde_json::from_str::<Sha256Digest>("[]").is_err());
+    }
+
+    #[test]
+    fn hex_helpers() {
+        assert_eq!(hex(&[]), "");
+        assert_eq!(hex(&[0x00, 0x0f, 0xa5]), "000fa5");
+        assert_eq!(unhex::<0>(""), Some([]));
+        assert_eq!(unhex::<3>("000fa5"), Some([0x00, 0x0f, 0xa5]));
+        for bad in ["", "000fa", "000fa5f", "000fa500", "000fA5", "000f 5", "000f\u{e9}"] {
+            assert_eq!(unhex::<3>(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn digests_order_by_bytes_and_debug_as_hex() {
+        let low = Sha256Digest::from_bytes([1; 32]);
+        let mut high_bytes = [1; 32];
+        high_bytes[0] = 2;
+        let high = Sha256Digest::from_bytes(high_bytes);
+        assert!(low < high);
+        assert_eq!(format!("{low:?}"), "01".repeat(32));
+        assert_eq!(high.as_bytes(), &high_bytes);
+    }
+}
