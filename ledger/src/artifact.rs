@@ -1,0 +1,106 @@
+//! The gate's rules for artifacts (section 7 of the contract): each kind has a closed schema and
+//! names what it must refer to in this ledger.
+//!
+//! | artifact | told by | must refer to |
+//! |---|---|---|
+//! | replay result | member `replay_type` | every input envelope hash: an entry of this ledger |
+//! | replay diagnostics | `artifact_type` `replay_diagnostics` | its replay result: an artifact of this ledger |
+
+use proofline_canon::{Limits, Profile, Value, parse};
+use proofline_trace::{EnvelopeHash, ReplayDiagnostics, ReplayResult, TraceId, Violation};
+
+use crate::error::ArtifactRefusal;
+use crate::frame::MAX_BODY_BYTES;
+use crate::header::EntryKind;
+
+/// An artifact that is canonical and of a known kind.
+#[derive(Clone, Debug)]
+pub(crate) struct SealedArtifact {
+    hash: EnvelopeHash,
+    canonical: Vec<u8>,
+    kind: ArtifactKind,
+}
+
+/// What an artifact is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ArtifactKind {
+    /// What a replay concluded.
+    ReplayResult(ReplayResult),
+    /// Why it concluded so.
+    ReplayDiagnostics(ReplayDiagnostics),
+}
+
+impl ArtifactKind {
+    /// Reads the body of an artifact entry.
+    ///
+    /// # Errors
+    /// [`ArtifactRefusal::Form`] for a body of no known kind, or against its schema.
+    pub fn read(body: &[u8]) -> Result<Self, ArtifactRefusal> {
+        let limits = Limits::ENVELOPE.with_max_bytes(MAX_BODY_BYTES);
+        let value = parse(body, &limits).map_err(|error| ArtifactRefusal::Form(error.to_string()))?;
+        Self::of(&value)
+    }
+
+    fn of(value: &Value) -> Result<Self, ArtifactRefusal> {
+        let refused = |violation: Violation| ArtifactRefusal::Form(violation.to_string());
+        if value.get("replay_type").is_some() && value.get("artifact_type").is_none() {
+            return ReplayResult::from_value(value).map(ArtifactKind::ReplayResult).map_err(refused);
+        }
+        match value.get("artifact_type").and_then(Value::as_str) {
+            Some("replay_diagnostics") => {
+                ReplayDiagnostics::from_value(value).map(ArtifactKind::ReplayDiagnostics).map_err(refused)
+            }
+            _ => Err(ArtifactRefusal::Form("it is of no known kind".to_owned())),
+        }
+    }
+}
+
+impl SealedArtifact {
+    /// Examines an artifact's bytes: canonical, of a known kind, of that kind's schema.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, ArtifactRefusal> {
+        let limits = Limits::ENVELOPE.with_max_bytes(MAX_BODY_BYTES);
+        let form = |message: String| ArtifactRefusal::Form(message);
+        let value = parse(bytes, &limits).map_err(|error| form(error.to_string()))?;
+        let canonical = value.to_canonical(Profile::Envelope).map_err(|error| form(error.to_string()))?;
+        if canonical != bytes {
+            return Err(form("its bytes are not canonical".to_owned()));
+        }
+        let kind = ArtifactKind::of(&value)?;
+        Ok(SealedArtifact { hash: EnvelopeHash::of(&canonical), canonical, kind })
+    }
+
+    pub(crate) fn hash(&self) -> EnvelopeHash {
+        self.hash
+    }
+
+    pub(crate) fn canonical(&self) -> &[u8] {
+        &self.canonical
+    }
+
+    pub(crate) fn trace_id(&self) -> TraceId {
+        match &self.kind {
+            ArtifactKind::ReplayResult(result) => result.target_trace_id,
+            ArtifactKind::ReplayDiagnostics(diagnostics) => diagnostics.target_trace_id,
+        }
+    }
+
+    /// What has to be in the ledger before it.
+    pub(crate) fn references(&self) -> Vec<EnvelopeHash> {
+        match &self.kind {
+            ArtifactKind::ReplayResult(result) => result.input_envelope_hashes.clone(),
+            ArtifactKind::ReplayDiagnostics(diagnostics) => {
+                vec![EnvelopeHash::from_bytes(*diagnostics.result_sha256.as_bytes())]
+            }
+        }
+    }
+
+    /// The kind of entry that its references must be; [`EntryKind::Accepted`] stands for evidence
+    /// of either outcome.
+    pub(crate) fn reference_kind(&self) -> EntryKind {
+        match &self.kind {
+            ArtifactKind::ReplayResult(_) => EntryKind::Accepted,
+            ArtifactKind::ReplayDiagnostics(_) => EntryKind::Artifact,
+        }
+    }
+}

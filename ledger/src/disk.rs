@@ -1,0 +1,196 @@
+//! The seam between the ledger and a file system: the few calls that the log makes, so that a
+//! test can stand in for the disk, remember which bytes were synced, and fail or lose the rest.
+//!
+//! What the calls promise is what POSIX promises, no more: bytes that were written are there
+//! after a power cut only when `sync` returned afterwards; a name only when `sync_dir` of its
+//! folder did. A device that lies about its own cache defeats both.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// An open file. Positions are bytes from the start; no call moves a shared cursor.
+pub trait DiskFile: Send + Sync + fmt::Debug {
+    /// Reads up to `buffer.len()` bytes at `offset`; 0 at or past the end.
+    ///
+    /// # Errors
+    /// What the system reports.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// Writes all of `bytes` at `offset`.
+    ///
+    /// # Errors
+    /// What the system reports; a part of the bytes may then be written.
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Returns once every byte written so far, and the length, are on the device.
+    ///
+    /// # Errors
+    /// What the system reports; the bytes may then be lost although reads still show them.
+    fn sync(&self) -> io::Result<()>;
+
+    /// The file's length in bytes.
+    ///
+    /// # Errors
+    /// What the system reports.
+    fn len(&self) -> io::Result<u64>;
+
+    /// True for a file of length 0.
+    ///
+    /// # Errors
+    /// What the system reports.
+    fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// Cuts the file to `length` bytes.
+    ///
+    /// # Errors
+    /// What the system reports.
+    fn truncate(&self, length: u64) -> io::Result<()>;
+}
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// An existing file, for reading.
+    Read,
+    /// An existing file, for reading and writing.
+    Write,
+    /// A new file, for reading and writing; one that is there already is an error.
+    CreateNew,
+}
+
+/// Holds a lock until dropped.
+pub trait DiskLock: Send + fmt::Debug {}
+
+/// A file system, as far as the ledger needs one.
+pub trait Disk: Send + Sync + fmt::Debug {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// What the system reports.
+    fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn DiskFile>>;
+
+    /// Makes a folder; one that is there already is fine.
+    ///
+    /// # Errors
+    /// What the system reports.
+    fn create_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Gives a file another name, replacing what had it.
+    ///
+    /// # Errors
+    /// What the system reports.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Returns once the names in a folder are on the device.
+    ///
+    /// # Errors
+    /// What the system reports.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// The names in a folder, sorted.
+    ///
+    /// # Errors
+    /// What the system reports.
+    fn list(&self, path: &Path) -> io::Result<Vec<String>>;
+
+    /// True when something has this name.
+    fn exists(&self, path: &Path) -> bool;
+
+    /// Waits for the exclusive lock on the file of this name, which it makes when there is none.
+    ///
+    /// # Errors
+    /// What the system reports.
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>>;
+}
+
+/// The operating system's file system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OsDisk;
+
+#[derive(Debug)]
+struct OsFile(File);
+
+impl DiskFile for OsFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        loop {
+            match self.0.read_at(buffer, offset) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
+
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.0.write_all_at(bytes, offset)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_data() // fdatasync: a changed length is flushed with the data
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn truncate(&self, length: u64) -> io::Result<()> {
+        self.0.set_len(length)
+    }
+}
+
+/// Released by the system when the file is closed, however the process ends.
+#[derive(Debug)]
+struct OsLock(#[expect(dead_code, reason = "held for its lock")] File);
+
+impl DiskLock for OsLock {}
+
+impl Disk for OsDisk {
+    fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn DiskFile>> {
+        let mut options = OpenOptions::new();
+        match access {
+            Access::Read => options.read(true),
+            Access::Write => options.read(true).write(true),
+            Access::CreateNew => options.read(true).write(true).create_new(true),
+        };
+        Ok(Arc::new(OsFile(options.open(path)?)))
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        match fs::create_dir(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+            result => result,
+        }
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        File::open(path)?.sync_all()
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+        let mut names = fs::read_dir(path)?
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect::<io::Result<Vec<_>>>()?;
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.symlink_metadata().is_ok()
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>> {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        file.lock()?;
+        Ok(Box::new(OsLock(file)))
+    }
+}

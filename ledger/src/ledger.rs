@@ -1,0 +1,444 @@
+//! What an embedder holds: a ledger open for appending. `commit_action` is the only way in.
+//!
+//! Records are parsed, validated and hashed on the thread that brings them; whoever comes first
+//! then takes all that wait through the log as one group, with one sync.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use proofline_canon::Limits;
+use proofline_trace::{EnvelopeHash, GenesisRecord, Origin, Rejection};
+
+use crate::artifact::SealedArtifact;
+use crate::disk::{Access, Disk, OsDisk};
+use crate::durable;
+use crate::error::{ArtifactRefusal, IoContext, LedgerError};
+use crate::frame::{MAX_BODY_BYTES, encode_frame};
+use crate::gate::{DeclaredDigest, Examined, Submission, examine};
+use crate::header::{DeclaredHash, EntryHeader, EntryStatus};
+use crate::ids::Seq;
+use crate::log::{Examinee, LOCK_FILE, Log, Pending, frame_bound};
+use crate::mark::{MARK_FILE, Mark, MarkFile};
+use crate::recovery::Recovery;
+use crate::segment::{SegmentHeader, segment_name};
+use crate::segments::LOG_DIR;
+use crate::snapshot::Snapshot;
+use proofline_trace::LedgerId;
+
+/// How a ledger is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// A segment that would grow beyond this many bytes is followed by a new one.
+    pub segment_bytes: u64,
+    /// At most this many records share a sync.
+    pub group_records: usize,
+    /// At most about this many bytes share a sync; one record may exceed it.
+    pub group_bytes: usize,
+    /// Limits of an envelope's bytes as they come.
+    pub limits: Limits,
+}
+
+impl Default for Options {
+    /// Segments of 64 MiB, groups of 4,096 records or 8 MiB, envelopes of 1 MiB and depth 64.
+    fn default() -> Self {
+        Options {
+            segment_bytes: 64 << 20,
+            group_records: 4096,
+            group_bytes: 8 << 20,
+            limits: Limits::ENVELOPE,
+        }
+    }
+}
+
+impl Options {
+    fn check(&self) -> Result<(), LedgerError> {
+        let ranges = [
+            ("segment_bytes", self.segment_bytes, 4096, 1 << 30),
+            ("group_records", self.group_records as u64, 1, 1 << 20),
+            ("group_bytes", self.group_bytes as u64, 1, 1 << 28),
+            ("limits.max_bytes", self.limits.max_bytes() as u64, 1, MAX_BODY_BYTES as u64),
+        ];
+        for (option, found, least, most) in ranges {
+            if found < least || found > most {
+                return Err(LedgerError::Option { option, found, least, most });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Who a new ledger is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Genesis {
+    /// Drawn at random by the caller.
+    pub ledger_id: LedgerId,
+    /// The name that checkpoints will carry (C2SP tlog-checkpoint).
+    pub origin: Origin,
+    /// The caller's clock, Unix milliseconds.
+    pub created_at_ms: u64,
+}
+
+/// What somebody asks to have appended.
+#[derive(Clone, Copy, Debug)]
+pub enum Action<'a> {
+    /// An envelope, through the gate of section 4.
+    Evidence(Submission<'a>),
+    /// An artifact's canonical bytes, through the gate of its kind (section 7).
+    Artifact(&'a [u8]),
+}
+
+/// What became of an action; given only when all it rests on is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// In the ledger.
+    Accepted {
+        /// SHA-256 of the canonical bytes.
+        envelope_hash: EnvelopeHash,
+        /// Where it is.
+        seq: Seq,
+        /// True when it was there before; then nothing was appended.
+        duplicate: bool,
+    },
+    /// Refused by the gate.
+    Refused {
+        /// Why.
+        rejection: Rejection,
+        /// SHA-256 of the canonical bytes, when there are any.
+        envelope_hash: Option<EnvelopeHash>,
+        /// Where the attempt is kept, when the contract keeps it.
+        seq: Option<Seq>,
+    },
+    /// An artifact that the rule of its kind refuses; nothing is kept.
+    ArtifactRefused(ArtifactRefusal),
+}
+
+/// A ledger open for appending, shared by any number of threads.
+pub struct Ledger {
+    dir: PathBuf,
+    options: Options,
+    disk: Arc<dyn Disk>,
+    log: Mutex<Log>,
+    queue: Mutex<Queue>,
+    turn: Condvar,
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ledger")
+            .field("dir", &self.dir)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: VecDeque<Ticket>,
+    led: bool,
+}
+
+type Answer = Result<Vec<Outcome>, Arc<LedgerError>>;
+
+#[derive(Debug)]
+struct Ticket {
+    group: Vec<Pending>,
+    size_bytes: usize,
+    answer: Arc<Mutex<Option<Answer>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A thread that panicked elsewhere has not left these half-changed: they are only moved in and out of.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Ledger {
+    /// Makes a ledger in `dir`, which must be missing or empty, and opens nothing.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotEmpty`], or what the system reports.
+    pub fn init(dir: impl AsRef<Path>, genesis: &Genesis) -> Result<(), LedgerError> {
+        Self::init_on(&OsDisk, dir.as_ref(), genesis)
+    }
+
+    /// [`Ledger::init`] on another [`Disk`].
+    ///
+    /// # Errors
+    /// As [`Ledger::init`].
+    pub fn init_on(disk: &dyn Disk, dir: &Path, genesis: &Genesis) -> Result<(), LedgerError> {
+        durable::create_dirs(disk, dir).during("create", dir)?;
+        if !disk.list(dir).during("list", dir)?.iter().all(|name| is_unfinished_init(name)) {
+            return Err(LedgerError::NotEmpty(dir.to_owned()));
+        }
+        let lock_path = dir.join(LOCK_FILE);
+        let _lock = disk.lock(&lock_path).during("lock", &lock_path)?;
+        let log_dir = dir.join(LOG_DIR);
+        durable::create_dirs(disk, &log_dir).during("create", &log_dir)?;
+        let path = log_dir.join(segment_name(Seq::GENESIS));
+        if disk.exists(&path) {
+            return Err(LedgerError::NotEmpty(dir.to_owned()));
+        }
+        let (bytes, mark) = genesis_segment(genesis)?;
+        // The segment comes last: with it, and only with it, the folder is a ledger.
+        let mark_path = dir.join(MARK_FILE);
+        MarkFile::create(disk, dir, &mark).during("write", &mark_path)?;
+        durable::write_file(disk, &path, |file| file.write_all_at(&bytes, 0)).during("write", &path)?;
+        Ok(())
+    }
+
+    /// Opens the ledger in `dir` for appending, mending what a crash left; see [`Ledger::recovery`].
+    ///
+    /// # Errors
+    /// When there is no ledger, it is damaged below what was durable, or of a newer format.
+    pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Self, LedgerError> {
+        Self::open_on(Arc::new(OsDisk), dir.as_ref(), options)
+    }
+
+    /// [`Ledger::open`] on another [`Disk`].
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub fn open_on(disk: Arc<dyn Disk>, dir: &Path, options: Options) -> Result<Self, LedgerError> {
+        options.check()?;
+        let log = Log::open(Arc::clone(&disk), dir)?;
+        Ok(Ledger {
+            dir: dir.to_owned(),
+            options,
+            disk,
+            log: Mutex::new(log),
+            queue: Mutex::default(),
+            turn: Condvar::new(),
+        })
+    }
+
+    /// The one write path (INV-INT-001): decides one action and, when it is to be kept, returns
+    /// once it is durable. `recorded_at_ms` is the caller's clock, in Unix milliseconds; an entry
+    /// is never recorded before the one in front of it.
+    ///
+    /// # Errors
+    /// When the decision could not be made or kept. A refusal by the gate is no error but an [`Outcome`].
+    pub fn commit_action(&self, action: &Action<'_>, recorded_at_ms: u64) -> Result<Outcome, LedgerError> {
+        let outcomes = self.commit_actions(std::slice::from_ref(action), recorded_at_ms)?;
+        let missing = || LedgerError::Poisoned("a group came back without its answer".to_owned());
+        outcomes.into_iter().next().ok_or_else(missing)
+    }
+
+    /// [`Ledger::commit_action`] for many, in order: a later one may rest on an earlier one. They
+    /// share syncs, up to the group limits of [`Options`].
+    ///
+    /// # Errors
+    /// As [`Ledger::commit_action`]; actions before the failing group are then kept.
+    pub fn commit_actions(
+        &self,
+        actions: &[Action<'_>],
+        recorded_at_ms: u64,
+    ) -> Result<Vec<Outcome>, LedgerError> {
+        let mut outcomes = Vec::with_capacity(actions.len());
+        let mut group = Vec::new();
+        let mut size_bytes = 0;
+        for action in actions {
+            let (pending, bytes) = self.examine(action, recorded_at_ms);
+            let full =
+                group.len() >= self.options.group_records || size_bytes + bytes > self.options.group_bytes;
+            if full && !group.is_empty() {
+                outcomes.extend(self.submit(std::mem::take(&mut group), size_bytes)?);
+                size_bytes = 0;
+            }
+            group.push(pending);
+            size_bytes += bytes;
+        }
+        if !group.is_empty() {
+            outcomes.extend(self.submit(group, size_bytes)?);
+        }
+        Ok(outcomes)
+    }
+
+    fn examine(&self, action: &Action<'_>, recorded_at_ms: u64) -> (Pending, usize) {
+        let (what, body_bytes) = match action {
+            Action::Evidence(submission) => {
+                let examined = examine(submission, &self.options.limits);
+                let (declared, body_bytes) = match &examined {
+                    Examined::Refused(_) => (DeclaredHash::Absent, 0),
+                    Examined::Sound(sealed) | Examined::Mismatched(sealed, _) => {
+                        let computed;
+                        let text = match submission.declared_hash {
+                            DeclaredDigest::Text(text) => Some(text),
+                            DeclaredDigest::Absent => None,
+                            DeclaredDigest::Computed => {
+                                computed = sealed.hash().to_string();
+                                Some(computed.as_str())
+                            }
+                        };
+                        (DeclaredHash::keep(text), sealed.canonical().len())
+                    }
+                };
+                (Examinee::Evidence { examined, declared }, body_bytes)
+            }
+            Action::Artifact(bytes) => {
+                (Examinee::Artifact(SealedArtifact::read(bytes).map(Box::new)), bytes.len())
+            }
+        };
+        (Pending { what, recorded_at_ms }, frame_bound(body_bytes))
+    }
+
+    /// Waits until this group, alone or with others, went through the log.
+    fn submit(&self, group: Vec<Pending>, size_bytes: usize) -> Result<Vec<Outcome>, LedgerError> {
+        let answer = Arc::new(Mutex::new(None));
+        let mut queue = lock(&self.queue);
+        queue.waiting.push_back(Ticket { group, size_bytes, answer: Arc::clone(&answer) });
+        loop {
+            if let Some(answer) = lock(&answer).take() {
+                return answer.map_err(share);
+            }
+            if queue.led {
+                queue = self.turn.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            queue.led = true;
+            let tickets = self.take_group(&mut queue);
+            drop(queue);
+            let leading = Leading { ledger: self };
+            self.lead(tickets);
+            drop(leading);
+            queue = lock(&self.queue);
+        }
+    }
+
+    /// The tickets at the front that fit into one group, at least one.
+    fn take_group(&self, queue: &mut Queue) -> Vec<Ticket> {
+        let (mut records, mut size_bytes) = (0, 0);
+        let fitting = queue.waiting.iter().take_while(|ticket| {
+            records += ticket.group.len();
+            size_bytes += ticket.size_bytes;
+            records <= self.options.group_records && size_bytes <= self.options.group_bytes
+        });
+        let count = fitting.count().max(1).min(queue.waiting.len());
+        queue.waiting.drain(..count).collect()
+    }
+
+    fn lead(&self, tickets: Vec<Ticket>) {
+        let mut shares = Vec::with_capacity(tickets.len());
+        let mut group = Vec::new();
+        for ticket in tickets {
+            shares.push((ticket.group.len(), ticket.answer));
+            group.extend(ticket.group);
+        }
+        let result = lock(&self.log).commit(group, &self.options);
+        match result {
+            Ok(outcomes) => {
+                let mut outcomes = outcomes.into_iter();
+                for (count, answer) in shares {
+                    *lock(&answer) = Some(Ok(outcomes.by_ref().take(count).collect()));
+                }
+            }
+            Err(error) => {
+                let error = Arc::new(error);
+                for (_, answer) in shares {
+                    *lock(&answer) = Some(Err(Arc::clone(&error)));
+                }
+            }
+        }
+    }
+
+    /// What opening, and catching up with processes that died since, had to mend.
+    #[must_use]
+    pub fn recovery(&self) -> Recovery {
+        lock(&self.log).recovery.clone()
+    }
+
+    /// The ledger's id.
+    #[must_use]
+    pub fn ledger_id(&self) -> LedgerId {
+        lock(&self.log).ledger_id()
+    }
+
+    /// Entries made durable so far, as far as this writer has seen.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        lock(&self.log).entries()
+    }
+
+    /// The ledger's folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// A view of what is durable now.
+    ///
+    /// # Errors
+    /// As [`Snapshot::open`].
+    pub fn snapshot(&self) -> Result<Snapshot, LedgerError> {
+        Snapshot::open_on(&*self.disk, &self.dir)
+    }
+}
+
+/// Whoever leads a group hands the turn on, however the work ends.
+struct Leading<'a> {
+    ledger: &'a Ledger,
+}
+
+impl Drop for Leading<'_> {
+    fn drop(&mut self) {
+        lock(&self.ledger.queue).led = false;
+        self.ledger.turn.notify_all();
+    }
+}
+
+/// The error of a group, for each of those who were in it.
+fn share(error: Arc<LedgerError>) -> LedgerError {
+    Arc::try_unwrap(error).unwrap_or_else(|error| match &*error {
+        LedgerError::Io { action, path, source } => LedgerError::Io {
+            action,
+            path: path.clone(),
+            source: std::io::Error::new(source.kind(), source.to_string()),
+        },
+        LedgerError::Damaged(damage) => LedgerError::Damaged(damage.clone()),
+        other => LedgerError::Poisoned(other.to_string()),
+    })
+}
+
+/// Names that an interrupted `init` leaves in a folder that is no ledger yet.
+fn is_unfinished_init(name: &str) -> bool {
+    let mark_file = format!("{MARK_FILE}{}", durable::UNFINISHED);
+    [LOCK_FILE, LOG_DIR, MARK_FILE, &mark_file].contains(&name)
+}
+
+/// The first segment of a ledger, and the mark that goes with it.
+fn genesis_segment(genesis: &Genesis) -> Result<(Vec<u8>, Mark), LedgerError> {
+    let record = GenesisRecord { ledger_id: genesis.ledger_id, origin: genesis.origin.clone() };
+    let body = record.canonical();
+    let header = EntryHeader {
+        seq: Seq::GENESIS,
+        previous_leaf: None,
+        trace: None,
+        envelope_hash: EnvelopeHash::of(&body),
+        status: EntryStatus::Genesis,
+        recorded_at_ms: genesis.created_at_ms,
+    };
+    let segment =
+        SegmentHeader { ledger_id: genesis.ledger_id, first_seq: Seq::GENESIS, previous_leaf: None };
+    let mut bytes = segment.encode().to_vec();
+    let head = encode_frame(&header, &body, &mut bytes).map_err(|_| LedgerError::Option {
+        option: "origin",
+        found: body.len() as u64,
+        least: 1,
+        most: MAX_BODY_BYTES as u64,
+    })?;
+    let mark = Mark {
+        generation: 1,
+        ledger_id: genesis.ledger_id,
+        segment: Seq::GENESIS,
+        segment_bytes: bytes.len() as u64,
+        entries: 1,
+        head,
+    };
+    Ok((bytes, mark))
+}
+
+/// True when `dir` holds a ledger, or what is left of one.
+pub fn is_ledger(disk: &dyn Disk, dir: &Path) -> bool {
+    crate::load::segment_seqs(disk, dir).is_ok()
+        && disk.open(&dir.join(LOG_DIR).join(segment_name(Seq::GENESIS)), Access::Read).is_ok()
+}

@@ -1,0 +1,37 @@
+//! ORDER: the gate, the append-only log, its indexes and its catalogue.
+//!
+//! A [`Ledger`] is a folder. [`Ledger::commit_action`] is the only way in: the gate decides, and
+//! the answer comes back when all it rests on is durable. A [`Snapshot`] is a fixed prefix to
+//! read, in this process or another, while others append.
+
+mod artifact;
+mod cache;
+mod cbor;
+pub mod disk;
+mod durable;
+mod error;
+pub mod frame;
+pub mod gate;
+pub mod header;
+mod ids;
+mod index;
+mod ledger;
+mod load;
+mod log;
+mod mark;
+mod recovery;
+mod scan;
+pub mod segment;
+mod segments;
+mod snapshot;
+
+pub use artifact::ArtifactKind;
+pub use error::{ArtifactRefusal, Damage, LedgerError};
+pub use gate::{DeclaredDigest, DeclaredType, Submission};
+pub use header::{EntryHeader, EntryKind, EntryStatus};
+pub use ids::{LeafHash, Seq};
+pub use ledger::{Action, Genesis, Ledger, Options, Outcome, is_ledger};
+pub use mark::{MARK_FILE, Mark, MarkReading, decode_marks};
+pub use recovery::{Recovery, TORN_DIR, TornTail};
+pub use segments::{Entry, EntryFault};
+pub use snapshot::{LogEnd, Snapshot};

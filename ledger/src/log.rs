@@ -1,0 +1,580 @@
+//! The log as its writer sees it: catches up with other processes, decides a group of records
+//! in sequence order, appends it with one sync, and publishes.
+//!
+//! The calls of a commit, in order: lock; read the mark; (catch up;) (begin a new segment: write
+//! and sync its file, rename it, sync the folder;) write the group's frames; sync; write the
+//! mark; unlock. Only then does anyone hear of the group.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use proofline_trace::{Envelope, EnvelopeHash, Rejection, SealedEnvelope, TraceId};
+
+use crate::artifact::SealedArtifact;
+use crate::cache::Cache;
+use crate::disk::{Access, Disk};
+use crate::durable;
+use crate::error::{ArtifactRefusal, IoContext, LedgerError};
+use crate::frame::{FRAME_OVERHEAD_BYTES, MAX_BODY_BYTES, encode_frame};
+use crate::gate::{AcceptedRecords, Examined, Facts, relate};
+use crate::header::{DeclaredHash, EntryHeader, EntryKind, EntryStatus, MAX_HEADER_BYTES, TraceLink};
+use crate::ids::Seq;
+use crate::index::{SealedIndex, SegmentIndex, Table};
+use crate::ledger::{Options, Outcome};
+use crate::load::open_segment;
+use crate::mark::{MARK_FILE, Mark, MarkFile};
+use crate::recovery::{Recovery, Settled, seal, settle};
+use crate::scan::{ChainState, Scan, Step};
+use crate::segment::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
+use crate::segments::{EntryFault, LOG_DIR, Segment, Segments, read_error};
+use crate::snapshot::envelope_of;
+use proofline_trace::LedgerId;
+
+/// The file whose lock a writer holds while it appends a group.
+pub(crate) const LOCK_FILE: &str = "lock";
+
+/// How many records' facts, and how many traces' ends, a writer remembers.
+const CACHED_ENTRIES: usize = 1 << 16;
+
+/// One thing to append, examined, with the clock of whoever brought it.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) what: Examinee,
+    pub(crate) recorded_at_ms: u64,
+}
+
+#[derive(Debug)]
+pub(crate) enum Examinee {
+    Evidence { examined: Examined, declared: DeclaredHash },
+    Artifact(Result<Box<SealedArtifact>, ArtifactRefusal>),
+}
+
+/// The log, open for appending.
+#[derive(Debug)]
+pub(crate) struct Log {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    segments: Segments,
+    ledger_id: LedgerId,
+    mark: Mark,
+    recorded_at_ms: u64,
+    facts: RefCell<Cache<EnvelopeHash, Facts>>,
+    trace_ends: Cache<TraceId, (Seq, u64)>,
+    poisoned: Option<String>,
+    pub(crate) recovery: Recovery,
+}
+
+impl Log {
+    /// Opens the log in `dir`, mending what a crash left.
+    pub(crate) fn open(disk: Arc<dyn Disk>, dir: &Path) -> Result<Self, LedgerError> {
+        crate::load::segment_seqs(&*disk, dir)?; // no lock file appears where there is no ledger
+        let lock_path = dir.join(LOCK_FILE);
+        let _lock = disk.lock(&lock_path).during("lock", &lock_path)?;
+        let settled = settle(&*disk, dir, &HashMap::new())?;
+        let mut log = Log {
+            disk,
+            dir: dir.to_owned(),
+            segments: Segments { dir: dir.to_owned(), list: Vec::new() },
+            ledger_id: settled.ledger_id,
+            mark: settled.mark,
+            recorded_at_ms: 0,
+            facts: RefCell::new(Cache::new(CACHED_ENTRIES)),
+            trace_ends: Cache::new(CACHED_ENTRIES),
+            poisoned: None,
+            recovery: Recovery::default(),
+        };
+        log.take(settled)?;
+        Ok(log)
+    }
+
+    fn take(&mut self, settled: Settled) -> Result<(), LedgerError> {
+        self.segments = settled.segments;
+        self.mark = settled.mark;
+        self.recovery.extend(settled.recovery);
+        self.facts.get_mut().clear();
+        self.trace_ends.clear();
+        self.recorded_at_ms = settled.chain.recorded_at_ms;
+        let is_fresh = self.segments.list.last().is_some_and(|last| last.entries == 0);
+        if is_fresh && let Some(last) = self.mark.entries.checked_sub(1) {
+            let entry = self.segments.read(Seq::new(last)).map_err(|fault| read_error(&self.dir, fault))?;
+            self.recorded_at_ms = entry.map_or(0, |entry| entry.header.recorded_at_ms);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn ledger_id(&self) -> LedgerId {
+        self.ledger_id
+    }
+
+    /// Entries made durable so far, as far as this writer has seen.
+    pub(crate) fn entries(&self) -> u64 {
+        self.mark.entries
+    }
+
+    /// Decides and appends a group; returns when what was appended is durable.
+    ///
+    /// A failure before the first write leaves the log as it was. After a failed write or sync
+    /// nobody knows what the disk holds, and the writer refuses all further work.
+    pub(crate) fn commit(
+        &mut self,
+        group: Vec<Pending>,
+        options: &Options,
+    ) -> Result<Vec<Outcome>, LedgerError> {
+        if let Some(because) = &self.poisoned {
+            return Err(LedgerError::Poisoned(because.clone()));
+        }
+        let lock_path = self.dir.join(LOCK_FILE);
+        let disk = Arc::clone(&self.disk);
+        let _lock = disk.lock(&lock_path).during("lock", &lock_path)?;
+        self.catch_up()?;
+        let mut batch = Batch::new(self);
+        let outcomes = group
+            .into_iter()
+            .map(|pending| batch.decide(pending))
+            .collect::<Result<Vec<_>, LedgerError>>()?;
+        let plan = batch.plan;
+        if plan.entries.is_empty() {
+            return Ok(outcomes);
+        }
+        if let Err(error) = self.append(plan, options) {
+            self.poisoned = Some(error.to_string());
+            return Err(error);
+        }
+        Ok(outcomes)
+    }
+
+    /// Takes in what other processes appended, and mends what one of them left unfinished.
+    fn catch_up(&mut self) -> Result<(), LedgerError> {
+        let path = self.dir.join(MARK_FILE);
+        let reading = MarkFile::open(&*self.disk, &self.dir).and_then(|file| file.read());
+        let mark = match reading {
+            Ok(reading) if !reading.damaged => reading.mark,
+            Ok(_) => None,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error).during("read", &path),
+        };
+        let Some(mark) = mark else { return self.resettle() };
+        if mark != self.mark && !self.follow(&mark)? {
+            return self.resettle();
+        }
+        if self.has_tail()? { self.resettle() } else { Ok(()) }
+    }
+
+    /// Reads the frames that another process published; false when that takes a full look.
+    fn follow(&mut self, mark: &Mark) -> Result<bool, LedgerError> {
+        let last = self.last()?;
+        let same_segment =
+            mark.segment == last.header.first_seq && mark.segment_bytes > self.mark.segment_bytes;
+        if mark.ledger_id != self.ledger_id || !same_segment {
+            return Ok(false);
+        }
+        // The file may have been written anew by a recovery: open it by name again.
+        let reopened = open_segment(&*self.disk, &self.dir, mark.segment, Access::Write)?;
+        let chain = ChainState {
+            next: Seq::new(self.mark.entries),
+            head: Some(self.mark.head),
+            recorded_at_ms: self.recorded_at_ms,
+        };
+        let scan = Scan::new(
+            Arc::clone(&reopened.file),
+            mark.segment,
+            self.mark.segment_bytes,
+            mark.segment_bytes,
+            chain,
+        );
+        let mut scan = scan.during("read", &reopened.path)?;
+        let last = self.segments.list.last_mut().ok_or_else(|| LedgerError::NotALedger(self.dir.clone()))?;
+        last.file = reopened.file;
+        let first_seq = last.header.first_seq;
+        let table = open_table(last)?;
+        loop {
+            match scan.step().during("read", &reopened.path)? {
+                Step::End => break,
+                Step::Entry(found) if found.damage.is_none() => {
+                    let (ordinal, offset) = place_in(first_seq, found.header.seq, found.offset)?;
+                    table.insert(ordinal, offset, found.frame_bytes, &found.header);
+                    if let Some(link) = &found.header.trace {
+                        self.trace_ends.put(link.trace_id, (found.header.seq, link.count));
+                    }
+                }
+                Step::Entry(_) | Step::Gap(_) => return Ok(false),
+            }
+        }
+        last.entries = table.count();
+        let chain = scan.chain();
+        if (chain.next.get(), chain.head) != (mark.entries, Some(mark.head)) {
+            return Ok(false);
+        }
+        self.recorded_at_ms = chain.recorded_at_ms;
+        self.mark = *mark;
+        Ok(true)
+    }
+
+    /// True when somebody wrote past the mark and did not live to publish it.
+    fn has_tail(&self) -> Result<bool, LedgerError> {
+        let last = self.last()?;
+        let path = self.dir.join(last.file_name());
+        if last.file.len().during("read", &path)? != self.mark.segment_bytes {
+            return Ok(true);
+        }
+        let next = Seq::new(self.mark.entries);
+        Ok(next != last.header.first_seq
+            && self.disk.exists(&self.dir.join(LOG_DIR).join(segment_name(next))))
+    }
+
+    fn resettle(&mut self) -> Result<(), LedgerError> {
+        let known: HashMap<Seq, SealedIndex> = self
+            .segments
+            .list
+            .iter()
+            .filter_map(|segment| match &segment.index {
+                SegmentIndex::Sealed(index) => Some((segment.header.first_seq, index.clone())),
+                SegmentIndex::Memory(_) => None,
+            })
+            .collect();
+        let settled = settle(&*self.disk, &self.dir, &known)?;
+        self.take(settled)
+    }
+
+    fn last(&self) -> Result<&Segment, LedgerError> {
+        self.segments.list.last().ok_or_else(|| LedgerError::NotALedger(self.dir.clone()))
+    }
+
+    fn append(&mut self, plan: Plan, options: &Options) -> Result<(), LedgerError> {
+        let too_long = self.mark.segment_bytes + plan.bytes.len() as u64 > options.segment_bytes;
+        if too_long && self.mark.segment_bytes > SEGMENT_HEADER_BYTES as u64 {
+            self.begin_segment()?;
+        }
+        let start = self.mark.segment_bytes;
+        let last = self.segments.list.last_mut().ok_or_else(|| LedgerError::NotALedger(self.dir.clone()))?;
+        let path = self.dir.join(last.file_name());
+        last.file.write_all_at(&plan.bytes, start).during("write", &path)?;
+        last.file.sync().during("sync", &path)?;
+        let first_seq = last.header.first_seq;
+        let table = open_table(last)?;
+        for entry in &plan.entries {
+            let (ordinal, offset) = place_in(first_seq, entry.header.seq, start + entry.offset)?;
+            table.insert(ordinal, offset, entry.frame_bytes, &entry.header);
+        }
+        last.entries = table.count();
+        self.mark = Mark {
+            generation: self.mark.generation + 1,
+            ledger_id: self.ledger_id,
+            segment: first_seq,
+            segment_bytes: start + plan.bytes.len() as u64,
+            entries: plan.chain.next.get(),
+            head: plan.chain.head.unwrap_or(self.mark.head),
+        };
+        let mark_path = self.dir.join(MARK_FILE);
+        MarkFile::open(&*self.disk, &self.dir)
+            .and_then(|file| file.publish(&self.mark))
+            .during("write", &mark_path)?;
+        self.recorded_at_ms = plan.chain.recorded_at_ms;
+        let known = self.facts.get_mut();
+        plan.facts.into_iter().for_each(|(hash, facts)| known.put(hash, facts));
+        plan.trace_ends.into_iter().for_each(|(trace, end)| self.trace_ends.put(trace, end));
+        Ok(())
+    }
+
+    /// Seals the open segment's index and begins a new segment, durable before it holds anything.
+    fn begin_segment(&mut self) -> Result<(), LedgerError> {
+        let header = SegmentHeader {
+            ledger_id: self.ledger_id,
+            first_seq: Seq::new(self.mark.entries),
+            previous_leaf: Some(self.mark.head),
+        };
+        let path = self.dir.join(LOG_DIR).join(segment_name(header.first_seq));
+        let written = durable::write_file(&*self.disk, &path, |file| file.write_all_at(&header.encode(), 0));
+        let file = written.during("write", &path)?;
+        let chain = ChainState {
+            next: header.first_seq,
+            head: Some(self.mark.head),
+            recorded_at_ms: self.recorded_at_ms,
+        };
+        let last = self.segments.list.last_mut().ok_or_else(|| LedgerError::NotALedger(self.dir.clone()))?;
+        let first_seq = last.header.first_seq;
+        let (disk, dir) = (&*self.disk, &self.dir);
+        seal(disk, dir, first_seq, open_table(last)?, chain, self.ledger_id)?;
+        let index_path = dir.join(LOG_DIR).join(crate::index::index_name(first_seq));
+        let sealed =
+            SealedIndex::open(disk, &index_path, self.ledger_id, first_seq).during("read", &index_path)?;
+        if let Some(index) = sealed {
+            last.index = SegmentIndex::Sealed(index);
+        }
+        let index = SegmentIndex::Memory(Arc::new(Table::new(SEGMENT_HEADER_BYTES as u64)));
+        self.segments.list.push(Segment { header, file, index, entries: 0 });
+        self.mark.segment = header.first_seq;
+        self.mark.segment_bytes = SEGMENT_HEADER_BYTES as u64;
+        Ok(())
+    }
+}
+
+/// The index of the open segment, which is in memory; only the writer holds it.
+fn open_table(segment: &mut Segment) -> Result<&mut Table, LedgerError> {
+    match &mut segment.index {
+        SegmentIndex::Memory(table) => Ok(Arc::make_mut(table)),
+        SegmentIndex::Sealed(_) => {
+            Err(LedgerError::Poisoned("the open segment was taken for a sealed one".to_owned()))
+        }
+    }
+}
+
+/// An entry's ordinal and offset as an index stores them.
+fn place_in(first_seq: Seq, seq: Seq, offset: u64) -> Result<(u32, u32), LedgerError> {
+    let ordinal = u32::try_from(seq.get().saturating_sub(first_seq.get()));
+    let option =
+        |found| LedgerError::Option { option: "segment_bytes", found, least: 0, most: u64::from(u32::MAX) };
+    match (ordinal, u32::try_from(offset)) {
+        (Ok(ordinal), Ok(offset)) => Ok((ordinal, offset)),
+        _ => Err(option(offset)),
+    }
+}
+
+/// An entry of a group, encoded.
+#[derive(Debug)]
+struct Planned {
+    header: EntryHeader,
+    offset: u64,
+    frame_bytes: usize,
+}
+
+/// What a group appends.
+#[derive(Debug)]
+struct Plan {
+    bytes: Vec<u8>,
+    entries: Vec<Planned>,
+    chain: ChainState,
+    facts: HashMap<EnvelopeHash, Facts>,
+    trace_ends: HashMap<TraceId, (Seq, u64)>,
+    artifacts: HashMap<EnvelopeHash, Seq>,
+}
+
+/// Decides a group in sequence order, over the accepted records and the group itself.
+struct Batch<'a> {
+    log: &'a mut Log,
+    plan: Plan,
+}
+
+impl<'a> Batch<'a> {
+    fn new(log: &'a mut Log) -> Self {
+        let chain = ChainState {
+            next: Seq::new(log.mark.entries),
+            head: Some(log.mark.head),
+            recorded_at_ms: log.recorded_at_ms,
+        };
+        let plan = Plan {
+            bytes: Vec::new(),
+            entries: Vec::new(),
+            chain,
+            facts: HashMap::new(),
+            trace_ends: HashMap::new(),
+            artifacts: HashMap::new(),
+        };
+        Batch { log, plan }
+    }
+
+    fn decide(&mut self, pending: Pending) -> Result<Outcome, LedgerError> {
+        match pending.what {
+            Examinee::Evidence { examined: Examined::Refused(rejection), .. } => {
+                Ok(Outcome::Refused { rejection, envelope_hash: None, seq: None })
+            }
+            Examinee::Evidence { examined: Examined::Mismatched(sealed, rejection), declared } => {
+                self.reject(&sealed, rejection, declared, pending.recorded_at_ms)
+            }
+            Examinee::Evidence { examined: Examined::Sound(sealed), declared } => {
+                self.decide_sound(&sealed, declared, pending.recorded_at_ms)
+            }
+            Examinee::Artifact(Err(refusal)) => Ok(Outcome::ArtifactRefused(refusal)),
+            Examinee::Artifact(Ok(artifact)) => self.decide_artifact(&artifact, pending.recorded_at_ms),
+        }
+    }
+
+    fn decide_sound(
+        &mut self,
+        sealed: &SealedEnvelope,
+        declared: DeclaredHash,
+        recorded_at_ms: u64,
+    ) -> Result<Outcome, LedgerError> {
+        let envelope_hash = sealed.hash();
+        let read_error = |batch: &Self, fault| read_error(&batch.log.dir, fault);
+        if let Some(first) = self.facts(&envelope_hash).map_err(|fault| read_error(self, fault))? {
+            return Ok(Outcome::Accepted { envelope_hash, seq: first.seq, duplicate: true });
+        }
+        let seq = self.plan.chain.next;
+        let verdict = relate(sealed.envelope(), seq, self).map_err(|fault| read_error(self, fault))?;
+        if let Some(rejection) = verdict {
+            return self.reject(sealed, rejection, declared, recorded_at_ms);
+        }
+        self.plan.facts.insert(envelope_hash, Facts::of(sealed.envelope(), seq));
+        self.append(
+            EntryStatus::Accepted,
+            Some(sealed.envelope()),
+            envelope_hash,
+            sealed.canonical(),
+            recorded_at_ms,
+        )?;
+        Ok(Outcome::Accepted { envelope_hash, seq, duplicate: false })
+    }
+
+    fn reject(
+        &mut self,
+        sealed: &SealedEnvelope,
+        rejection: Rejection,
+        declared_hash: DeclaredHash,
+        recorded_at_ms: u64,
+    ) -> Result<Outcome, LedgerError> {
+        let seq = self.plan.chain.next;
+        let status = EntryStatus::Rejected {
+            classification: rejection.classification,
+            error_kind: rejection.kind.clone(),
+            declared_hash,
+        };
+        let envelope_hash = sealed.hash();
+        self.append(status, Some(sealed.envelope()), envelope_hash, sealed.canonical(), recorded_at_ms)?;
+        Ok(Outcome::Refused { rejection, envelope_hash: Some(envelope_hash), seq: Some(seq) })
+    }
+
+    fn decide_artifact(
+        &mut self,
+        artifact: &SealedArtifact,
+        recorded_at_ms: u64,
+    ) -> Result<Outcome, LedgerError> {
+        let envelope_hash = artifact.hash();
+        if let Some(seq) = self.artifact_seq(&envelope_hash)? {
+            return Ok(Outcome::Accepted { envelope_hash, seq, duplicate: true });
+        }
+        for reference in artifact.references() {
+            let held = match artifact.reference_kind() {
+                EntryKind::Artifact => self.artifact_seq(&reference)?.is_some(),
+                _ => self.holds(&reference)?,
+            };
+            if !held {
+                return Ok(Outcome::ArtifactRefused(ArtifactRefusal::MissingReference(reference)));
+            }
+        }
+        let seq = self.plan.chain.next;
+        self.plan.artifacts.insert(envelope_hash, seq);
+        self.append_entry(
+            EntryStatus::Artifact,
+            Some(artifact.trace_id()),
+            envelope_hash,
+            artifact.canonical(),
+            recorded_at_ms,
+        )?;
+        Ok(Outcome::Accepted { envelope_hash, seq, duplicate: false })
+    }
+
+    fn artifact_seq(&self, hash: &EnvelopeHash) -> Result<Option<Seq>, LedgerError> {
+        if let Some(seq) = self.plan.artifacts.get(hash) {
+            return Ok(Some(*seq));
+        }
+        let found = self.log.segments.first_with_hash(hash, EntryKind::Artifact);
+        found.map_err(|fault| read_error(&self.log.dir, fault))
+    }
+
+    fn holds(&self, hash: &EnvelopeHash) -> Result<bool, LedgerError> {
+        if self.plan.entries.iter().any(|entry| entry.header.envelope_hash == *hash) {
+            return Ok(true);
+        }
+        let found =
+            self.log.segments.with_hash(hash, None).map_err(|fault| read_error(&self.log.dir, fault))?;
+        Ok(!found.is_empty())
+    }
+
+    fn append(
+        &mut self,
+        status: EntryStatus,
+        envelope: Option<&Envelope>,
+        envelope_hash: EnvelopeHash,
+        body: &[u8],
+        recorded_at_ms: u64,
+    ) -> Result<(), LedgerError> {
+        self.append_entry(status, envelope.map(Envelope::trace_id), envelope_hash, body, recorded_at_ms)
+    }
+
+    fn append_entry(
+        &mut self,
+        status: EntryStatus,
+        trace_id: Option<TraceId>,
+        envelope_hash: EnvelopeHash,
+        body: &[u8],
+        recorded_at_ms: u64,
+    ) -> Result<(), LedgerError> {
+        let ChainState { next: seq, head: previous_leaf, recorded_at_ms: earlier } = self.plan.chain;
+        let recorded_at_ms = recorded_at_ms.max(earlier);
+        let trace = match trace_id {
+            Some(trace_id) => Some(self.link(trace_id)?),
+            None => None,
+        };
+        let header = EntryHeader { seq, previous_leaf, trace, envelope_hash, status, recorded_at_ms };
+        let offset = self.plan.bytes.len();
+        let leaf = encode_frame(&header, body, &mut self.plan.bytes).map_err(|_| LedgerError::Option {
+            option: "max_envelope_bytes",
+            found: body.len() as u64,
+            least: 1,
+            most: MAX_BODY_BYTES as u64,
+        })?;
+        if let Some(link) = &header.trace {
+            self.plan.trace_ends.insert(link.trace_id, (seq, link.count));
+        }
+        let frame_bytes = self.plan.bytes.len() - offset;
+        self.plan.entries.push(Planned { header, offset: offset as u64, frame_bytes });
+        self.plan.chain = ChainState { next: seq.next(), head: Some(leaf), recorded_at_ms };
+        Ok(())
+    }
+
+    /// The place of a trace's next entry.
+    fn link(&self, trace_id: TraceId) -> Result<TraceLink, LedgerError> {
+        let known =
+            self.plan.trace_ends.get(&trace_id).copied().or_else(|| self.log.trace_ends.get(&trace_id));
+        let end = match known {
+            Some(end) => Some(end),
+            None => self.log.trace_end(trace_id)?,
+        };
+        Ok(match end {
+            Some((previous, count)) => TraceLink { trace_id, previous: Some(previous), count: count + 1 },
+            None => TraceLink { trace_id, previous: None, count: 1 },
+        })
+    }
+}
+
+impl Log {
+    /// A trace's last entry and its count there.
+    fn trace_end(&self, trace_id: TraceId) -> Result<Option<(Seq, u64)>, LedgerError> {
+        let failed = |fault| read_error(&self.dir, fault);
+        let Some(seq) = self.segments.last_of_trace(trace_id).map_err(EntryFault::Io).map_err(failed)? else {
+            return Ok(None);
+        };
+        let entry = self.segments.read(seq).map_err(failed)?;
+        Ok(entry.and_then(|entry| entry.header.trace).map(|link| (seq, link.count)))
+    }
+
+    fn stored_facts(&self, hash: &EnvelopeHash) -> Result<Option<Facts>, EntryFault> {
+        let Some(seq) = self.segments.first_with_hash(hash, EntryKind::Accepted)? else { return Ok(None) };
+        let entry = self.segments.read(seq)?;
+        Ok(entry.and_then(|entry| envelope_of(&entry.body)).map(|envelope| Facts::of(&envelope, seq)))
+    }
+}
+
+impl AcceptedRecords for Batch<'_> {
+    type Error = EntryFault;
+
+    fn facts(&self, hash: &EnvelopeHash) -> Result<Option<Facts>, EntryFault> {
+        if let Some(facts) = self.plan.facts.get(hash).copied().or_else(|| self.log.facts.borrow().get(hash))
+        {
+            return Ok(Some(facts));
+        }
+        let stored = self.log.stored_facts(hash)?;
+        if let Some(facts) = stored {
+            self.log.facts.borrow_mut().put(*hash, facts);
+        }
+        Ok(stored)
+    }
+}
+
+/// An upper bound of what a body of this length takes in the log.
+pub(crate) const fn frame_bound(body_bytes: usize) -> usize {
+    FRAME_OVERHEAD_BYTES + MAX_HEADER_BYTES + body_bytes
+}

@@ -1,0 +1,223 @@
+//! The segments of a log as one thing: reads entries by seq, finds them by hash and by trace.
+//! Whatever an index says is checked against the header it points to.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use proofline_trace::{EnvelopeHash, TraceId};
+use thiserror::Error;
+
+use crate::disk::DiskFile;
+use crate::durable::read_full_at;
+use crate::error::{Damage, LedgerError};
+use crate::frame::{FRAME_OVERHEAD_BYTES, FrameFault, LENGTHS_BYTES, MAX_BODY_BYTES, decode_frame};
+use crate::header::{EntryHeader, EntryKind, MAX_HEADER_BYTES};
+use crate::ids::{LeafHash, Seq};
+use crate::index::SegmentIndex;
+use crate::segment::{SegmentHeader, segment_name};
+
+/// The folder of segments in a ledger's folder.
+pub(crate) const LOG_DIR: &str = "log";
+
+/// An entry as it lies in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The decoded header.
+    pub header: EntryHeader,
+    /// The header's bytes, whose leaf hash is the chain link.
+    pub header_bytes: Vec<u8>,
+    /// The body: canonical JSON.
+    pub body: Vec<u8>,
+}
+
+impl Entry {
+    /// The leaf hash of the header.
+    #[must_use]
+    pub fn leaf_hash(&self) -> LeafHash {
+        LeafHash::of_header(&self.header_bytes)
+    }
+}
+
+/// Why an entry cannot be read.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EntryFault {
+    /// Its frame is damaged, or another entry stands in its place.
+    #[error("{0}")]
+    Damaged(Damage),
+    /// The system refused a call.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// A segment that is open for reading.
+#[derive(Clone, Debug)]
+pub(crate) struct Segment {
+    pub(crate) header: SegmentHeader,
+    pub(crate) file: Arc<dyn DiskFile>,
+    pub(crate) index: SegmentIndex,
+    /// How many entries it has: those up to the next segment, or up to the end of the prefix.
+    pub(crate) entries: u64,
+}
+
+impl Segment {
+    pub(crate) fn file_name(&self) -> String {
+        format!("{LOG_DIR}/{}", segment_name(self.header.first_seq))
+    }
+
+    fn ordinal(&self, seq: Seq) -> Option<u32> {
+        let ordinal = seq.get().checked_sub(self.header.first_seq.get()).filter(|at| *at < self.entries)?;
+        u32::try_from(ordinal).ok()
+    }
+
+    fn seq_of(&self, ordinal: u32) -> Seq {
+        Seq::new(self.header.first_seq.get() + u64::from(ordinal))
+    }
+
+    /// True for entries inside the prefix that this segment shows.
+    fn shows(&self, ordinal: u32) -> bool {
+        u64::from(ordinal) < self.entries
+    }
+}
+
+/// The segments of a log, in order.
+#[derive(Clone, Debug)]
+pub(crate) struct Segments {
+    pub(crate) dir: PathBuf,
+    pub(crate) list: Vec<Segment>,
+}
+
+/// The longest frame there can be.
+const MAX_FRAME_BYTES: u64 = (FRAME_OVERHEAD_BYTES + MAX_HEADER_BYTES + MAX_BODY_BYTES) as u64;
+
+impl Segments {
+    fn holding(&self, seq: Seq) -> Option<(&Segment, u32)> {
+        let behind = self.list.partition_point(|segment| segment.header.first_seq <= seq);
+        let segment = self.list.get(behind.checked_sub(1)?)?;
+        Some((segment, segment.ordinal(seq)?))
+    }
+
+    /// The entry at `seq`, whole and in its place; `None` past the end.
+    pub(crate) fn read(&self, seq: Seq) -> Result<Option<Entry>, EntryFault> {
+        let Some((segment, ordinal)) = self.holding(seq) else { return Ok(None) };
+        let damaged = |code: &'static str, offset: Option<u64>, message: String| {
+            EntryFault::Damaged(Damage { code, file: segment.file_name(), offset, seq: Some(seq), message })
+        };
+        let Some(span) = segment.index.span(ordinal)? else {
+            return Err(damaged("log.unreadable", None, "no readable frame holds this entry".to_owned()));
+        };
+        let size = span.bytes.min(MAX_FRAME_BYTES);
+        let mut bytes = vec![0; usize::try_from(size).unwrap_or(LENGTHS_BYTES)];
+        let count = read_full_at(&*segment.file, &mut bytes, span.offset)?;
+        bytes.truncate(count);
+        let at = Some(span.offset);
+        let frame =
+            decode_frame(&bytes).map_err(|fault: FrameFault| damaged(fault.code(), at, fault.to_string()))?;
+        if frame.header.seq != seq {
+            let message = format!("entry {} stands where entry {seq} is expected", frame.header.seq);
+            return Err(damaged("log.sequence", at, message));
+        }
+        let (header_bytes, body) = (frame.header_bytes.to_vec(), frame.body.to_vec());
+        Ok(Some(Entry { header: frame.header, header_bytes, body }))
+    }
+
+    /// Entries of this kind (or of any) with this envelope hash, ascending.
+    pub(crate) fn with_hash(
+        &self,
+        hash: &EnvelopeHash,
+        kind: Option<EntryKind>,
+    ) -> Result<Vec<Seq>, EntryFault> {
+        let mut found = Vec::new();
+        for segment in &self.list {
+            self.collect_with_hash(segment, hash, kind, &mut found)?;
+        }
+        Ok(found)
+    }
+
+    /// The first entry of this kind with this envelope hash.
+    pub(crate) fn first_with_hash(
+        &self,
+        hash: &EnvelopeHash,
+        kind: EntryKind,
+    ) -> Result<Option<Seq>, EntryFault> {
+        let mut found = Vec::new();
+        for segment in &self.list {
+            self.collect_with_hash(segment, hash, Some(kind), &mut found)?;
+            if !found.is_empty() {
+                break;
+            }
+        }
+        Ok(found.first().copied())
+    }
+
+    fn collect_with_hash(
+        &self,
+        segment: &Segment,
+        hash: &EnvelopeHash,
+        kind: Option<EntryKind>,
+        found: &mut Vec<Seq>,
+    ) -> Result<(), EntryFault> {
+        for (ordinal, code) in segment.index.with_hash(hash)? {
+            if !segment.shows(ordinal) || kind.is_some_and(|kind| kind.code() != code) {
+                continue;
+            }
+            let seq = segment.seq_of(ordinal);
+            // An entry that cannot be read is kept as a hit: reading it will say why.
+            match self.read(seq) {
+                Ok(Some(entry)) if entry.header.envelope_hash != *hash => {}
+                Ok(_) | Err(EntryFault::Damaged(_)) => found.push(seq),
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(())
+    }
+
+    /// Every entry of a trace, ascending.
+    pub(crate) fn of_trace(&self, trace: TraceId) -> io::Result<Vec<Seq>> {
+        let mut found = Vec::new();
+        for segment in &self.list {
+            let ordinals = segment.index.of_trace(trace)?.into_iter();
+            found.extend(ordinals.filter(|at| segment.shows(*at)).map(|at| segment.seq_of(at)));
+        }
+        Ok(found)
+    }
+
+    /// A trace's last entry.
+    pub(crate) fn last_of_trace(&self, trace: TraceId) -> io::Result<Option<Seq>> {
+        for segment in self.list.iter().rev() {
+            let ordinals = segment.index.of_trace(trace)?;
+            if let Some(at) = ordinals.into_iter().rev().find(|at| segment.shows(*at)) {
+                return Ok(Some(segment.seq_of(at)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Traces after `after` in byte order, each once, at most `limit`.
+    pub(crate) fn traces_after(&self, after: Option<TraceId>, limit: usize) -> io::Result<Vec<TraceId>> {
+        let mut merged = Vec::new();
+        for segment in &self.list {
+            merged.extend(segment.index.traces_after(after, limit)?);
+        }
+        merged.sort_unstable();
+        merged.dedup();
+        merged.truncate(limit);
+        Ok(merged)
+    }
+
+    /// Where an entry's frame lies: its segment's file and the offset.
+    pub(crate) fn place(&self, seq: Seq) -> Option<(String, Option<u64>)> {
+        let (segment, ordinal) = self.holding(seq)?;
+        let span = segment.index.span(ordinal).ok().flatten();
+        Some((segment.file_name(), span.map(|span| span.offset)))
+    }
+}
+
+/// Turns a fault met while reading one's own log into an error of the ledger.
+pub(crate) fn read_error(dir: &Path, fault: EntryFault) -> LedgerError {
+    match fault {
+        EntryFault::Damaged(damage) => LedgerError::Damaged(damage),
+        EntryFault::Io(source) => LedgerError::Io { action: "read", path: dir.to_owned(), source },
+    }
+}

@@ -1,0 +1,348 @@
+//! A fixed prefix of a ledger for reading: in this process or another, while others append.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use proofline_trace::{Envelope, EnvelopeHash, TraceId, read_envelope};
+
+use crate::disk::{Access, Disk, OsDisk};
+use crate::error::{Damage, IoContext, LedgerError};
+use crate::frame::MAX_BODY_BYTES;
+use crate::gate::{AcceptedRecords, Facts};
+use crate::header::EntryKind;
+use crate::ids::{LeafHash, Seq};
+use crate::index::SegmentIndex;
+use crate::load::{Reading, SegmentFile, Until, open_segments, read_segment};
+use crate::mark::{MARK_FILE, Mark, MarkReading, read_mark};
+use crate::segments::{Entry, EntryFault, Segment, Segments};
+use proofline_trace::LedgerId;
+
+/// What the end of a prefix rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LogEnd {
+    /// The published size: the log is at least as long as its writer said.
+    Published,
+    /// The published size is missing or damaged: entries may have been cut off at the end, and
+    /// nothing here would show it.
+    NotAnchored,
+}
+
+impl LogEnd {
+    /// The end's name in output.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            LogEnd::Published => "published",
+            LogEnd::NotAnchored => "not_anchored",
+        }
+    }
+}
+
+impl fmt::Display for LogEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LogEnd::Published => "anchored by the published size",
+            LogEnd::NotAnchored => "end not anchored",
+        })
+    }
+}
+
+/// A fixed prefix of a ledger. Cheap to clone; safe to share between threads.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    segments: Segments,
+    ledger_id: LedgerId,
+    entries: u64,
+    head: Option<LeafHash>,
+    end: LogEnd,
+    damage: Vec<Damage>,
+    derived: Vec<Damage>,
+}
+
+impl Snapshot {
+    /// Opens the ledger in `dir` for reading, up to its published size.
+    ///
+    /// Damage inside the log does not prevent this; [`Snapshot::damage`] lists what opening
+    /// came upon, and reading a damaged entry says so.
+    ///
+    /// # Errors
+    /// When there is no ledger, it is of a newer format, or a segment is missing or has no
+    /// readable header.
+    pub fn open(dir: impl AsRef<Path>) -> Result<Self, LedgerError> {
+        Self::open_on(&OsDisk, dir.as_ref())
+    }
+
+    /// [`Snapshot::open`] on another [`Disk`].
+    ///
+    /// # Errors
+    /// As [`Snapshot::open`].
+    pub fn open_on(disk: &dyn Disk, dir: &Path) -> Result<Self, LedgerError> {
+        let mut attempts = 0;
+        loop {
+            let reading = read_mark(disk, dir).during("read", &dir.join(MARK_FILE))?;
+            let files = open_segments(disk, dir, Access::Read)?;
+            attempts += 1;
+            // A writer may have gone on to a new segment between the two reads; then the mark has moved.
+            if attempts < OPEN_ATTEMPTS && is_overtaken(&reading, &files) {
+                continue;
+            }
+            return Opening { disk, dir, reading, derived: Vec::new(), damage: Vec::new() }.finish(files);
+        }
+    }
+
+    /// The ledger's id.
+    #[must_use]
+    pub const fn ledger_id(&self) -> LedgerId {
+        self.ledger_id
+    }
+
+    /// How many entries the prefix has, the genesis entry included.
+    #[must_use]
+    pub const fn entries(&self) -> u64 {
+        self.entries
+    }
+
+    /// The leaf hash of the last entry, as far as it is known.
+    #[must_use]
+    pub const fn head(&self) -> Option<LeafHash> {
+        self.head
+    }
+
+    /// What the end of the prefix rests on.
+    #[must_use]
+    pub const fn end(&self) -> LogEnd {
+        self.end
+    }
+
+    /// Damage of the log that opening came upon; only open segments and those without an index
+    /// were read.
+    #[must_use]
+    pub fn damage(&self) -> &[Damage] {
+        &self.damage
+    }
+
+    /// Derived files that are missing or damaged; what they hold was read from the log instead.
+    #[must_use]
+    pub fn derived_damage(&self) -> &[Damage] {
+        &self.derived
+    }
+
+    /// The entry at `seq`.
+    ///
+    /// # Errors
+    /// [`EntryFault`] when it cannot be read whole.
+    pub fn entry(&self, seq: Seq) -> Result<Option<Entry>, EntryFault> {
+        self.segments.read(seq)
+    }
+
+    /// Every entry with this envelope hash, ascending.
+    ///
+    /// # Errors
+    /// [`EntryFault::Io`].
+    pub fn with_hash(&self, hash: &EnvelopeHash) -> Result<Vec<Seq>, EntryFault> {
+        self.segments.with_hash(hash, None)
+    }
+
+    /// The entry accepted under this envelope hash.
+    ///
+    /// # Errors
+    /// [`EntryFault::Io`].
+    pub fn accepted(&self, hash: &EnvelopeHash) -> Result<Option<Seq>, EntryFault> {
+        self.segments.first_with_hash(hash, EntryKind::Accepted)
+    }
+
+    /// Every entry of a trace, ascending.
+    ///
+    /// # Errors
+    /// [`EntryFault::Io`].
+    pub fn of_trace(&self, trace: TraceId) -> Result<Vec<Seq>, EntryFault> {
+        Ok(self.segments.of_trace(trace)?)
+    }
+
+    /// Traces after `after` in byte order, each once, at most `limit`.
+    ///
+    /// # Errors
+    /// [`EntryFault::Io`].
+    pub fn traces_after(&self, after: Option<TraceId>, limit: usize) -> Result<Vec<TraceId>, EntryFault> {
+        Ok(self.segments.traces_after(after, limit)?)
+    }
+
+    /// The file, relative to the ledger's folder, and the offset where an entry lies.
+    #[must_use]
+    pub fn place(&self, seq: Seq) -> Option<(String, Option<u64>)> {
+        self.segments.place(seq)
+    }
+
+    /// The ledger's folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.segments.dir
+    }
+}
+
+/// Reads the envelope in an accepted entry's body, which the gate has seen before.
+pub(crate) fn envelope_of(body: &[u8]) -> Option<Envelope> {
+    let limits = proofline_canon::Limits::ENVELOPE.with_max_bytes(MAX_BODY_BYTES);
+    read_envelope(body, &limits).ok().map(|sealed| sealed.envelope().clone())
+}
+
+impl AcceptedRecords for Snapshot {
+    type Error = EntryFault;
+
+    fn facts(&self, hash: &EnvelopeHash) -> Result<Option<Facts>, EntryFault> {
+        let Some(seq) = self.accepted(hash)? else { return Ok(None) };
+        let entry = self.entry(seq)?;
+        Ok(entry.and_then(|entry| envelope_of(&entry.body)).map(|envelope| Facts::of(&envelope, seq)))
+    }
+}
+
+const OPEN_ATTEMPTS: usize = 5;
+
+/// True when a segment begins behind the published size.
+fn is_overtaken(reading: &MarkReading, files: &[SegmentFile]) -> bool {
+    let (Some(mark), Some(last)) = (&reading.mark, files.last()) else { return false };
+    last.header.first_seq.get() > mark.entries
+}
+
+struct Opening<'a> {
+    disk: &'a dyn Disk,
+    dir: &'a Path,
+    reading: MarkReading,
+    derived: Vec<Damage>,
+    damage: Vec<Damage>,
+}
+
+impl Opening<'_> {
+    fn finish(mut self, mut files: Vec<SegmentFile>) -> Result<Snapshot, LedgerError> {
+        let ledger_id = files.first().map_or(LedgerId::from_bytes([0; 16]), |first| first.header.ledger_id);
+        let mark = self.usable_mark(&files, ledger_id)?;
+        if let Some(mark) = &mark {
+            // A segment that begins at the published size holds nothing that was acknowledged yet.
+            files.retain(|file| {
+                let first = file.header.first_seq;
+                first <= mark.segment || first.get() != mark.entries
+            });
+        }
+        let mut list = Vec::with_capacity(files.len());
+        for (at, file) in files.iter().enumerate() {
+            if let Some(next) = files.get(at + 1) {
+                list.push(self.inner_segment(file, next)?);
+            }
+        }
+        let last = files.last().ok_or_else(|| LedgerError::NotALedger(self.dir.to_owned()))?;
+        let (segment, head, end) =
+            self.last_segment(last, mark.filter(|mark| mark.segment == last.header.first_seq))?;
+        let entries = last.header.first_seq.get() + segment.entries;
+        list.push(segment);
+        let segments = Segments { dir: self.dir.to_owned(), list };
+        Ok(Snapshot { segments, ledger_id, entries, head, end, damage: self.damage, derived: self.derived })
+    }
+
+    /// The mark, if it is whole and goes with the segments that are there.
+    fn usable_mark(
+        &mut self,
+        files: &[SegmentFile],
+        ledger_id: LedgerId,
+    ) -> Result<Option<Mark>, LedgerError> {
+        let derived = |code, message: &str| Damage {
+            code,
+            file: MARK_FILE.to_owned(),
+            offset: None,
+            seq: None,
+            message: message.to_owned(),
+        };
+        let Some(mark) = self.reading.mark.filter(|_| !self.reading.damaged) else {
+            self.derived.push(derived("mark.damaged", "the published size is missing or damaged"));
+            return Ok(None);
+        };
+        if mark.ledger_id != ledger_id {
+            self.derived.push(derived("mark.other_ledger", "the published size is that of another ledger"));
+            return Ok(None);
+        }
+        if !files.iter().any(|file| file.header.first_seq == mark.segment) {
+            let message = format!("the segment that begins with entry {} is missing", mark.segment);
+            let damage = Damage { seq: Some(mark.segment), ..derived("log.missing_segment", &message) };
+            return Err(LedgerError::Damaged(damage));
+        }
+        Ok(Some(mark))
+    }
+
+    /// A segment with another one behind it, which says where it ends.
+    fn inner_segment(&mut self, file: &SegmentFile, next: &SegmentFile) -> Result<Segment, LedgerError> {
+        let entries = next.header.first_seq.get() - file.header.first_seq.get();
+        let sealed = file.sealed_index(self.disk).during("read", &file.path)?;
+        let length = file.file.len().during("read", &file.path)?;
+        if let Some(index) = sealed {
+            if u64::from(index.head.count) == entries && Some(index.head.head) == next.header.previous_leaf {
+                if length != index.head.segment_bytes {
+                    self.damage.push(length_damage(file, length, index.head.segment_bytes));
+                }
+                let index = SegmentIndex::Sealed(index);
+                return Ok(Segment { header: file.header, file: Arc::clone(&file.file), index, entries });
+            }
+        }
+        let name = crate::index::index_name(file.header.first_seq);
+        self.derived.push(Damage {
+            code: "index.damaged",
+            file: format!("log/{name}"),
+            offset: None,
+            seq: None,
+            message: "the index is missing, damaged or of other entries; the segment was read instead"
+                .to_owned(),
+        });
+        let reading = read_segment(file, Until::Seq(next.header.first_seq)).during("read", &file.path)?;
+        let is_short = reading.chain.next < next.header.first_seq;
+        let unlinked = reading.damage.is_empty() && reading.chain.head != next.header.previous_leaf;
+        let sound_end = reading.sound_end;
+        let table = self.take(reading);
+        if is_short {
+            let message = format!("the segment ends before entry {}", next.header.first_seq.get());
+            self.damage.push(file.damage("log.truncated", Some(sound_end), message));
+        } else if unlinked {
+            let message = "the next segment does not link to this one's last entry".to_owned();
+            self.damage.push(next.damage("log.link", Some(40), message));
+        }
+        Ok(Segment { header: file.header, file: Arc::clone(&file.file), index: table, entries })
+    }
+
+    fn take(&mut self, reading: Reading) -> SegmentIndex {
+        self.damage.extend(reading.damage);
+        SegmentIndex::Memory(Arc::new(reading.table))
+    }
+
+    fn last_segment(
+        &mut self,
+        file: &SegmentFile,
+        mark: Option<Mark>,
+    ) -> Result<(Segment, Option<LeafHash>, LogEnd), LedgerError> {
+        let until = mark.map_or(u64::MAX, |mark| mark.segment_bytes);
+        let length = file.file.len().during("read", &file.path)?;
+        let reading = read_segment(file, Until::Offset(until)).during("read", &file.path)?;
+        let found = reading.chain;
+        let sound = reading.damage.is_empty();
+        let index = self.take(reading);
+        let first_seq = file.header.first_seq.get();
+        let segment =
+            |entries: u64| Segment { header: file.header, file: Arc::clone(&file.file), index, entries };
+        let Some(mark) = mark else {
+            return Ok((segment(found.next.get() - first_seq), found.head, LogEnd::NotAnchored));
+        };
+        if length < mark.segment_bytes {
+            self.damage.push(length_damage(file, length, mark.segment_bytes));
+        } else if sound && (found.next.get(), found.head) != (mark.entries, Some(mark.head)) {
+            let message = format!(
+                "the published size names {} entries ending in {}; the log has {} there",
+                mark.entries, mark.head, found.next
+            );
+            self.damage.push(file.damage("log.head", Some(mark.segment_bytes), message));
+        }
+        Ok((segment(mark.entries.saturating_sub(first_seq)), Some(mark.head), LogEnd::Published))
+    }
+}
+
+fn length_damage(file: &SegmentFile, found: u64, expected: u64) -> Damage {
+    let (code, at) = if found < expected { ("log.truncated", found) } else { ("log.surplus", expected) };
+    file.damage(code, Some(at), format!("the segment is {found} bytes long; {expected} were made durable"))
+}
