@@ -1,0 +1,34 @@
+//! What a ledger holds beside envelopes: replay results, their diagnostics, and the genesis
+//! record (sections 5 and 7 of the contract). Closed schemas, canonical bytes, one hash each.
+
+mod diagnostics;
+mod finding;
+mod genesis;
+mod replay_result;
+mod timestamp;
+
+pub use diagnostics::{Coverage, Failure, ReplayDiagnostics};
+pub use finding::{Finding, FindingCode, Severity};
+pub use genesis::GenesisRecord;
+pub use replay_result::{FailureClass, NotAFailure, ReplayMode, ReplayResult, ReplayType, Verdict};
+pub use timestamp::{Timestamp, TimestampError};
+
+/// Canonical bytes and their digest, the same for every artifact (section 3).
+macro_rules! identity {
+    ($name:ident) => {
+        impl $name {
+            /// The record's canonical bytes (RFC 8785).
+            #[must_use]
+            pub fn canonical(&self) -> Vec<u8> {
+                crate::seal::canonical_bytes(&self.to_value())
+            }
+
+            /// SHA-256 of the canonical bytes: its artifact key.
+            #[must_use]
+            pub fn sha256(&self) -> proofline_canon::Sha256Digest {
+                proofline_canon::Sha256Digest::of(&self.canonical())
+            }
+        }
+    };
+}
+use identity;

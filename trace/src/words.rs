@@ -1,0 +1,527 @@
+//! The scalars of the contract: words with a length and a pattern, and exact integers.
+//! Each is parsed once, at the edge; whoever holds one never checks it again.
+
+use std::borrow::Borrow;
+use std::collections::BTreeSet;
+use std::collections::btree_set;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::phrase;
+use crate::rejection::SchemaFault;
+
+/// The largest integer of an envelope: 2^53 - 1, the last that a double holds exactly.
+pub const MAX_SAFE_INT: u64 = proofline_canon::MAX_SAFE_INTEGER.unsigned_abs();
+
+/// Why a text or a number is not the word it was meant to be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{word} {}", self.predicate())]
+pub struct WordError {
+    word: &'static str,
+    fault: WordFault,
+}
+
+/// What is wrong with a word; lengths count code points.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WordFault {
+    /// Longer than allowed.
+    TooLong {
+        /// Characters found.
+        length: usize,
+        /// Characters allowed.
+        limit: usize,
+    },
+    /// Shorter than allowed.
+    TooShort {
+        /// Characters found.
+        length: usize,
+        /// Characters needed.
+        limit: usize,
+    },
+    /// The characters do not match the pattern.
+    Pattern {
+        /// An escaped excerpt of what was found.
+        found: String,
+        /// The pattern in words.
+        shape: &'static str,
+    },
+    /// An integer above its limit.
+    TooLarge {
+        /// The number found.
+        found: u64,
+        /// The largest allowed.
+        limit: u64,
+    },
+}
+
+impl WordError {
+    pub(crate) const fn new(word: &'static str, fault: WordFault) -> Self {
+        Self { word, fault }
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub const fn fault(&self) -> &WordFault {
+        &self.fault
+    }
+
+    /// A stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self.fault {
+            WordFault::TooLong { .. } => "trace.word_too_long",
+            WordFault::TooShort { .. } => "trace.word_too_short",
+            WordFault::Pattern { .. } => "trace.word_pattern",
+            WordFault::TooLarge { .. } => "trace.word_too_large",
+        }
+    }
+
+    /// The contract's name of the fault.
+    pub(crate) const fn schema_fault(&self) -> SchemaFault {
+        match self.fault {
+            WordFault::TooLong { .. } => SchemaFault::MaxLength,
+            WordFault::TooShort { .. } => SchemaFault::MinLength,
+            WordFault::Pattern { .. } => SchemaFault::Pattern,
+            WordFault::TooLarge { .. } => SchemaFault::Maximum,
+        }
+    }
+
+    /// The sentence without its subject.
+    pub(crate) fn predicate(&self) -> String {
+        match &self.fault {
+            WordFault::TooLong { length, limit } => {
+                format!("is {length} characters long; at most {limit} are allowed")
+            }
+            WordFault::TooShort { length, limit } => {
+                format!("is {length} characters long; at least {limit} must be there")
+            }
+            WordFault::Pattern { found, shape } => format!("is {found}; expected {shape}"),
+            WordFault::TooLarge { found, limit } => format!("is {found}; at most {limit} is allowed"),
+        }
+    }
+}
+
+/// The rule of a text word, checked in the contract's order: longest, shortest, pattern.
+struct Rule {
+    word: &'static str,
+    min_chars: usize,
+    max_chars: usize,
+    matches: fn(&str) -> bool,
+    shape: &'static str,
+}
+
+impl Rule {
+    fn check(&self, text: &str) -> Result<(), WordError> {
+        let fault = |fault| Err(WordError::new(self.word, fault));
+        let length = text.chars().count();
+        if length > self.max_chars {
+            return fault(WordFault::TooLong { length, limit: self.max_chars });
+        }
+        if length < self.min_chars {
+            return fault(WordFault::TooShort { length, limit: self.min_chars });
+        }
+        if !(self.matches)(text) {
+            return fault(WordFault::Pattern { found: phrase::quoted(text), shape: self.shape });
+        }
+        Ok(())
+    }
+}
+
+macro_rules! text_word {
+    ($(#[$doc:meta])* $name:ident, $rule:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            const RULE: Rule = $rule;
+
+            /// Checks and keeps a text.
+            ///
+            /// # Errors
+            /// The first of: too long, too short, not of the pattern.
+            pub fn new(text: &str) -> Result<Self, WordError> {
+                Self::RULE.check(text)?;
+                Ok(Self(text.into()))
+            }
+
+            /// The text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        crate::words::text_form!($name);
+
+        impl FromStr for $name {
+            type Err = WordError;
+            fn from_str(text: &str) -> Result<Self, WordError> {
+                Self::new(text)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+/// Serde through the text form, for embedders' own files; evidence never comes this way.
+macro_rules! text_form {
+    ($name:ident) => {
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+pub(crate) use text_form;
+
+text_word!(
+    /// `[a-z0-9][a-z0-9_\-:.]{0,127}`: kinds, names, statuses, reason codes.
+    Token,
+    Rule {
+        word: "a token",
+        min_chars: 1,
+        max_chars: 128,
+        matches: |text| begins_plain(text) && text.bytes().all(is_token_byte),
+        shape: "a token: lower-case letters, digits and _ - : . with a letter or digit first",
+    }
+);
+
+text_word!(
+    /// `[a-z0-9][a-z0-9_\-:./]{0,255}`: what an action is done to, and who does it.
+    Resource,
+    Rule {
+        word: "a resource",
+        min_chars: 1,
+        max_chars: 256,
+        matches: |text| begins_plain(text) && text.bytes().all(|byte| is_token_byte(byte) || byte == b'/'),
+        shape: "a resource: lower-case letters, digits and _ - : . / with a letter or digit first",
+    }
+);
+
+text_word!(
+    /// A media type, `type/subtype`, 3 to 128 characters, without parameters.
+    ContentType,
+    Rule {
+        word: "a content type",
+        min_chars: 3,
+        max_chars: 128,
+        matches: |text| {
+            text.split_once('/').is_some_and(|(kind, subtype)| is_media_name(kind) && is_media_name(subtype))
+        },
+        shape: "a content type such as text/plain: two names joined by one slash, \
+                of letters, digits and ! # $ & ^ _ . + - only",
+    }
+);
+
+text_word!(
+    /// Who issued a credential: 1 to 256 characters of any kind.
+    Issuer,
+    Rule { word: "an issuer", min_chars: 1, max_chars: 256, matches: |_| true, shape: "any text" }
+);
+
+text_word!(
+    /// A log's origin (C2SP checkpoint): 1 to 255 printable ASCII characters, no space, no `+`.
+    ///
+    /// Narrower than C2SP, which only recommends that: an origin is compared as bytes, so two that look
+    /// alike must not exist.
+    Origin,
+    Rule {
+        word: "an origin",
+        min_chars: 1,
+        max_chars: 255,
+        matches: |text| text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'+'),
+        shape: "a log origin: printable ASCII without spaces and without +",
+    }
+);
+
+fn begins_plain(text: &str) -> bool {
+    text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
+
+const fn is_token_byte(byte: u8) -> bool {
+    matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b':' | b'.')
+}
+
+fn is_media_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte);
+    !name.is_empty() && name.bytes().all(allowed)
+}
+
+macro_rules! safe_integer {
+    ($(#[$doc:meta])* $name:ident, $word:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(u64);
+
+        impl $name {
+            /// Zero.
+            pub const ZERO: Self = Self(0);
+            /// 2^53 - 1.
+            pub const MAX: Self = Self(MAX_SAFE_INT);
+
+            /// Checks and keeps a number.
+            ///
+            /// # Errors
+            /// The number is above 2^53 - 1.
+            pub const fn new(number: u64) -> Result<Self, WordError> {
+                if number > MAX_SAFE_INT {
+                    let fault = WordFault::TooLarge { found: number, limit: MAX_SAFE_INT };
+                    return Err(WordError::new($word, fault));
+                }
+                Ok(Self(number))
+            }
+
+            /// The number, or 2^53 - 1 where it is larger.
+            #[must_use]
+            pub const fn saturating(number: u64) -> Self {
+                if number > MAX_SAFE_INT { Self::MAX } else { Self(number) }
+            }
+
+            /// The number.
+            #[must_use]
+            pub const fn get(self) -> u64 {
+                self.0
+            }
+        }
+
+        impl TryFrom<u64> for $name {
+            type Error = WordError;
+            fn try_from(number: u64) -> Result<Self, WordError> {
+                Self::new(number)
+            }
+        }
+
+        impl From<u32> for $name {
+            fn from(number: u32) -> Self {
+                Self(number.into())
+            }
+        }
+
+        impl From<$name> for u64 {
+            fn from(number: $name) -> Self {
+                number.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_u64(self.0)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let number = <u64 as serde::Deserialize>::deserialize(deserializer)?;
+                Self::new(number).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+safe_integer!(
+    /// A count, size or position: 0 to 2^53 - 1.
+    SafeInt,
+    "an integer"
+);
+
+safe_integer!(
+    /// A time in Unix milliseconds: 0 to 2^53 - 1.
+    Millis,
+    "a time in milliseconds"
+);
+
+/// A set of tokens; in JSON an object whose every value is `true`.
+///
+/// Tokens are ASCII, so the order of the set is the order of canonical bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StringSet(BTreeSet<Token>);
+
+impl StringSet {
+    /// The empty set.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(BTreeSet::new())
+    }
+
+    /// A set of the given texts; one given twice is there once.
+    ///
+    /// # Errors
+    /// The first text that is not a token.
+    pub fn of(texts: &[&str]) -> Result<Self, WordError> {
+        texts.iter().map(|text| Token::new(text)).collect()
+    }
+
+    /// Adds a token; false when it was there.
+    pub fn insert(&mut self, token: Token) -> bool {
+        self.0.insert(token)
+    }
+
+    /// Whether the set has this text.
+    #[must_use]
+    pub fn contains(&self, text: &str) -> bool {
+        self.0.contains(text)
+    }
+
+    /// How many tokens there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The tokens in canonical order.
+    pub fn iter(&self) -> btree_set::Iter<'_, Token> {
+        self.0.iter()
+    }
+}
+
+impl FromIterator<Token> for StringSet {
+    fn from_iter<I: IntoIterator<Item = Token>>(tokens: I) -> Self {
+        Self(tokens.into_iter().collect())
+    }
+}
+
+impl Extend<Token> for StringSet {
+    fn extend<I: IntoIterator<Item = Token>>(&mut self, tokens: I) {
+        self.0.extend(tokens);
+    }
+}
+
+impl<'a> IntoIterator for &'a StringSet {
+    type Item = &'a Token;
+    type IntoIter = btree_set::Iter<'a, Token>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault<T: fmt::Debug>(outcome: Result<T, WordError>) -> SchemaFault {
+        outcome.unwrap_err().schema_fault()
+    }
+
+    #[test]
+    fn tokens_begin_with_a_letter_or_digit() {
+        for good in ["a", "0", "a_-:.", "9.9", &"z".repeat(128)] {
+            assert_eq!(Token::new(good).unwrap().as_str(), good);
+        }
+        for bad in ["A", "_a", "-", ":x", ".x", "a b", "a/b", "a\n", "é", "ａ"] {
+            assert_eq!(fault(Token::new(bad)), SchemaFault::Pattern, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn length_comes_before_pattern_and_counts_code_points() {
+        assert_eq!(fault(Token::new("")), SchemaFault::MinLength);
+        assert_eq!(fault(Token::new(&"Z".repeat(129))), SchemaFault::MaxLength);
+        assert_eq!(fault(Token::new(&"é".repeat(128))), SchemaFault::Pattern);
+        assert_eq!(Issuer::new(&"é".repeat(256)).unwrap().as_str().len(), 512);
+        assert_eq!(Issuer::new(&"😀".repeat(256)).unwrap().as_str().chars().count(), 256);
+        assert_eq!(fault(Issuer::new(&"😀".repeat(257))), SchemaFault::MaxLength);
+        assert_eq!(fault(Issuer::new("")), SchemaFault::MinLength);
+    }
+
+    #[test]
+    fn resources_may_hold_slashes_but_not_begin_with_one() {
+        assert_eq!(Resource::new("db:orders/42").unwrap().as_str(), "db:orders/42");
+        assert_eq!(Resource::new(&"a".repeat(256)).unwrap().as_str().len(), 256);
+        assert_eq!(fault(Resource::new("/orders")), SchemaFault::Pattern);
+        assert_eq!(fault(Resource::new(&"a".repeat(257))), SchemaFault::MaxLength);
+    }
+
+    #[test]
+    fn content_types_have_one_slash_and_two_names() {
+        for good in ["a/b", "application/vnd.api+json", "!#$&^_.+-/x"] {
+            assert_eq!(ContentType::new(good).unwrap().as_str(), good);
+        }
+        for bad in ["abc", "a/b/c", "/ab", "ab/", "a/b;q=1", "a b/c", "a/b\n", "a/é"] {
+            assert_eq!(fault(ContentType::new(bad)), SchemaFault::Pattern, "{bad:?}");
+        }
+        assert_eq!(fault(ContentType::new("a/")), SchemaFault::MinLength);
+        assert_eq!(fault(ContentType::new(&"a/".repeat(65))), SchemaFault::MaxLength);
+    }
+
+    #[test]
+    fn origins_have_no_space_and_no_plus() {
+        assert_eq!(Origin::new("log.example/2026").unwrap().as_str(), "log.example/2026");
+        for bad in ["a b", "a+b", "a\u{a0}b", "a\n", "é"] {
+            assert_eq!(fault(Origin::new(bad)), SchemaFault::Pattern, "{bad:?}");
+        }
+        assert_eq!(fault(Origin::new(&"o".repeat(256))), SchemaFault::MaxLength);
+    }
+
+    #[test]
+    fn integers_end_at_two_to_the_53_minus_one() {
+        assert_eq!(SafeInt::new((1 << 53) - 1).unwrap(), SafeInt::MAX);
+        assert_eq!(fault(SafeInt::new(1 << 53)), SchemaFault::Maximum);
+        assert_eq!(Millis::saturating(u64::MAX).get(), 9_007_199_254_740_991);
+    }
+
+    #[test]
+    fn sets_keep_canonical_order() {
+        let set = StringSet::of(&["b", "a.z", "a-z", "b"]).unwrap();
+        let texts: Vec<&str> = set.iter().map(Token::as_str).collect();
+        assert_eq!(texts, ["a-z", "a.z", "b"]);
+        assert!(set.contains("b") && !set.contains("c"));
+    }
+
+    #[test]
+    fn errors_are_sentences() {
+        assert_eq!(
+            Issuer::new(&"x".repeat(300)).unwrap_err().to_string(),
+            "an issuer is 300 characters long; at most 256 are allowed"
+        );
+        assert_eq!(
+            Token::new("Foo\u{1b}").unwrap_err().to_string(),
+            "a token is \"Foo\\u{1b}\"; expected a token: lower-case letters, digits and _ - : . \
+             with a letter or digit first"
+        );
+    }
+}
