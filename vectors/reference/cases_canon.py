@@ -307,6 +307,15 @@ def random_doubles(count: int) -> list:
     return cases
 
 
+def hard_doubles() -> list:
+    """Where shortest printers go wrong: two shortest texts equally near (the even one counts), and
+    powers of two, whose lower neighbour is nearer than the upper one."""
+    rng = SplitMix64(0x71E)
+    ties = [float((1 << 50) + rng.below(1 << 50)) + fraction for fraction in (0.25, 0.75) for _ in range(10)]
+    powers = [2.0 ** exponent for exponent in (*range(-1074, 1024, 19), -1022, -1021, 1023)]
+    return [double_case(struct.pack(">d", double).hex()) for double in dict.fromkeys(ties + powers)]
+
+
 def pointer_cases() -> list:
     """Where in a value the number is that a profile cannot write."""
     cases = []
@@ -328,6 +337,11 @@ def pointer_cases() -> list:
     return cases
 
 
+def unique(cases: list) -> list:
+    """Each name once, the first case of it."""
+    return list({case["name"]: case for case in reversed(cases)}.values())[::-1]
+
+
 def files() -> dict:
     return {
         "canon/positive.json": ("canon", "Strict JSON and its RFC 8785 bytes, SHA-256 and CID.", positives()),
@@ -335,7 +349,8 @@ def files() -> dict:
         "numbers/literals.json": ("numbers", "One number literal in each of the three profiles.",
                                   [number_case(*spelling) for spelling in SPELLINGS]),
         "numbers/doubles.json": ("numbers", "Doubles by their bits, spelled with 26 digits, and their RFC 8785 text: "
-                                 "appendix B, then seeded random ones.",
-                                 [double_case(*row) for row in APPENDIX_B] + random_doubles(400)),
+                                 "appendix B, ties and powers of two, then seeded random ones.",
+                                 unique([double_case(*row) for row in APPENDIX_B] + hard_doubles()
+                                        + random_doubles(400))),
         "numbers/pointers.json": ("numbers", "Where in a value the number is that a profile refuses.", pointer_cases()),
     }

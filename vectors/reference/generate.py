@@ -9,7 +9,7 @@ import json
 import pathlib
 import sys
 
-from . import cases_canon, cases_forensic, cases_gate, cases_log, cases_records
+from . import cases_canon, cases_evidence, cases_forensic, cases_gate, cases_log, cases_records
 
 HERE = pathlib.Path(__file__).resolve().parent.parent
 FAMILIES = ("canon", "numbers", "records", "order", "gate", "chain", "headers", "links", "forensic")
@@ -29,20 +29,33 @@ def document(family: str, description: str, cases: list) -> bytes:
     ).encode("ascii")
 
 
+def rows(value, depth: int) -> str:
+    """JSON with a line for each member or item down to `depth`."""
+    if depth and isinstance(value, dict):
+        return "{\n" + ",\n".join(line(name) + ":" + rows(inner, depth - 1) for name, inner in value.items()) + "\n}"
+    if depth and isinstance(value, list) and value:
+        return "[\n" + ",\n".join(rows(item, depth - 1) for item in value) + "\n]"
+    return line(value)
+
+
 def golden() -> dict:
     """Every golden file: path below `vectors/` to bytes."""
     out = {}
     for module in (cases_canon, cases_records, cases_gate, cases_log, cases_forensic):
         for path, parts in module.files().items():
             out[path] = document(*parts)
+    out["evidence/expected.json"], out["evidence/trouble/expected.json"] = (
+        (rows(value, depth) + "\n").encode("ascii")
+        for value, depth in zip(cases_evidence.files(HERE).values(), (2, 4))
+    )
     return out
 
 
 def on_disk() -> set:
     """Golden files that exist, so that one which is no longer made is noticed."""
-    return {
-        path.relative_to(HERE).as_posix() for family in FAMILIES for path in (HERE / family).rglob("*") if path.is_file()
-    }
+    found = {path for family in FAMILIES for path in (HERE / family).rglob("*") if path.is_file()}
+    found |= set((HERE / "evidence").rglob("*.json"))
+    return {path.relative_to(HERE).as_posix() for path in found}
 
 
 def check(files: dict) -> int:
