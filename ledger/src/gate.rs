@@ -119,7 +119,8 @@ fn check_record_type(declared: DeclaredType<'_>, value: &Value) -> Result<Option
 
 fn forbidden(what: String) -> Rejection {
     let message = format!("{what}; it is one of auth_context, policy_decision, model_call and tool_call.");
-    Rejection::new(ErrorKind::RecordTypeForbidden, Pointer::root().child("record_type"), message)
+    // What was declared stands beside the envelope, so no place inside it is at fault.
+    Rejection::new(ErrorKind::RecordTypeForbidden, Pointer::root(), message)
 }
 
 fn hash_mismatch(computed: &EnvelopeHash, declared: &DeclaredDigest<'_>) -> Rejection {

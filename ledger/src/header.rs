@@ -24,7 +24,7 @@ use crate::cbor::{self, CborFault, Decoder};
 use crate::ids::{LeafHash, Seq};
 
 /// The version of the ledger format that this library writes.
-pub const FORMAT_VERSION: u64 = 0;
+pub const FORMAT_VERSION: u32 = 0;
 
 /// The longest header, in bytes.
 pub const MAX_HEADER_BYTES: usize = 4096;
@@ -291,7 +291,7 @@ impl EntryHeader {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(160);
         cbor::put_array(&mut out, FIELDS);
-        cbor::put_uint(&mut out, FORMAT_VERSION);
+        cbor::put_uint(&mut out, u64::from(FORMAT_VERSION));
         cbor::put_uint(&mut out, self.seq.get());
         match &self.previous_leaf {
             Some(leaf) => cbor::put_bytes(&mut out, leaf.as_bytes()),
@@ -356,7 +356,7 @@ impl EntryHeader {
         let mut decoder = Decoder::new(bytes);
         let fields = decoder.array("the header")?;
         let version = decoder.uint("format version")?;
-        if version > FORMAT_VERSION {
+        if version > u64::from(FORMAT_VERSION) {
             return Err(HeaderError::NewerFormat(version));
         }
         if fields != FIELDS {

@@ -32,7 +32,7 @@ use proofline_trace::{EnvelopeHash, TraceId};
 
 use crate::disk::{Access, Disk, DiskFile};
 use crate::durable::{self, read_full_at};
-use crate::header::{EntryHeader, EntryKind};
+use crate::header::EntryHeader;
 use crate::ids::{LeafHash, Seq};
 use proofline_trace::LedgerId;
 
@@ -54,7 +54,7 @@ fn prefix_of(hash: &EnvelopeHash) -> HashPrefix {
 
 /// The file name of a segment's index.
 #[must_use]
-pub fn index_name(first_seq: Seq) -> String {
+pub(crate) fn index_name(first_seq: Seq) -> String {
     format!("{:020}.idx", first_seq.get())
 }
 
@@ -439,6 +439,3 @@ impl SegmentIndex {
         }
     }
 }
-
-/// The kind code that accepted entries have in an index.
-pub(crate) const ACCEPTED: u8 = EntryKind::Accepted.code();

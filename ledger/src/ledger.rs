@@ -273,7 +273,7 @@ impl Ledger {
                         (DeclaredHash::keep(text), sealed.canonical().len())
                     }
                 };
-                (Examinee::Evidence { examined, declared }, body_bytes)
+                (Examinee::Evidence { examined: Box::new(examined), declared }, body_bytes)
             }
             Action::Artifact(bytes) => {
                 (Examinee::Artifact(SealedArtifact::read(bytes).map(Box::new)), bytes.len())

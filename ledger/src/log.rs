@@ -47,7 +47,7 @@ pub(crate) struct Pending {
 
 #[derive(Debug)]
 pub(crate) enum Examinee {
-    Evidence { examined: Examined, declared: DeclaredHash },
+    Evidence { examined: Box<Examined>, declared: DeclaredHash },
     Artifact(Result<Box<SealedArtifact>, ArtifactRefusal>),
 }
 
@@ -377,15 +377,15 @@ impl<'a> Batch<'a> {
 
     fn decide(&mut self, pending: Pending) -> Result<Outcome, LedgerError> {
         match pending.what {
-            Examinee::Evidence { examined: Examined::Refused(rejection), .. } => {
-                Ok(Outcome::Refused { rejection, envelope_hash: None, seq: None })
-            }
-            Examinee::Evidence { examined: Examined::Mismatched(sealed, rejection), declared } => {
-                self.reject(&sealed, rejection, declared, pending.recorded_at_ms)
-            }
-            Examinee::Evidence { examined: Examined::Sound(sealed), declared } => {
-                self.decide_sound(&sealed, declared, pending.recorded_at_ms)
-            }
+            Examinee::Evidence { examined, declared } => match *examined {
+                Examined::Refused(rejection) => {
+                    Ok(Outcome::Refused { rejection, envelope_hash: None, seq: None })
+                }
+                Examined::Mismatched(sealed, rejection) => {
+                    self.reject(&sealed, rejection, declared, pending.recorded_at_ms)
+                }
+                Examined::Sound(sealed) => self.decide_sound(&sealed, declared, pending.recorded_at_ms),
+            },
             Examinee::Artifact(Err(refusal)) => Ok(Outcome::ArtifactRefused(refusal)),
             Examinee::Artifact(Ok(artifact)) => self.decide_artifact(&artifact, pending.recorded_at_ms),
         }

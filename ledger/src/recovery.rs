@@ -112,6 +112,10 @@ impl Settling<'_> {
             let next = files.get(at + 1).unwrap_or(&last);
             list.push(self.inner_segment(file, next, mark.as_ref())?);
         }
+        if last.sealed_index(self.disk).during("read", &last.path)?.is_some() {
+            let message = "the last segment is sealed, so a segment that followed it is missing".to_owned();
+            return Err(damaged(last.damage("log.missing_segment", None, message)));
+        }
         let floor = mark.filter(|mark| mark.segment == last.header.first_seq);
         let durable = self.durable_part(&last, floor.as_ref())?;
         let durable_end = durable.sound_end;

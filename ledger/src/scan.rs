@@ -102,12 +102,6 @@ impl Scan {
         Ok((header, bytes.get(body_at..body_at + lengths.body_bytes).unwrap_or_default()))
     }
 
-    /// The whole frame that the last step returned, as it lies in the file.
-    pub(crate) fn current_frame(&mut self) -> io::Result<&[u8]> {
-        let size = self.current.map_or(0, FrameLengths::frame_bytes);
-        Ok(self.cursor.bytes(size)?.get(..size).unwrap_or_default())
-    }
-
     /// Goes on to the next frame or damage.
     pub(crate) fn step(&mut self) -> io::Result<Step> {
         if let Some(lengths) = self.current.take() {

@@ -91,7 +91,7 @@ impl SegmentHeader {
     pub fn encode(&self) -> [u8; SEGMENT_HEADER_BYTES] {
         let zeros = [0; 32];
         let leaf = self.previous_leaf.as_ref().map_or(&zeros, LeafHash::as_bytes);
-        let version = (FORMAT_VERSION as u32).to_le_bytes();
+        let version = FORMAT_VERSION.to_le_bytes();
         let first_seq = self.first_seq.get().to_le_bytes();
         let fields =
             [MAGIC, &version[..], &[0; 4], self.ledger_id.as_bytes(), &first_seq, leaf, &[0; 4]].concat();
@@ -119,7 +119,7 @@ impl SegmentHeader {
         if expected != found {
             return Err(SegmentFault::Checksum { expected, found });
         }
-        if u64::from(u32_at(8)) > FORMAT_VERSION {
+        if u32_at(8) > FORMAT_VERSION {
             return Err(SegmentFault::NewerFormat(u32_at(8)));
         }
         let ledger_id = LedgerId::from_bytes(part(16, 32).try_into().unwrap_or_default());

@@ -12,9 +12,10 @@ use crate::frame::MAX_BODY_BYTES;
 use crate::gate::{AcceptedRecords, Facts};
 use crate::header::EntryKind;
 use crate::ids::{LeafHash, Seq};
-use crate::index::SegmentIndex;
+use crate::index::{SealedIndex, SegmentIndex};
 use crate::load::{Reading, SegmentFile, Until, open_segments, read_segment};
 use crate::mark::{MARK_FILE, Mark, MarkReading, read_mark};
+use crate::segment::segment_name;
 use crate::segments::{Entry, EntryFault, Segment, Segments};
 use proofline_trace::LedgerId;
 
@@ -274,14 +275,15 @@ impl Opening<'_> {
         let entries = next.header.first_seq.get() - file.header.first_seq.get();
         let sealed = file.sealed_index(self.disk).during("read", &file.path)?;
         let length = file.file.len().during("read", &file.path)?;
-        if let Some(index) = sealed {
-            if u64::from(index.head.count) == entries && Some(index.head.head) == next.header.previous_leaf {
-                if length != index.head.segment_bytes {
-                    self.damage.push(length_damage(file, length, index.head.segment_bytes));
-                }
-                let index = SegmentIndex::Sealed(index);
-                return Ok(Segment { header: file.header, file: Arc::clone(&file.file), index, entries });
+        if let Some(index) = sealed
+            && u64::from(index.head.count) == entries
+            && Some(index.head.head) == next.header.previous_leaf
+        {
+            if length != index.head.segment_bytes {
+                self.damage.push(length_damage(file, length, index.head.segment_bytes));
             }
+            let index = SegmentIndex::Sealed(index);
+            return Ok(Segment { header: file.header, file: Arc::clone(&file.file), index, entries });
         }
         let name = crate::index::index_name(file.header.first_seq);
         self.derived.push(Damage {
@@ -318,6 +320,16 @@ impl Opening<'_> {
         mark: Option<Mark>,
     ) -> Result<(Segment, Option<LeafHash>, LogEnd), LedgerError> {
         let until = mark.map_or(u64::MAX, |mark| mark.segment_bytes);
+        let sealed = file.sealed_index(self.disk).during("read", &file.path)?;
+        // A writer may have sealed it since the folder was listed; then the next one is there.
+        let followed = |index: &SealedIndex| {
+            let next = Seq::new(file.header.first_seq.get() + u64::from(index.head.count));
+            self.disk.exists(&file.path.with_file_name(segment_name(next)))
+        };
+        if sealed.is_some_and(|index| !followed(&index)) {
+            let message = "the last segment is sealed, so a segment that followed it is missing".to_owned();
+            self.damage.push(file.damage("log.missing_segment", None, message));
+        }
         let length = file.file.len().during("read", &file.path)?;
         let reading = read_segment(file, Until::Offset(until)).during("read", &file.path)?;
         let found = reading.chain;

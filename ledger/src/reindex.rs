@@ -1,0 +1,68 @@
+//! Makes everything derived again from the log, in one call: the index of each sealed segment
+//! and the published size. (The catalogue makes itself again, see `Catalogue::rebuild`.)
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use crate::disk::{Disk, OsDisk};
+use crate::durable;
+use crate::error::{IoContext, LedgerError};
+use crate::ids::Seq;
+use crate::index::index_name;
+use crate::load::segment_seqs;
+use crate::log::LOCK_FILE;
+use crate::mark::{MARK_FILE, MarkFile};
+use crate::recovery::{Recovery, settle};
+use crate::segments::LOG_DIR;
+
+/// What was made again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReindexReport {
+    /// Index files written.
+    pub indexes: u64,
+    /// Entries of the ledger.
+    pub entries: u64,
+    /// What had to be mended on the way, as at every opening.
+    pub recovery: Recovery,
+}
+
+/// Makes the indexes and the published size of the ledger in `dir` again.
+///
+/// # Errors
+/// As [`Ledger::open`](crate::Ledger::open): a damaged log is refused, because what is derived
+/// from it would hide the damage.
+pub fn reindex(dir: impl AsRef<Path>) -> Result<ReindexReport, LedgerError> {
+    reindex_on(&OsDisk, dir.as_ref())
+}
+
+/// [`reindex`] on another [`Disk`].
+///
+/// # Errors
+/// As [`reindex`].
+pub fn reindex_on(disk: &dyn Disk, dir: &Path) -> Result<ReindexReport, LedgerError> {
+    let seqs = segment_seqs(disk, dir)?;
+    let lock_path = dir.join(LOCK_FILE);
+    let _lock = disk.lock(&lock_path).during("lock", &lock_path)?;
+    // The last segment is open and has no index.
+    for seq in seqs.iter().rev().skip(1) {
+        retire(disk, dir, *seq)?;
+    }
+    let settled = settle(disk, dir, &HashMap::new())?;
+    let path = dir.join(MARK_FILE);
+    MarkFile::create(disk, dir, &settled.mark).during("write", &path)?;
+    Ok(ReindexReport {
+        indexes: settled.recovery.rebuilt_indexes,
+        entries: settled.mark.entries,
+        recovery: Recovery { rebuilt_indexes: 0, ..settled.recovery },
+    })
+}
+
+/// Empties an index file, so that settling makes it again; a reader that meets the empty file
+/// reads the segment instead.
+fn retire(disk: &dyn Disk, dir: &Path, seq: Seq) -> Result<(), LedgerError> {
+    let path = dir.join(LOG_DIR).join(index_name(seq));
+    if !disk.exists(&path) {
+        return Ok(());
+    }
+    durable::write_file(disk, &path, |_| Ok(())).map(|_| ()).during("write", &path)
+}

@@ -1,0 +1,486 @@
+//! Checks everything a ledger holds against everything else it holds, and repairs nothing: every
+//! frame, header, link and body of the log, then each derived file against the log.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use proofline_trace::{EnvelopeHash, GenesisRecord, LedgerId, TraceId, certify};
+
+use crate::artifact::ArtifactKind;
+use crate::disk::{Access, Disk, DiskFile, OsDisk};
+use crate::durable::read_full_at;
+use crate::error::{Damage, IoContext, LedgerError};
+use crate::frame::MAX_BODY_BYTES;
+use crate::header::{EntryHeader, EntryKind, EntryStatus};
+use crate::ids::{LeafHash, Seq};
+use crate::index::{Table, index_name};
+use crate::load::segment_seqs;
+use crate::log::LOCK_FILE;
+use crate::mark::{MARK_FILE, Mark, MarkReading, read_mark};
+use crate::scan::{ChainState, Found, Scan, Step};
+use crate::segment::{SEGMENT_HEADER_BYTES, SegmentFault, SegmentHeader, read_segment_header, segment_name};
+use crate::segments::LOG_DIR;
+use crate::snapshot::LogEnd;
+
+/// How far a verification is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VerifyProgress {
+    /// Bytes of the log read so far.
+    pub done_bytes: u64,
+    /// Bytes of the log.
+    pub total_bytes: u64,
+}
+
+/// What a verification found.
+#[derive(Clone, Debug)]
+pub struct VerifyReport {
+    /// The ledger's id.
+    pub ledger_id: LedgerId,
+    /// The origin in the genesis entry, if that is readable.
+    pub origin: Option<String>,
+    /// Readable entries.
+    pub entries: u64,
+    /// Segment files.
+    pub segments: u64,
+    /// Bytes of the segment files.
+    pub log_bytes: u64,
+    /// Leaf hash of the last readable entry.
+    pub head: Option<LeafHash>,
+    /// What the end of the log rests on.
+    pub end: LogEnd,
+    /// Whole entries behind the published size: opening for writing takes them in.
+    pub unpublished_entries: u64,
+    /// What is wrong with the log, in its order.
+    pub damage: Vec<Damage>,
+    /// What is wrong with files that can be made again from the log.
+    pub derived: Vec<Damage>,
+}
+
+impl VerifyReport {
+    /// True when neither the log nor a derived file has damage.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.damage.is_empty() && self.derived.is_empty()
+    }
+}
+
+/// Verifies the ledger in `dir`, reading all of it, in memory that depends on the number of
+/// traces and on the size of one segment, not on the number of entries.
+///
+/// # Errors
+/// When there is no ledger, it is of a newer format, or the system refuses a call. Damage is no
+/// error but what the report is for.
+pub fn verify(
+    dir: impl AsRef<Path>,
+    progress: &mut dyn FnMut(VerifyProgress),
+) -> Result<VerifyReport, LedgerError> {
+    verify_on(&OsDisk, dir.as_ref(), progress)
+}
+
+/// [`verify`] on another [`Disk`].
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_on(
+    disk: &dyn Disk,
+    dir: &Path,
+    progress: &mut dyn FnMut(VerifyProgress),
+) -> Result<VerifyReport, LedgerError> {
+    let reading = read_mark(disk, dir).during("read", &dir.join(MARK_FILE))?;
+    let first_look = Verifier::new(disk, dir, reading)?.run(progress)?;
+    if first_look.unpublished_entries == 0 && !first_look.has_bad_tail {
+        return Ok(first_look.report);
+    }
+    // Bytes behind the mark are a live writer's work or a dead one's. Under the lock they can
+    // only be a dead one's; a folder that cannot be locked has no live writer of this user.
+    let lock = disk.lock(&dir.join(LOCK_FILE));
+    let reading = read_mark(disk, dir).during("read", &dir.join(MARK_FILE))?;
+    let second_look = Verifier::new(disk, dir, reading)?.run(progress)?;
+    drop(lock);
+    Ok(second_look.report)
+}
+
+struct Look {
+    report: VerifyReport,
+    unpublished_entries: u64,
+    has_bad_tail: bool,
+}
+
+struct Verifier<'a> {
+    disk: &'a dyn Disk,
+    dir: &'a Path,
+    mark: Option<Mark>,
+    seqs: Vec<Seq>,
+    report: VerifyReport,
+    done_bytes: u64,
+    chain: ChainState,
+    /// False behind unreadable entries, when links across them cannot be judged.
+    unbroken: bool,
+    traces: HashMap<TraceId, (Seq, u64)>,
+    has_bad_tail: bool,
+}
+
+/// A segment as far as it can be opened.
+struct Opened {
+    seq: Seq,
+    name: String,
+    file: Arc<dyn DiskFile>,
+    length: u64,
+    header: Option<SegmentHeader>,
+}
+
+impl<'a> Verifier<'a> {
+    fn new(disk: &'a dyn Disk, dir: &'a Path, reading: MarkReading) -> Result<Self, LedgerError> {
+        let seqs = segment_seqs(disk, dir)?;
+        let report = VerifyReport {
+            ledger_id: LedgerId::from_bytes([0; 16]),
+            origin: None,
+            entries: 0,
+            segments: seqs.len() as u64,
+            log_bytes: 0,
+            head: None,
+            end: LogEnd::Published,
+            unpublished_entries: 0,
+            damage: Vec::new(),
+            derived: Vec::new(),
+        };
+        let mut verifier = Verifier {
+            disk,
+            dir,
+            mark: reading.mark.filter(|_| !reading.damaged),
+            seqs,
+            report,
+            done_bytes: 0,
+            chain: ChainState::EMPTY,
+            unbroken: true,
+            traces: HashMap::new(),
+            has_bad_tail: false,
+        };
+        if reading.damaged {
+            verifier.report.end = LogEnd::NotAnchored;
+            verifier.derived(
+                "mark.damaged",
+                MARK_FILE.to_owned(),
+                "the published size is missing or damaged",
+            );
+        }
+        Ok(verifier)
+    }
+
+    fn derived(&mut self, code: &'static str, file: String, message: &str) {
+        let message = message.to_owned();
+        self.report.derived.push(Damage { code, file, offset: None, seq: None, message });
+    }
+
+    fn run(mut self, progress: &mut dyn FnMut(VerifyProgress)) -> Result<Look, LedgerError> {
+        let opened = self.open_all()?;
+        for (at, segment) in opened.iter().enumerate() {
+            self.segment(segment, opened.get(at + 1), progress)?;
+        }
+        self.check_mark();
+        self.report.head = self.chain.head;
+        let unpublished_entries = self.report.unpublished_entries;
+        Ok(Look { report: self.report, unpublished_entries, has_bad_tail: self.has_bad_tail })
+    }
+
+    fn open_all(&mut self) -> Result<Vec<Opened>, LedgerError> {
+        let mut opened = Vec::new();
+        for seq in std::mem::take(&mut self.seqs) {
+            let name = format!("{LOG_DIR}/{}", segment_name(seq));
+            let path = self.dir.join(&name);
+            let file = self.disk.open(&path, Access::Read).during("open", &path)?;
+            let length = file.len().during("read", &path)?;
+            let header = match read_segment_header(&*file).during("read", &path)? {
+                Ok(header) => Some(header),
+                Err(fault @ SegmentFault::NewerFormat(_)) => {
+                    let detail = format!("{name}: {fault}");
+                    return Err(LedgerError::NewerFormat { dir: self.dir.to_owned(), detail });
+                }
+                Err(fault) => {
+                    self.damage(fault.code(), &name, Some(0), Some(seq), fault.to_string());
+                    None
+                }
+            };
+            self.report.log_bytes += length;
+            opened.push(Opened { seq, name, file, length, header });
+        }
+        let ids = || opened.iter().filter_map(|segment| segment.header).map(|header| header.ledger_id);
+        self.report.ledger_id = ids().next().unwrap_or(self.report.ledger_id);
+        Ok(opened)
+    }
+
+    fn damage(
+        &mut self,
+        code: &'static str,
+        file: &str,
+        offset: Option<u64>,
+        seq: Option<Seq>,
+        message: String,
+    ) {
+        self.report.damage.push(Damage { code, file: file.to_owned(), offset, seq, message });
+    }
+
+    fn segment(
+        &mut self,
+        segment: &Opened,
+        next: Option<&Opened>,
+        progress: &mut dyn FnMut(VerifyProgress),
+    ) -> Result<(), LedgerError> {
+        let path = self.dir.join(&segment.name);
+        self.check_place(segment);
+        let start = SEGMENT_HEADER_BYTES as u64;
+        let mut scan = Scan::new(Arc::clone(&segment.file), segment.seq, start, segment.length, self.chain)
+            .during("read", &path)?;
+        let mut table = Table::new(start);
+        let damage_before = self.report.damage.len();
+        loop {
+            if let Some(next) = next.filter(|next| scan.chain().next >= next.seq) {
+                self.superseded(segment, next, scan.position());
+                break;
+            }
+            let offset = scan.position();
+            match scan.step().during("read", &path)? {
+                Step::End => break,
+                Step::Gap(damage) => {
+                    self.has_bad_tail |= next.is_none() && self.is_behind_mark(segment, offset);
+                    self.unbroken = false;
+                    self.report.damage.push(damage);
+                }
+                Step::Entry(found) => {
+                    let (_, body) = scan.current_bytes().during("read", &path)?;
+                    self.entry(segment, &found, body);
+                    if let Some(ordinal) = found.header.seq.get().checked_sub(segment.seq.get())
+                        && let (Ok(ordinal), Ok(offset)) =
+                            (u32::try_from(ordinal), u32::try_from(found.offset))
+                        && found.header.seq.get().saturating_sub(self.chain.next.get()) <= found.offset
+                    {
+                        table.insert(ordinal, offset, found.frame_bytes, &found.header);
+                    }
+                    if self.is_behind_mark(segment, offset) {
+                        self.report.unpublished_entries += 1;
+                    }
+                    self.chain = scan.chain();
+                }
+            }
+            progress(VerifyProgress {
+                done_bytes: self.done_bytes + scan.position(),
+                total_bytes: self.report.log_bytes,
+            });
+        }
+        self.chain = scan.chain();
+        self.done_bytes += segment.length;
+        let sound = self.report.damage.len() == damage_before;
+        self.check_index(segment, next, &table, sound)
+    }
+
+    fn is_behind_mark(&self, segment: &Opened, offset: u64) -> bool {
+        self.mark.is_some_and(|mark| {
+            segment.seq.get() >= mark.entries || segment.seq == mark.segment && offset >= mark.segment_bytes
+        })
+    }
+
+    /// Bytes behind the frame with which the next segment begins.
+    fn superseded(&mut self, segment: &Opened, next: &Opened, end: u64) {
+        if end < segment.length {
+            let message =
+                format!("{} bytes follow the last entry before {}", segment.length - end, next.name);
+            self.damage("log.surplus", &segment.name, Some(end), None, message);
+        }
+    }
+
+    /// A segment begins where the one before ended, and belongs to the same ledger.
+    fn check_place(&mut self, segment: &Opened) {
+        let ChainState { next, head, .. } = self.chain;
+        if segment.seq > next {
+            let message = format!("entries {next} to {} are missing", segment.seq.get() - 1);
+            let name = format!("{LOG_DIR}/{}", segment_name(next));
+            self.damage("log.missing_segment", &name, None, Some(next), message);
+            self.unbroken = false;
+        }
+        let Some(header) = segment.header else {
+            self.unbroken = false;
+            return self.go_to(segment.seq, None);
+        };
+        if header.first_seq != segment.seq {
+            let message =
+                format!("the file's name says entry {}, its header {}", segment.seq, header.first_seq);
+            self.damage("log.segment_name", &segment.name, Some(32), Some(segment.seq), message);
+        }
+        if header.ledger_id != self.report.ledger_id {
+            let message = format!(
+                "the segment is of ledger {}, the first of {}",
+                header.ledger_id, self.report.ledger_id
+            );
+            self.damage("log.other_ledger", &segment.name, Some(16), Some(segment.seq), message);
+        }
+        if segment.seq == next && header.previous_leaf != head && self.unbroken {
+            let message = "the segment does not link to the last entry of the one before".to_owned();
+            self.damage("log.link", &segment.name, Some(40), Some(segment.seq), message);
+        }
+        if segment.seq != next || !self.unbroken {
+            self.go_to(segment.seq, header.previous_leaf);
+        }
+    }
+
+    fn go_to(&mut self, next: Seq, head: Option<LeafHash>) {
+        let head = head.or(if self.chain.next == next { self.chain.head } else { None });
+        self.chain = ChainState { next, head, ..self.chain };
+    }
+
+    fn entry(&mut self, segment: &Opened, found: &Found, body: &[u8]) {
+        let header = &found.header;
+        if let Some(damage) = &found.damage {
+            self.unbroken &= damage.code != "log.sequence";
+            self.report.damage.push(damage.clone());
+        } else {
+            self.report.entries += 1;
+            self.report.origin = self.report.origin.take().or_else(|| origin_of(header, body));
+            if let Err((code, message)) = check_body(header, body, self.report.ledger_id) {
+                self.damage(code, &segment.name, Some(found.offset), Some(header.seq), message);
+            }
+        }
+        self.check_trace(segment, found);
+    }
+
+    fn check_trace(&mut self, segment: &Opened, found: &Found) {
+        let Some(link) = &found.header.trace else { return };
+        let before = self.traces.insert(link.trace_id, (found.header.seq, link.count));
+        let expected = before.map_or((None, 1), |(seq, count)| (Some(seq), count + 1));
+        if self.unbroken && expected != (link.previous, link.count) {
+            let show = |seq: Option<Seq>| seq.map_or("none".to_owned(), |seq| seq.to_string());
+            let message = format!(
+                "the entry says it is number {} of trace {} after entry {}; the log has number {} after entry {}",
+                link.count,
+                link.trace_id,
+                show(link.previous),
+                expected.1,
+                show(expected.0)
+            );
+            self.damage("log.trace_link", &segment.name, Some(found.offset), Some(found.header.seq), message);
+        }
+    }
+
+    /// The index beside a sealed segment must be the one that the segment gives.
+    fn check_index(
+        &mut self,
+        segment: &Opened,
+        next: Option<&Opened>,
+        table: &Table,
+        sound: bool,
+    ) -> Result<(), LedgerError> {
+        let name = format!("{LOG_DIR}/{}", index_name(segment.seq));
+        let path = self.dir.join(&name);
+        let exists = self.disk.exists(&path);
+        let (Some(header), true) = (segment.header, sound && next.is_some()) else {
+            let next_name = format!("{LOG_DIR}/{}", segment_name(self.chain.next));
+            // A writer may have sealed it since the folder was listed; then the next one is there.
+            if exists && next.is_none() && !self.disk.exists(&self.dir.join(&next_name)) {
+                let (missing, next) = (next_name, self.chain.next);
+                let message = format!("{} is sealed, so a segment followed it", segment.name);
+                self.damage("log.missing_segment", &missing, None, Some(next), message);
+            }
+            return Ok(());
+        };
+        if !exists {
+            self.derived("index.missing", name, "the index of a sealed segment is missing");
+            return Ok(());
+        }
+        let stored = read_all(self.disk, &path)?;
+        let head = self.chain.head.unwrap_or(LeafHash::from_bytes([0; 32]));
+        if table.encode(header.ledger_id, segment.seq, head).as_deref() != Some(&stored[..]) {
+            self.derived("index.damaged", name, "the index is not the one that its segment gives");
+        }
+        Ok(())
+    }
+
+    fn check_mark(&mut self) {
+        let Some(mark) = self.mark else { return };
+        let name = format!("{LOG_DIR}/{}", segment_name(mark.segment));
+        if mark.ledger_id != self.report.ledger_id {
+            self.report.end = LogEnd::NotAnchored;
+            return self.derived("mark.other_ledger", MARK_FILE.to_owned(), "it is of another ledger");
+        }
+        let readable = self.chain.next.get();
+        if readable < mark.entries {
+            // Bytes that were there and damaged are reported where they are; these are not there.
+            let message =
+                format!("the log ends at entry {readable}; {} entries were made durable", mark.entries);
+            self.damage("log.truncated", &name, None, Some(self.chain.next), message);
+        } else if readable == mark.entries && self.unbroken && self.chain.head != Some(mark.head) {
+            let message = format!("the published size ends in leaf hash {}, the log in another", mark.head);
+            self.damage("log.head", &name, Some(mark.segment_bytes), None, message);
+        }
+    }
+}
+
+fn origin_of(header: &EntryHeader, body: &[u8]) -> Option<String> {
+    (header.status.kind() == EntryKind::Genesis)
+        .then(|| read_genesis(body))
+        .flatten()
+        .map(|record| record.origin.to_string())
+}
+
+/// The genesis record in the genesis entry's body.
+pub(crate) fn read_genesis(body: &[u8]) -> Option<GenesisRecord> {
+    let limits = proofline_canon::Limits::ENVELOPE;
+    let value = proofline_canon::parse(body, &limits).ok()?;
+    GenesisRecord::from_value(&value).ok()
+}
+
+/// A body is what its header says: the right hash, canonical, of the schema of its kind, of the
+/// header's trace.
+pub(crate) fn check_body(
+    header: &EntryHeader,
+    body: &[u8],
+    ledger_id: LedgerId,
+) -> Result<(), (&'static str, String)> {
+    let found = EnvelopeHash::of(body);
+    if found != header.envelope_hash {
+        let message = format!("the body hashes to {found}, its header says {}", header.envelope_hash);
+        return Err(("body.hash", message));
+    }
+    let trace_id = header.trace.as_ref().map(|link| link.trace_id);
+    match header.status {
+        EntryStatus::Accepted | EntryStatus::Rejected { .. } => {
+            let certificate =
+                certify(body, &header.envelope_hash).map_err(|error| ("body.form", error.to_string()))?;
+            if Some(certificate.trace_id()) != trace_id {
+                let message =
+                    format!("the envelope is of trace {}, its header is not", certificate.trace_id());
+                return Err(("body.trace", message));
+            }
+            Ok(())
+        }
+        EntryStatus::Artifact => {
+            let limits = proofline_canon::Limits::ENVELOPE.with_max_bytes(MAX_BODY_BYTES);
+            proofline_canon::check_canonical(body, proofline_canon::Profile::Envelope, &limits)
+                .map_err(|error| ("body.form", error.to_string()))?;
+            ArtifactKind::read(body).map(|_| ()).map_err(|refusal| ("body.form", refusal.to_string()))
+        }
+        EntryStatus::Genesis => match read_genesis(body) {
+            Some(record) if record.ledger_id == ledger_id => Ok(()),
+            Some(record) => {
+                let message = format!(
+                    "the genesis entry is of ledger {}, the segment of {ledger_id}",
+                    record.ledger_id
+                );
+                Err(("log.other_ledger", message))
+            }
+            None => Err(("body.form", "the genesis entry is no genesis record".to_owned())),
+        },
+        EntryStatus::System => Err(("body.form", "system entries have no known kind yet".to_owned())),
+    }
+}
+
+fn read_all(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, LedgerError> {
+    let file = disk.open(path, Access::Read).during("open", path)?;
+    let length = file.len().during("read", path)?;
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX).min(MAX_INDEX_BYTES)];
+    let count = read_full_at(&*file, &mut bytes, 0).during("read", path)?;
+    bytes.truncate(count);
+    Ok(bytes)
+}
+
+/// No index is longer: a segment of 1 GiB holds fewer than 8 million frames of 40 bytes each.
+const MAX_INDEX_BYTES: usize = 320 << 20;

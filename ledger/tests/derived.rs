@@ -1,0 +1,131 @@
+//! `verify`, `reindex` and `salvage` on a small ledger of several segments.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::{NOW_MS, bare, chain, genesis, hash_of};
+use proofline_ledger::{
+    Damage, Ledger, LogEnd, MARK_FILE, Options, Snapshot, VerifyReport, reindex, salvage, verify,
+};
+
+const OPTIONS: fn() -> Options = || Options { segment_bytes: 4096, ..Options::default() };
+
+/// Six traces of five records over several segments, and their lines in log order.
+fn ledger() -> (tempfile::TempDir, PathBuf, Vec<String>) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger");
+    Ledger::init(&path, &genesis()).unwrap();
+    let ledger = Ledger::open(&path, OPTIONS()).unwrap();
+    let lines: Vec<String> = (1..=6).flat_map(|trace| chain(trace, 3)).collect();
+    for line in &lines {
+        ledger.commit_action(&bare(line), NOW_MS).unwrap();
+    }
+    (dir, path, lines)
+}
+
+fn check(path: &Path) -> VerifyReport {
+    verify(path, &mut |_| {}).unwrap()
+}
+
+fn codes(damage: &[Damage]) -> Vec<&str> {
+    damage.iter().map(|damage| damage.code).collect()
+}
+
+fn segment_files(path: &Path, extension: &str) -> Vec<PathBuf> {
+    let names = fs::read_dir(path.join("log")).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> =
+        names.filter(|name| name.extension().is_some_and(|found| found == extension)).collect();
+    files.sort();
+    files
+}
+
+fn flip(path: &Path, at: usize) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[at] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_whole_ledger_is_sound() {
+    let (_dir, path, lines) = ledger();
+    let report = check(&path);
+    assert!(report.is_sound(), "{report:?}");
+    assert_eq!(report.entries, lines.len() as u64 + 1);
+    assert_eq!(report.end, LogEnd::Published);
+    assert_eq!(report.origin.as_deref(), Some("ledger.example/test"));
+    assert!(report.segments > 3);
+    assert_eq!(report.segments, segment_files(&path, "seg").len() as u64);
+}
+
+#[test]
+fn each_derived_file_is_noticed_and_made_again() {
+    let (_dir, path, lines) = ledger();
+    let indexes = segment_files(&path, "idx");
+    assert!(indexes.len() > 2);
+    flip(&indexes[0], 100);
+    fs::remove_file(&indexes[1]).unwrap();
+    flip(&path.join(MARK_FILE), 20);
+    let report = check(&path);
+    assert_eq!(codes(&report.damage), Vec::<&str>::new());
+    assert_eq!(codes(&report.derived), ["mark.damaged", "index.damaged", "index.missing"]);
+    assert_eq!(report.end, LogEnd::NotAnchored);
+    // What readers find does not change meanwhile.
+    let snapshot = Snapshot::open(&path).unwrap();
+    assert_eq!(snapshot.entries(), lines.len() as u64 + 1);
+    for line in &lines {
+        assert!(snapshot.accepted(&hash_of(line).parse().unwrap()).unwrap().is_some());
+    }
+    let report = reindex(&path).unwrap();
+    assert_eq!((report.indexes, report.entries), (indexes.len() as u64, lines.len() as u64 + 1));
+    assert!(check(&path).is_sound());
+    let ledger = Ledger::open(&path, OPTIONS()).unwrap();
+    assert!(ledger.recovery().is_clean());
+}
+
+#[test]
+fn reindex_refuses_a_damaged_log() {
+    let (_dir, path, _) = ledger();
+    flip(&segment_files(&path, "seg")[1], 300);
+    assert_eq!(reindex(&path).unwrap_err().code(), "ledger.damaged");
+}
+
+#[test]
+fn salvage_copies_what_verifies_and_names_what_is_missing() {
+    let (dir, path, lines) = ledger();
+    let segments = segment_files(&path, "seg");
+    flip(&segments[0], 1000);
+    fs::remove_file(&segments[2]).unwrap();
+    let out = dir.path().join("out");
+    let report = salvage(&path, &out).unwrap();
+    let entries = fs::read_to_string(out.join("entries.jsonl")).unwrap();
+    let evidence = fs::read_to_string(out.join("evidence.jsonl")).unwrap();
+    assert_eq!(entries.lines().count() as u64, report.entries);
+    assert_eq!(evidence.lines().count() as u64, report.evidence);
+    let saved = lines.iter().filter(|line| evidence.contains(&hash_of(line))).count();
+    let missing = lines.len() - saved;
+    assert!(missing > 1 && saved > 10, "{missing} missing, {saved} saved");
+    assert!(codes(&report.gaps).contains(&"log.missing_segment"), "{:?}", report.gaps);
+    assert!(report.gaps.iter().any(|gap| gap.code.starts_with("frame.")), "{:?}", report.gaps);
+    let gaps = fs::read_to_string(out.join("gaps.json")).unwrap();
+    assert!(gaps.contains("log.missing_segment"));
+    assert_eq!(salvage(&path, &out).unwrap_err().code(), "ledger.not_empty");
+    assert!(!check(&path).is_sound());
+}
+
+#[test]
+fn a_whole_ledger_is_salvaged_whole() {
+    let (dir, path, lines) = ledger();
+    let report = salvage(&path, dir.path().join("out")).unwrap();
+    assert_eq!(report.gaps, []);
+    assert_eq!((report.entries, report.evidence), (lines.len() as u64 + 1, lines.len() as u64));
+    assert_eq!(report.unlinked, 0);
+}
