@@ -134,3 +134,62 @@ fn first_difference(left: &[u8], right: &[u8]) -> Option<usize> {
     let shared = left.iter().zip(right).take_while(|(a, b)| a == b).count();
     Some(shared)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CANONICAL: &str = r#"{"actor":{"actor_id":"staff/ines","actor_kind":"user"},"canon_version":"1","credential":{"credential_kind":"oidc","expires_at_ms":2,"issuer":"id.example","presented_hash_sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","verified_at_ms":1},"grants":{},"producer":{"component":"gateway","layer":"cpo"},"record_type":"auth_context","spec_version":"1.0.0","trace":{"span_id":"00f067aa0ba902b7","span_kind":"root","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736"},"ts_ms":1}"#;
+    /// sha256sum of the above.
+    const KEY: &str = "498be0de92394844accc795265704bd2da49560b51ec719859f5169d1bb7cb74";
+
+    fn refused(bytes: &[u8], key: &str) -> Uncertified {
+        certify(bytes, &key.parse().unwrap()).unwrap_err()
+    }
+
+    #[test]
+    fn canonical_bytes_are_certified_under_their_key() {
+        let certificate = certify(CANONICAL.as_bytes(), &KEY.parse().unwrap()).unwrap();
+        assert_eq!(certificate.hash().to_string(), KEY);
+        assert_eq!(certificate.trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!(certificate.record_type(), RecordType::AuthContext);
+        assert_eq!(certificate.envelope().canonical(), CANONICAL.as_bytes());
+    }
+
+    #[test]
+    fn content_is_not_certified_whatever_its_key() {
+        // The contract's own example of canonical bytes is content, and its hash is right.
+        let content = br#"{"a":1,"b":"hello","c":true}"#;
+        let key = "a21f08b57e7301be5ff081e26710117f5214dcc7ab04a5435249ac7a981bf26b";
+        assert_eq!(EnvelopeHash::of(content).to_string(), key);
+        let Uncertified::Invalid(rejection) = refused(content, key) else { panic!("content was certified") };
+        assert_eq!(rejection.kind.to_string(), "schema_violation.required.record_type");
+    }
+
+    #[test]
+    fn a_record_without_its_trace_is_incomplete() {
+        let cut = CANONICAL.replace(r#","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736""#, "");
+        let Uncertified::Invalid(rejection) = refused(cut.as_bytes(), KEY) else {
+            panic!("no trace, no certificate")
+        };
+        assert_eq!(rejection.kind.to_string(), "schema_violation.trace_context.missing_trace_id");
+    }
+
+    #[test]
+    fn other_bytes_of_the_same_record_are_not_canonical() {
+        for (bytes, offset) in [
+            (format!(" {CANONICAL}"), 0),
+            (CANONICAL.replace("\"actor\":", "\"actor\": "), 9),
+            (format!("{CANONICAL}\n"), CANONICAL.len()),
+        ] {
+            assert_eq!(refused(bytes.as_bytes(), KEY), Uncertified::NotCanonical { offset });
+        }
+    }
+
+    #[test]
+    fn another_key_names_another_record() {
+        let refusal = refused(CANONICAL.as_bytes(), &KEY.replace('0', "1"));
+        assert_eq!(refusal.code(), "certify.hash_mismatch");
+        assert!(refusal.to_string().contains(KEY), "{refusal}");
+    }
+}

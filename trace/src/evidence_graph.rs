@@ -208,3 +208,97 @@ impl EvidenceGraph {
         &self.graph
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(byte: u8) -> EnvelopeHash {
+        EnvelopeHash::from_bytes([byte; 32])
+    }
+
+    fn node(byte: u8, record_type: RecordType, context: Option<u8>, decision: Option<u8>) -> EvidenceNode {
+        EvidenceNode {
+            hash: hash(byte),
+            record_type,
+            trace_id: TraceId::from_bytes([7; 16]).unwrap(),
+            auth_context: context.map(hash),
+            policy_decision: decision.map(hash),
+        }
+    }
+
+    fn hashes(nodes: &[&EvidenceNode]) -> Vec<u8> {
+        nodes.iter().map(|node| node.hash.as_bytes()[0]).collect()
+    }
+
+    /// Context 1, decision 2 on it, calls 3 and 4 on both, given backwards.
+    fn whole_trace() -> Vec<EvidenceNode> {
+        vec![
+            node(4, RecordType::ToolCall, Some(1), Some(2)),
+            node(3, RecordType::ModelCall, Some(1), Some(2)),
+            node(2, RecordType::PolicyDecision, Some(1), None),
+            node(1, RecordType::AuthContext, None, None),
+        ]
+    }
+
+    #[test]
+    fn calls_rest_on_decisions_and_decisions_on_contexts() {
+        let graph = EvidenceGraph::build(whole_trace());
+        assert_eq!(graph.faults(), []);
+        assert_eq!(hashes(&graph.prerequisites(hash(4))), [2, 1]);
+        assert_eq!(hashes(&graph.prerequisites(hash(2))), [1]);
+        assert_eq!(hashes(&graph.dependents(hash(2))), [4, 3]);
+        assert_eq!(hashes(&graph.dependents(hash(1))), [4, 3, 2]);
+        assert_eq!(hashes(&graph.topological()), [1, 2, 4, 3]);
+        assert_eq!(graph.graph().edge_count(), 5);
+    }
+
+    #[test]
+    fn a_record_given_twice_counts_once() {
+        let graph = EvidenceGraph::build(whole_trace().into_iter().chain(whole_trace()));
+        assert_eq!((graph.len(), graph.graph().edge_count()), (4, 5));
+    }
+
+    #[test]
+    fn missing_wrong_and_foreign_references_are_reported() {
+        let foreign = EvidenceNode {
+            trace_id: TraceId::from_bytes([8; 16]).unwrap(),
+            ..node(1, RecordType::AuthContext, None, None)
+        };
+        let graph = EvidenceGraph::build([
+            foreign,
+            node(2, RecordType::PolicyDecision, Some(1), None),
+            node(3, RecordType::ToolCall, Some(9), Some(1)),
+        ]);
+        let fault =
+            |from, reference, to, kind| EvidenceFault { from: hash(from), reference, to: hash(to), kind };
+        assert_eq!(
+            graph.faults(),
+            [
+                fault(2, Reference::AuthContext, 1, EvidenceFaultKind::CrossTrace(foreign.trace_id)),
+                fault(3, Reference::AuthContext, 9, EvidenceFaultKind::Missing),
+                fault(3, Reference::PolicyDecision, 1, EvidenceFaultKind::WrongType(RecordType::AuthContext)),
+            ]
+        );
+        assert_eq!(graph.graph().edge_count(), 1);
+        assert_eq!(
+            graph.faults()[0].to_string(),
+            format!(
+                "record {} refers to auth_context {}, which belongs to trace {}",
+                hash(2),
+                hash(1),
+                "08".repeat(16)
+            )
+        );
+    }
+
+    #[test]
+    fn no_choice_of_fields_closes_a_circle() {
+        let graph = EvidenceGraph::build([
+            node(1, RecordType::AuthContext, Some(1), Some(2)),
+            node(2, RecordType::PolicyDecision, Some(1), Some(2)),
+        ]);
+        assert_eq!(petgraph::algo::toposort(graph.graph(), None).map(|order| order.len()), Ok(2));
+        assert_eq!(hashes(&graph.topological()), [1, 2]);
+    }
+}

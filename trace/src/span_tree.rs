@@ -492,3 +492,6 @@ impl<'a> Iterator for SpanWalk<'a> {
         Some(DrawnSpan { depth, is_last, span: self.tree.graph.node_weight(node)? })
     }
 }
+
+#[cfg(test)]
+mod tests;

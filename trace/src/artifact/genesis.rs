@@ -4,7 +4,7 @@ use proofline_canon::Value;
 
 use crate::ids::LedgerId;
 use crate::phrase;
-use crate::rejection::{SchemaFault, Violation};
+use crate::rejection::{ErrorKind, SchemaFault, Violation};
 use crate::walk::{Node, Path, word};
 use crate::words::Origin;
 use crate::write::text;
@@ -54,10 +54,14 @@ impl GenesisRecord {
     }
 }
 
+/// A typed const: what is no integer is `type`, every other integer `const`.
 fn format_version(node: Node<'_>) -> Result<(), Violation> {
-    if node.integer()? == GenesisRecord::FORMAT_VERSION {
-        return Ok(());
+    match node.integer() {
+        Ok(GenesisRecord::FORMAT_VERSION) => Ok(()),
+        Err(violation) if violation.kind == ErrorKind::SchemaViolation(SchemaFault::Type) => Err(violation),
+        _ => {
+            let found = phrase::found(node.value);
+            Err(node.fail(SchemaFault::Const, &format!("is {found}; this program reads format version 0")))
+        }
     }
-    let found = phrase::found(node.value);
-    Err(node.fail(SchemaFault::Const, &format!("is {found}; this program reads format version 0")))
 }

@@ -1,4 +1,5 @@
 //! The four sample records of these tests, and small edits on them.
+#![allow(dead_code, reason = "each test file uses a part")]
 
 use serde_json::{Value as Json, json};
 

@@ -1,0 +1,204 @@
+//! Trees that producers ought to write, and those that they write.
+
+use super::*;
+
+fn id(number: u64) -> SpanId {
+    SpanId::from_bytes(number.to_be_bytes()).unwrap()
+}
+
+/// A record on span `span` below `parent` (0: a root) at a time; its position is its place in the list.
+fn records(list: &[(u64, u64, u32)]) -> Vec<SpanRecord> {
+    let record = |(position, (span, parent, start_ms)): (usize, &(u64, u64, u32))| SpanRecord {
+        span_id: id(*span),
+        parent_span_id: (*parent != 0).then(|| id(*parent)),
+        record_type: RecordType::ToolCall,
+        start_ms: Millis::from(*start_ms),
+        end_ms: Some(Millis::from(start_ms + 5)),
+        hash: EnvelopeHash::of(&position.to_be_bytes()),
+        position: position as u64,
+    };
+    list.iter().enumerate().map(record).collect()
+}
+
+fn tree(list: &[(u64, u64, u32)]) -> SpanTree {
+    SpanTree::build(records(list))
+}
+
+/// Spans as `depth:id`, with a bar behind the last of its siblings.
+fn drawn(tree: &SpanTree) -> Vec<String> {
+    let show = |drawn: DrawnSpan<'_>| {
+        let number = u64::from_be_bytes(*drawn.span.span_id().as_bytes());
+        format!("{}:{number}{}", drawn.depth, if drawn.is_last { "|" } else { "" })
+    };
+    tree.walk().map(show).collect()
+}
+
+#[test]
+fn an_empty_trace_is_an_empty_tree() {
+    let tree = tree(&[]);
+    assert!(tree.is_empty() && tree.root().is_none());
+    assert_eq!(tree.anomalies(), []);
+    assert_eq!(tree.walk().count(), 0);
+}
+
+#[test]
+fn siblings_stand_by_time_then_by_first_record() {
+    let tree = tree(&[(1, 0, 10), (4, 1, 30), (3, 1, 20), (2, 1, 20), (5, 3, 25)]);
+    assert_eq!(drawn(&tree), ["0:1|", "1:3", "2:5|", "1:2", "1:4|"]);
+    assert_eq!(tree.anomalies(), []);
+    let below: Vec<SpanId> = tree.children(id(1)).iter().map(|span| span.span_id()).collect();
+    assert_eq!(below, [id(3), id(2), id(4)]);
+}
+
+#[test]
+fn records_of_one_span_share_a_node() {
+    let tree = tree(&[(1, 0, 10), (2, 1, 30), (2, 1, 20), (2, 1, 40)]);
+    assert_eq!(tree.len(), 2);
+    let span = tree.span(id(2)).unwrap();
+    assert_eq!((span.start_ms().get(), span.end_ms().unwrap().get()), (20, 45));
+    let positions: Vec<u64> = span.records().iter().map(|record| record.position).collect();
+    assert_eq!(positions, [1, 2, 3]);
+}
+
+#[test]
+fn a_parent_without_records_makes_an_orphan() {
+    let tree = tree(&[(1, 0, 10), (2, 9, 5)]);
+    assert_eq!(tree.anomalies(), [SpanAnomaly::Orphan { span_id: id(2), missing_parent_id: id(9) }]);
+    assert_eq!(drawn(&tree), ["0:1", "0:2|"]);
+}
+
+#[test]
+fn later_roots_are_named_with_the_first() {
+    let tree = tree(&[(2, 0, 10), (1, 0, 5), (3, 0, 1)]);
+    let second = |number| SpanAnomaly::SecondRoot { span_id: id(number), first_root_id: id(2) };
+    assert_eq!(tree.anomalies(), [second(1), second(3)]);
+    assert_eq!(drawn(&tree), ["0:3", "0:1", "0:2|"]);
+}
+
+#[test]
+fn a_parent_recorded_later_is_late() {
+    let tree = tree(&[(2, 1, 20), (1, 0, 10)]);
+    assert_eq!(tree.anomalies(), [SpanAnomaly::LateParent { span_id: id(2), parent_id: id(1) }]);
+    assert_eq!(drawn(&tree), ["0:1|", "1:2|"]);
+}
+
+#[test]
+fn a_circle_is_cut_open_above_its_earliest_span() {
+    // 3 is above 4, 4 above 2, 2 above 3; 5 hangs below 4; 1 is an honest root.
+    let tree = tree(&[(1, 0, 0), (3, 2, 7), (2, 4, 6), (4, 3, 5), (5, 4, 9)]);
+    assert_eq!(tree.anomalies(), [SpanAnomaly::Cycle { span_ids: vec![id(3), id(4), id(2)] }]);
+    assert_eq!(drawn(&tree), ["0:1", "0:3|", "1:4|", "2:2", "2:5|"]);
+}
+
+#[test]
+fn a_span_may_be_its_own_parent() {
+    let tree = tree(&[(7, 7, 1)]);
+    assert_eq!(tree.anomalies(), [SpanAnomaly::NoRoot, SpanAnomaly::Cycle { span_ids: vec![id(7)] }]);
+    assert_eq!(drawn(&tree), ["0:7|"]);
+}
+
+#[test]
+fn a_first_record_is_believed_and_each_other_claim_reported_once() {
+    let list = [(1, 0, 0), (2, 1, 1), (2, 3, 2), (2, 3, 3), (2, 0, 4), (3, 1, 5)];
+    let conflict = |position: usize, other| SpanAnomaly::ConflictingParent {
+        span_id: id(2),
+        kept: Some(id(1)),
+        other,
+        hash: EnvelopeHash::of(&position.to_be_bytes()),
+    };
+    let tree = tree(&list);
+    assert_eq!(tree.anomalies(), [conflict(4, None), conflict(2, Some(id(3)))]);
+    assert_eq!(drawn(&tree), ["0:1|", "1:2", "1:3|"]);
+}
+
+#[test]
+fn findings_carry_code_severity_records_and_entries() {
+    let tree = tree(&[(1, 0, 10), (2, 9, 5), (2, 9, 6), (4, 4, 1)]);
+    let findings: Vec<Finding> = tree.findings().collect();
+    let codes: Vec<&str> = findings.iter().map(|finding| finding.code.as_str()).collect();
+    assert_eq!(codes, ["PARENT_SPAN_MISSING", "SPAN_CYCLE"]);
+    let seqs: Vec<u64> = findings[0].seqs.iter().map(|seq| seq.get()).collect();
+    assert_eq!(seqs, [1, 2]);
+    assert_eq!(findings[0].records, [1_usize, 2].map(|position| EnvelopeHash::of(&position.to_be_bytes())));
+    assert_eq!(
+        findings[0].message,
+        "span 0000000000000002 has the parent 0000000000000009, on which the trace has no record"
+    );
+    assert_eq!(findings[1].message, "span 0000000000000004 is its own ancestor, in a circle of 1");
+}
+
+#[test]
+fn without_a_root_there_is_an_orphan_or_a_circle() {
+    for list in [&[(2, 1, 0)][..], &[(2, 3, 0), (3, 2, 0)], &[(2, 3, 0), (3, 4, 0), (4, 3, 0)]] {
+        let tree = tree(list);
+        assert_eq!(tree.anomalies().first(), Some(&SpanAnomaly::NoRoot));
+        assert!(tree.findings().count() > 0, "{list:?}");
+    }
+}
+
+#[test]
+fn a_hundred_thousand_levels_or_siblings_are_walked() {
+    let chain: Vec<(u64, u64, u32)> = (1..=100_000).map(|span| (span, span - 1, 0)).collect();
+    let deep = tree(&chain);
+    assert_eq!(deep.walk().map(|drawn| drawn.depth).max(), Some(99_999));
+    assert_eq!(deep.walk().count(), 100_000);
+
+    let circle: Vec<(u64, u64, u32)> =
+        (1..=100_000).map(|span| (span, if span == 1 { 100_000 } else { span - 1 }, 0)).collect();
+    let round = tree(&circle);
+    assert_eq!(round.walk().count(), 100_000);
+    assert_eq!(round.anomalies().last().map(|last| last.span_ids().len()), Some(100_000));
+
+    let star: Vec<(u64, u64, u32)> = (1..=100_000).map(|span| (span, u64::from(span != 1), 0)).collect();
+    assert_eq!(tree(&star).walk().filter(|drawn| drawn.is_last).count(), 2);
+}
+
+mod any_tree {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever producers write, a walk meets every span once, below its parent or at the top.
+        #[test]
+        fn every_span_is_walked_once(list in prop::collection::vec((1_u64..12, 0_u64..14, 0_u32..5), 0..40)) {
+            let tree = tree(&list);
+            let mut above: Vec<SpanId> = Vec::new();
+            let mut met = BTreeSet::new();
+            for drawn in tree.walk() {
+                above.truncate(drawn.depth);
+                prop_assert_eq!(above.len(), drawn.depth);
+                if let Some(parent) = above.last() {
+                    prop_assert_eq!(drawn.span.parent_span_id(), Some(*parent));
+                }
+                above.push(drawn.span.span_id());
+                prop_assert!(met.insert(drawn.span.span_id()));
+            }
+            let given: BTreeSet<SpanId> = list.iter().map(|(span, _, _)| id(*span)).collect();
+            prop_assert_eq!(met, given);
+        }
+
+        /// Each span is in order, an orphan, a second root or on the way from a circle; nothing else.
+        #[test]
+        fn anomalies_are_what_the_definitions_say(list in prop::collection::vec((1_u64..9, 0_u64..10, 0_u32..5), 0..20)) {
+            let tree = tree(&list);
+            let parent: BTreeMap<u64, u64> = list.iter().rev().map(|(span, parent, _)| (*span, *parent)).collect();
+            let orphans = parent.values().filter(|above| **above != 0 && !parent.contains_key(above)).count();
+            let roots = parent.values().filter(|above| **above == 0).count();
+            let own_ancestor = |span: &u64| {
+                let mut at = parent[span];
+                (0..parent.len()).any(|_| at == *span || { at = *parent.get(&at).unwrap_or(&0); false })
+            };
+            let on_circle = parent.keys().filter(|span| own_ancestor(span)).count();
+            let count = |wanted: fn(&SpanAnomaly) -> usize| tree.anomalies().iter().map(wanted).sum::<usize>();
+            prop_assert_eq!(count(|anomaly| usize::from(matches!(anomaly, SpanAnomaly::Orphan { .. }))), orphans);
+            let second = count(|anomaly| usize::from(matches!(anomaly, SpanAnomaly::SecondRoot { .. })));
+            prop_assert_eq!(second, roots.saturating_sub(1));
+            let circled = count(|anomaly| match anomaly {
+                SpanAnomaly::Cycle { span_ids } => span_ids.len(),
+                _ => 0,
+            });
+            prop_assert_eq!(circled, on_circle);
+        }
+    }
+}

@@ -1,0 +1,507 @@
+//! The published schemas and the typed readers must not drift apart: whatever value is given,
+//! both accept it or both refuse it, and what the reader names is among what the schema names.
+//! JSON Schema judges values, not texts; rules about literals have their own tests.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
+mod common;
+
+use std::sync::LazyLock;
+
+use common::{DIGEST, auth_context, model_call, policy_decision, tool_call, without};
+use jsonschema::Validator;
+use proofline_canon::{Limits, Value, parse};
+use proofline_trace::{
+    ErrorKind, FailureClass, FindingCode, GenesisRecord, RecordType, ReplayDiagnostics, ReplayResult,
+    ReplayType, SchemaFault, Severity, Violation, schemas, validate,
+};
+use serde_json::{Value as Json, json};
+
+/// A schema of `trace/schemas/`, by its name.
+struct Published {
+    name: &'static str,
+    validator: Validator,
+}
+
+static PUBLISHED: LazyLock<Vec<Published>> = LazyLock::new(|| {
+    let compile = |(name, text): &(&'static str, &str)| {
+        let schema: Json = serde_json::from_str(text).unwrap();
+        Published { name, validator: jsonschema::draft202012::new(&schema).unwrap() }
+    };
+    schemas::ALL.iter().map(compile).collect()
+});
+
+fn published(name: &str) -> &'static Validator {
+    &PUBLISHED.iter().find(|schema| schema.name == name).unwrap().validator
+}
+
+/// Both must accept a document or both refuse it; then the first fault must be one the schema knows.
+fn agree<T>(schema: &str, value: &Json, outcome: Result<T, Violation>) -> Result<(), String> {
+    let validator = published(schema);
+    match (outcome, validator.is_valid(value)) {
+        (Ok(_), true) => Ok(()),
+        (Ok(_), false) => Err(format!("only the schema {schema} refuses {value}")),
+        (Err(violation), true) => Err(format!("only the reader refuses ({violation}) {value}")),
+        (Err(violation), false) if names(validator, value, &violation) => Ok(()),
+        (Err(violation), false) => Err(format!("the schema does not say {violation:?} of {value}")),
+    }
+}
+
+fn names(validator: &Validator, value: &Json, violation: &Violation) -> bool {
+    let ErrorKind::SchemaViolation(fault) = &violation.kind else { return false };
+    let here = violation.pointer.as_str();
+    let parent = here.rsplit_once('/').map_or("", |(parent, _)| parent);
+    // A schema points at the object for an unknown member and for a name of a set.
+    let wanted = match fault {
+        SchemaFault::Required(_) | SchemaFault::MissingTraceId => vec![("required", here)],
+        SchemaFault::AdditionalProperties => vec![("additionalProperties", parent), ("falseSchema", here)],
+        SchemaFault::Type => vec![("type", here)],
+        SchemaFault::Enum => vec![("enum", here)],
+        SchemaFault::Const => vec![("const", here)],
+        SchemaFault::Maximum => vec![("maximum", here)],
+        SchemaFault::Minimum => vec![("minimum", here)],
+        SchemaFault::Pattern => vec![("pattern", here), ("propertyNames", parent)],
+        SchemaFault::MaxLength => vec![("maxLength", here), ("propertyNames", parent)],
+        SchemaFault::MinLength => vec![("minLength", here), ("propertyNames", parent)],
+        _ => return false,
+    };
+    validator.iter_errors(value).any(|error| {
+        // What `anyOf` finds wrong inside a nullable member is not spelled out again.
+        let found = (error.kind().keyword(), error.instance_path().as_str());
+        wanted.contains(&found) || found == ("anyOf", here)
+    })
+}
+
+/// For an envelope: exactly the schema of its own type may accept it.
+fn envelopes_agree(value: &Json) -> Result<(), String> {
+    let outcome = validate(&canon(value));
+    let own = value["record_type"].as_str().and_then(|text| text.parse::<RecordType>().ok());
+    for other in RecordType::ALL.iter().filter(|other| Some(**other) != own) {
+        if published(other.as_str()).is_valid(value) {
+            return Err(format!("the schema {other} accepts {value}"));
+        }
+    }
+    match own {
+        Some(own) => agree(own.as_str(), value, outcome),
+        None => outcome.map_or(Ok(()), |_| Err(format!("only the reader accepts {value}"))),
+    }
+}
+
+fn canon(value: &Json) -> Value {
+    parse(value.to_string().as_bytes(), &Limits::CONTENT).unwrap()
+}
+
+/// Values at every limit of every rule, valid for some member and invalid for most.
+fn limit_values() -> Vec<Json> {
+    let texts = [
+        "",
+        "a",
+        "Z",
+        "é",
+        "\u{0}",
+        "a\n",
+        "a b",
+        "/",
+        "a/b",
+        "/a",
+        "a/b/c",
+        "text/plain",
+        "+/+",
+        "a+b",
+        "-a",
+        "a-b",
+        "root",
+        "child",
+        "leaf",
+        "allow",
+        "deny",
+        "cpo",
+        "flow",
+        "adapter",
+        "1",
+        "1.0.0",
+        "true",
+        "auth_context",
+        "policy_decision",
+        "model_call",
+        "tool_call",
+        "forensic",
+        "constrained",
+        "invariant",
+        "pass",
+        "fail",
+        "REPLAY_CHAIN_NOT_FOUND",
+        "ACCEPT",
+        "SCHEMA_REJECT",
+        "SECOND_ROOT",
+        "high",
+        "genesis",
+        "replay_diagnostics",
+        "2026-01-31T00:00:00.000Z",
+        "2026-01-31T00:00:00Z",
+        "0000-01-31T00:00:00.000Z",
+        "2026-13-31T00:00:00.000Z",
+        "2026-01-31T24:00:00.000Z",
+        "2026-01-31T00:00:60.000Z",
+        "2026-01-31t00:00:00.000z",
+        "9999-12-31T23:59:59.999Z",
+        "/a~0~1",
+        "/a~2",
+        "a~",
+        "/~",
+        "//",
+        "schema_violation.required.ts_ms",
+        "schema_violation.required.",
+        "schema_violation.minLength",
+        "schema_violation.minlength",
+        "hash_mismatch.envelope_hash",
+        "unauthorized.policy_denied",
+    ];
+    let mut values: Vec<Json> = texts.iter().map(|text| json!(text)).collect();
+    for length in [2, 3, 16, 32, 64, 127, 128, 129, 255, 256, 257] {
+        values.extend(["0", "1", "f", "F", "é", "😀"].map(|unit| json!(unit.repeat(length))));
+        values.push(json!(format!("a/{}", "b".repeat(length))));
+        values.push(json!(format!("{}1", "0".repeat(length - 1))));
+    }
+    values.extend([
+        json!(DIGEST),
+        json!(null),
+        json!(true),
+        json!(false),
+        json!([]),
+        json!({}),
+        json!([DIGEST]),
+    ]);
+    values.extend([json!(-1), json!(0), json!(1), json!(1.5), json!(-0.5), json!(i64::MIN), json!(u64::MAX)]);
+    values.extend([
+        json!(9_007_199_254_740_991_u64),
+        json!(9_007_199_254_740_992_u64),
+        json!(-9_007_199_254_740_992_i64),
+    ]);
+    values.extend([
+        json!({"a": true}),
+        json!({"a": false}),
+        json!({"a": 1}),
+        json!({"A": true}),
+        json!({"": true}),
+    ]);
+    values.extend([
+        json!({"a": true, "x".repeat(129): true}),
+        json!([1]),
+        json!([-1]),
+        json!(["x"]),
+        json!([{}]),
+    ]);
+    values
+}
+
+/// The pointer of every value inside a document, the document itself included.
+fn places(value: &Json) -> Vec<String> {
+    let below: Vec<(String, &Json)> = match value {
+        Json::Object(members) => {
+            members.iter().map(|(name, value)| (name.replace('~', "~0").replace('/', "~1"), value)).collect()
+        }
+        Json::Array(items) => {
+            items.iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect()
+        }
+        _ => Vec::new(),
+    };
+    let nested = below
+        .into_iter()
+        .flat_map(|(step, value)| places(value).into_iter().map(move |rest| format!("/{step}{rest}")));
+    std::iter::once(String::new()).chain(nested).collect()
+}
+
+fn replaced(value: &Json, place: &str, by: &Json) -> Json {
+    let mut changed = value.clone();
+    *changed.pointer_mut(place).unwrap() = by.clone();
+    changed
+}
+
+/// The document with one member of an object dropped, added or renamed; nothing where the place is none.
+fn reshaped(value: &Json, place: &str) -> Vec<Json> {
+    let Some(members) = value.pointer(place).and_then(Json::as_object) else { return Vec::new() };
+    let edit = |change: &dyn Fn(&mut serde_json::Map<String, Json>)| {
+        let mut changed = value.clone();
+        change(changed.pointer_mut(place).unwrap().as_object_mut().unwrap());
+        changed
+    };
+    let names = members.keys().map(String::as_str);
+    let dropped = names.clone().map(|name| edit(&|members| drop(members.remove(name))));
+    let renamed = names.map(|name| {
+        edit(&|members| {
+            let value = members.remove(name).unwrap();
+            members.insert(format!("{name}_"), value);
+        })
+    });
+    let added = ["usage", "parent_span_id", "reference_trace_id", "failure_class", "", "x"];
+    let added =
+        added.into_iter().map(|name| edit(&|members| drop(members.insert(name.to_owned(), json!(true)))));
+    dropped.chain(renamed).chain(added).collect()
+}
+
+/// Every single edit of a document: each place with each value, each object reshaped in each way.
+fn single_edits(document: &Json) -> Vec<Json> {
+    let (values, places) = (limit_values(), places(document));
+    let retyped =
+        places.iter().flat_map(|place| values.iter().map(move |value| replaced(document, place, value)));
+    retyped.chain(places.iter().flat_map(|place| reshaped(document, place))).collect()
+}
+
+fn samples() -> [Json; 5] {
+    [auth_context(), policy_decision(), model_call(), without(model_call(), "/usage"), tool_call()]
+}
+
+#[test]
+fn schemas_are_schemas_under_names_of_ours() {
+    for (name, text) in schemas::ALL {
+        let schema: Json = serde_json::from_str(text).unwrap();
+        assert!(jsonschema::draft202012::meta::is_valid(&schema), "{name}");
+        assert_eq!(schema["$id"], format!("urn:proofline:schema:1.0.0:{name}"));
+        assert_eq!(schemas::by_name(name), Some(text));
+    }
+    assert_eq!(schemas::by_name("verdict"), None);
+}
+
+#[test]
+fn envelopes_agree_under_every_single_edit() {
+    let mut accepted = 0;
+    for sample in samples() {
+        envelopes_agree(&sample).unwrap();
+        for edited in single_edits(&sample) {
+            envelopes_agree(&edited).unwrap();
+            accepted += usize::from(validate(&canon(&edited)).is_ok());
+        }
+    }
+    // Both sides of the border are visited: tokens, for one, may be most of the texts.
+    assert!(accepted > 1_000, "{accepted}");
+}
+
+#[test]
+fn words_agree_on_every_ascii_character_in_every_position() {
+    let ascii = (0..=127_u8).map(char::from);
+    let words: Vec<String> = ascii
+        .flat_map(|unit| {
+            [
+                format!("{unit}"),
+                format!("a{unit}"),
+                format!("{unit}/a"),
+                format!("a/{unit}"),
+                format!("a{unit}/a"),
+            ]
+        })
+        .collect();
+    for word in &words {
+        for place in ["/producer/component", "/actor/actor_id", "/credential/issuer"] {
+            envelopes_agree(&replaced(&auth_context(), place, &json!(word))).unwrap();
+        }
+        envelopes_agree(&replaced(&auth_context(), "/grants", &json!({word.as_str(): true}))).unwrap();
+        envelopes_agree(&replaced(&tool_call(), "/request/content_type", &json!(word))).unwrap();
+        let named = replaced(&genesis(), "/origin", &json!(word));
+        agree("genesis", &named, GenesisRecord::from_value(&canon(&named))).unwrap();
+    }
+}
+
+#[test]
+fn enums_are_spelled_alike_on_both_sides() {
+    let listed = |name: &str, definition: &str| {
+        let schema: Json = serde_json::from_str(schemas::by_name(name).unwrap()).unwrap();
+        serde_json::from_value::<Vec<String>>(schema["$defs"][definition]["enum"].clone()).unwrap()
+    };
+    let names = |all: &[&str]| all.iter().map(ToString::to_string).collect::<Vec<String>>();
+    let diagnostics = "replay_diagnostics";
+    let known: Vec<&str> = FailureClass::ALL.iter().map(|class| class.as_str()).collect();
+    assert_eq!(listed("replay_result", "failure_class"), names(&known));
+    assert_eq!(listed(diagnostics, "failure_class"), names(&known));
+    let known: Vec<&str> = FindingCode::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(listed(diagnostics, "finding_code"), names(&known));
+    let known: Vec<&str> = Severity::ALL.iter().map(|severity| severity.as_str()).collect();
+    assert_eq!(listed(diagnostics, "severity"), names(&known));
+    let known: Vec<&str> = ReplayType::ALL.iter().map(|replay_type| replay_type.as_str()).collect();
+    assert_eq!(listed("replay_result", "replay_type"), names(&known));
+    let known: Vec<&str> = RecordType::ALL.iter().map(|record_type| record_type.as_str()).collect();
+    assert_eq!(listed(diagnostics, "record_type"), names(&known));
+}
+
+#[test]
+fn every_error_kind_of_the_contract_may_stand_in_a_failure() {
+    let schema_kinds = [
+        "duplicate_member",
+        "malformed_json",
+        "record_type_mismatch",
+        "trace_context.missing_trace_id",
+        "required.trace",
+        "additional_properties",
+        "type",
+        "pattern",
+        "enum",
+        "const",
+        "minLength",
+        "maxLength",
+        "minimum",
+        "maximum",
+    ];
+    let gate_kinds = [
+        "record_type_forbidden",
+        "hash_mismatch.envelope_hash",
+        "missing_prereq.auth_context",
+        "missing_prereq.policy_decision",
+        "trace_violation.trace_id_mismatch",
+        "unauthorized.authority_mismatch",
+        "unauthorized.policy_denied",
+    ];
+    let schema_kinds = schema_kinds.iter().map(|kind| format!("schema_violation.{kind}"));
+    for kind in schema_kinds.chain(gate_kinds.iter().map(ToString::to_string)) {
+        let record = replaced(&diagnostics()[0], "/failures/0/error_kind", &json!(kind));
+        let read = ReplayDiagnostics::from_value(&canon(&record)).unwrap();
+        assert_eq!(read.failures[0].error_kind.as_ref().map(ToString::to_string), Some(kind));
+        assert!(published("replay_diagnostics").is_valid(&record), "{record}");
+    }
+}
+
+fn results() -> Vec<Json> {
+    let pass = json!({
+        "replay_type": "forensic",
+        "target_trace_id": "f".repeat(32),
+        "input_envelope_hashes": [DIGEST, DIGEST],
+        "result": "pass",
+        "generated_at": "2026-01-31T00:00:00.000Z"
+    });
+    let mut fail = pass.clone();
+    fail["result"] = json!("fail");
+    fail["failure_class"] = json!("REPLAY_VARIANCE_VIOLATION");
+    fail["replay_type"] = json!("constrained");
+    fail["reference_trace_id"] = json!("e".repeat(32));
+    vec![pass, fail]
+}
+
+fn diagnostics() -> Vec<Json> {
+    let count = json!({
+        "records": 3, "verified": 3, "gate_rechecked": 2, "policy_re_decided": 0,
+        "re_executed": 0, "rejected_listed": 1, "blobs_absent": 4, "absent": 0
+    });
+    let failure = json!({
+        "check": "schema", "class": "SCHEMA_REJECT", "error_kind": "schema_violation.required.ts_ms",
+        "envelope_hash": DIGEST, "seq": 7, "record_type": "tool_call", "pointer": "/trace/a~1b",
+        "expected": "a", "found": "b", "message": "c"
+    });
+    let bare = json!({
+        "check": "chain", "class": "REPLAY_CHAIN_NOT_FOUND", "error_kind": null, "envelope_hash": null, "seq": null,
+        "record_type": null, "pointer": null, "expected": null, "found": null, "message": ""
+    });
+    let finding = json!({
+        "code": "END_BEFORE_START", "severity": "low", "records": [DIGEST], "seqs": [7], "message": "c"
+    });
+    let whole = |failures: Json, findings: Json| {
+        json!({
+            "artifact_type": "replay_diagnostics", "version": "1", "result_sha256": DIGEST,
+            "replay_type": "forensic", "target_trace_id": "f".repeat(32), "coverage": count,
+            "failures": failures, "findings": findings
+        })
+    };
+    vec![whole(json!([failure, bare]), json!([finding])), whole(json!([]), json!([]))]
+}
+
+fn genesis() -> Json {
+    json!({
+        "system_type": "genesis", "version": "1", "format_version": 0,
+        "ledger_id": "0".repeat(32), "origin": "log.example/2026"
+    })
+}
+
+#[test]
+fn artifacts_agree_under_every_single_edit() {
+    let result = |value: &Json| agree("replay_result", value, ReplayResult::from_value(&canon(value)));
+    let diagnosis =
+        |value: &Json| agree("replay_diagnostics", value, ReplayDiagnostics::from_value(&canon(value)));
+    let first = |value: &Json| agree("genesis", value, GenesisRecord::from_value(&canon(value)));
+    for sample in results() {
+        single_edits(&sample).iter().chain([&sample]).for_each(|edited| result(edited).unwrap());
+    }
+    for sample in diagnostics() {
+        single_edits(&sample).iter().chain([&sample]).for_each(|edited| diagnosis(edited).unwrap());
+    }
+    single_edits(&genesis()).iter().chain([&genesis()]).for_each(|edited| first(edited).unwrap());
+}
+
+#[test]
+fn artifacts_write_what_they_read() {
+    for sample in results() {
+        assert_eq!(ReplayResult::from_value(&canon(&sample)).unwrap().to_value(), canon(&sample));
+    }
+    for sample in diagnostics() {
+        assert_eq!(ReplayDiagnostics::from_value(&canon(&sample)).unwrap().to_value(), canon(&sample));
+    }
+    assert_eq!(GenesisRecord::from_value(&canon(&genesis())).unwrap().to_value(), canon(&genesis()));
+}
+
+mod generated {
+    use proptest::prelude::*;
+    use proptest::sample::{Index, select};
+
+    use super::*;
+
+    /// Several edits at once, on places that earlier edits may have made.
+    fn edited(sample: usize, edits: &[(Index, Index, bool)]) -> Json {
+        let values = limit_values();
+        edits.iter().fold(samples()[sample].clone(), |document, (place, choice, reshape)| {
+            let places = places(&document);
+            let place = place.get(&places);
+            let shapes = if *reshape { reshaped(&document, place) } else { Vec::new() };
+            match shapes.as_slice() {
+                [] => replaced(&document, place, choice.get(&values)),
+                shapes => choice.get(shapes).clone(),
+            }
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn envelopes_agree_under_several_edits(
+            sample in 0..5_usize,
+            edits in prop::collection::vec(any::<(Index, Index, bool)>(), 1..5),
+        ) {
+            let document = edited(sample, &edits);
+            prop_assert_eq!(envelopes_agree(&document), Ok(()));
+        }
+
+        #[test]
+        fn what_is_accepted_round_trips(
+            sample in 0..5_usize,
+            tokens in prop::collection::btree_set(token(), 0..6),
+            number in 0_u64..=9_007_199_254_740_991,
+            issuer in prop::collection::vec(any::<char>(), 1..=256).prop_map(String::from_iter),
+        ) {
+            let mut document = samples()[sample].clone();
+            for place in places(&document) {
+                // A set that was replaced took its old members with it.
+                let Some(target) = document.pointer_mut(&place) else { continue };
+                match place.rsplit('/').next().unwrap_or_default() {
+                    "grants" | "reason_codes" | "obligations" => {
+                        *target = tokens.iter().map(|token| (token.clone(), json!(true))).collect();
+                    }
+                    "issuer" => *target = json!(issuer),
+                    _ if target.is_number() => *target = json!(number),
+                    _ => {}
+                }
+            }
+            let value = canon(&document);
+            let envelope = validate(&value).unwrap();
+            prop_assert_eq!(envelope.to_value(), value);
+            prop_assert_eq!(envelopes_agree(&document), Ok(()));
+        }
+    }
+
+    fn token() -> impl Strategy<Value = String> {
+        let first: Vec<char> = ('a'..='z').chain('0'..='9').collect();
+        let rest: Vec<char> = first.iter().copied().chain("_-:.".chars()).collect();
+        (select(first), prop::collection::vec(select(rest), 0..128))
+            .prop_map(|(first, rest)| std::iter::once(first).chain(rest).collect())
+    }
+}
