@@ -439,3 +439,155 @@ impl SegmentIndex {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::OsDisk;
+    use crate::header::EntryStatus;
+    use crate::header::TraceLink;
+
+    fn header(number: u64, hash: [u8; 32], trace: Option<[u8; 16]>) -> EntryHeader {
+        let link =
+            |bytes| TraceLink { trace_id: TraceId::from_bytes(bytes).unwrap(), previous: None, count: 1 };
+        EntryHeader {
+            seq: Seq::new(number),
+            previous_leaf: Some(LeafHash::from_bytes([1; 32])),
+            trace: trace.map(link),
+            envelope_hash: EnvelopeHash::from_bytes(hash),
+            status: EntryStatus::Accepted,
+            recorded_at_ms: 0,
+        }
+    }
+
+    /// A plain generator of well-spread bytes: the digests of a counter.
+    fn bytes_of(number: u64) -> [u8; 32] {
+        *Blake3Digest::of(&number.to_le_bytes()).as_bytes()
+    }
+
+    /// 5,000 entries with offsets 80, 180, ..; every third hash repeats the one before, traces of
+    /// seven entries, every tenth entry without one; some hashes share their first eight bytes.
+    fn entries() -> Vec<(u32, [u8; 32], Option<[u8; 16]>)> {
+        (0..5000_u64)
+            .map(|number| {
+                let mut hash = bytes_of(if number % 3 == 2 { number - 1 } else { number });
+                if number % 100 == 0 {
+                    hash[..8].copy_from_slice(&[0xab; 8]);
+                }
+                let trace: [u8; 16] = bytes_of(1_000_000 + number / 7)[..16].try_into().unwrap();
+                (80 + 100 * u32::try_from(number).unwrap(), hash, (number % 10 != 0).then_some(trace))
+            })
+            .collect()
+    }
+
+    fn both() -> (tempfile::TempDir, [SegmentIndex; 2]) {
+        let mut table = Table::new(80);
+        for (ordinal, (offset, hash, trace)) in (0..).zip(entries()) {
+            table.insert(ordinal, offset, 100, &header(u64::from(ordinal), hash, trace));
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("index");
+        let (id, head) = (LedgerId::from_bytes([3; 16]), LeafHash::from_bytes([4; 32]));
+        let bytes = table.encode(id, Seq::new(9), head).unwrap();
+        write_index(&OsDisk, &path, &bytes).unwrap();
+        let sealed = SealedIndex::open(&OsDisk, &path, id, Seq::new(9)).unwrap().unwrap();
+        assert_eq!((sealed.head.count, sealed.head.segment_bytes, sealed.head.head), (5000, 500_080, head));
+        (dir, [SegmentIndex::Memory(Arc::new(table)), SegmentIndex::Sealed(sealed)])
+    }
+
+    #[test]
+    fn both_forms_answer_as_a_plain_search_does() {
+        let (_dir, indexes) = both();
+        let entries = entries();
+        for index in &indexes {
+            for (ordinal, (offset, hash, trace)) in (0..).zip(&entries) {
+                let span = index.span(ordinal).unwrap().unwrap();
+                assert_eq!((span.offset, span.bytes), (u64::from(*offset), 100));
+                let same_front = |(_, (_, other, _)): &(u32, &(u32, [u8; 32], _))| other[..8] == hash[..8];
+                let expected: Vec<_> =
+                    (0..).zip(&entries).filter(same_front).map(|(at, _)| (at, 1_u8)).collect();
+                if ordinal % 50 == 0 {
+                    assert_eq!(index.with_hash(&EnvelopeHash::from_bytes(*hash)).unwrap(), expected);
+                }
+                if let (Some(trace), 1) = (trace, ordinal % 50) {
+                    let expected: Vec<u32> = (0..)
+                        .zip(&entries)
+                        .filter(|(_, entry)| entry.2 == Some(*trace))
+                        .map(|(at, _)| at)
+                        .collect();
+                    assert_eq!(index.of_trace(TraceId::from_bytes(*trace).unwrap()).unwrap(), expected);
+                }
+            }
+            assert_eq!(index.span(5000).unwrap(), None);
+            for absent in 0..200 {
+                assert_eq!(
+                    index.with_hash(&EnvelopeHash::from_bytes(bytes_of(7_000_000 + absent))).unwrap(),
+                    []
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn traces_are_listed_once_each_in_pages() {
+        let (_dir, indexes) = both();
+        let mut expected: Vec<_> = entries().into_iter().filter_map(|(_, _, trace)| trace).collect();
+        expected.sort_unstable();
+        expected.dedup();
+        for index in &indexes {
+            let mut listed = Vec::new();
+            let mut after = None;
+            loop {
+                let page = index.traces_after(after, 37).unwrap();
+                listed.extend(page.iter().map(|trace| *trace.as_bytes()));
+                after = page.last().copied();
+                if page.is_empty() {
+                    break;
+                }
+            }
+            assert_eq!(listed, expected);
+        }
+    }
+
+    #[test]
+    fn keys_that_are_far_from_uniform_are_found() {
+        for count in [0_u64, 1, 2, 17, 1000] {
+            let keys: Vec<u64> = (0..count).map(|at| at * 2 + 1).collect(); // all at the very low end
+            for wanted in 0..=2 * count + 2 {
+                let expected = keys.partition_point(|key| *key < wanted) as u64;
+                for guide in [0, wanted, u64::MAX, u64::MAX / 2] {
+                    let at = |index: u64| Ok(keys[usize::try_from(index).unwrap()]);
+                    assert_eq!(
+                        lower_bound(count, &wanted, guide, at).unwrap(),
+                        expected,
+                        "{count} {wanted} {guide}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_or_length_makes_the_file_unusable() {
+        let (dir, _indexes) = both();
+        let path = dir.path().join("index");
+        let whole = std::fs::read(&path).unwrap();
+        let id = LedgerId::from_bytes([3; 16]);
+        let places = (0..HEAD_BYTES).chain((HEAD_BYTES..whole.len()).step_by(997)).chain([whole.len() - 1]);
+        for at in places {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x10;
+            std::fs::write(&path, &bytes).unwrap();
+            assert!(SealedIndex::open(&OsDisk, &path, id, Seq::new(9)).unwrap().is_none(), "byte {at}");
+        }
+        for length in [0, 87, 88, whole.len() - 1] {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            assert!(SealedIndex::open(&OsDisk, &path, id, Seq::new(9)).unwrap().is_none(), "length {length}");
+        }
+        std::fs::write(&path, &whole).unwrap();
+        assert!(SealedIndex::open(&OsDisk, &path, id, Seq::new(8)).unwrap().is_none());
+        assert!(
+            SealedIndex::open(&OsDisk, &path, LedgerId::from_bytes([9; 16]), Seq::new(9)).unwrap().is_none()
+        );
+    }
+}
