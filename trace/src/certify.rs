@@ -139,7 +139,14 @@ fn first_difference(left: &[u8], right: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    const CANONICAL: &str = r#"{"actor":{"actor_id":"staff/ines","actor_kind":"user"},"canon_version":"1","credential":{"credential_kind":"oidc","expires_at_ms":2,"issuer":"id.example","presented_hash_sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","verified_at_ms":1},"grants":{},"producer":{"component":"gateway","layer":"cpo"},"record_type":"auth_context","spec_version":"1.0.0","trace":{"span_id":"00f067aa0ba902b7","span_kind":"root","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736"},"ts_ms":1}"#;
+    const CANONICAL: &str = concat!(
+        r#"{"actor":{"actor_id":"staff/ines","actor_kind":"user"},"canon_version":"1","#,
+        r#""credential":{"credential_kind":"oidc","expires_at_ms":2,"issuer":"id.example","#,
+        r#""presented_hash_sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","verified_at_ms":1},"#,
+        r#""grants":{},"producer":{"component":"gateway","layer":"cpo"},"record_type":"auth_context","#,
+        r#""spec_version":"1.0.0","trace":{"span_id":"00f067aa0ba902b7","span_kind":"root","#,
+        r#""trace_id":"4bf92f3577b34da6a3ce929d0e0e4736"},"ts_ms":1}"#,
+    );
     /// sha256sum of the above.
     const KEY: &str = "498be0de92394844accc795265704bd2da49560b51ec719859f5169d1bb7cb74";
 

@@ -180,14 +180,20 @@ mod any_tree {
 
         /// Each span is in order, an orphan, a second root or on the way from a circle; nothing else.
         #[test]
-        fn anomalies_are_what_the_definitions_say(list in prop::collection::vec((1_u64..9, 0_u64..10, 0_u32..5), 0..20)) {
+        fn anomalies_are_what_the_definitions_say(
+            list in prop::collection::vec((1_u64..9, 0_u64..10, 0_u32..5), 0..20),
+        ) {
             let tree = tree(&list);
             let parent: BTreeMap<u64, u64> = list.iter().rev().map(|(span, parent, _)| (*span, *parent)).collect();
             let orphans = parent.values().filter(|above| **above != 0 && !parent.contains_key(above)).count();
             let roots = parent.values().filter(|above| **above == 0).count();
             let own_ancestor = |span: &u64| {
                 let mut at = parent[span];
-                (0..parent.len()).any(|_| at == *span || { at = *parent.get(&at).unwrap_or(&0); false })
+                (0..parent.len()).any(|_| {
+                    let met = at == *span;
+                    at = *parent.get(&at).unwrap_or(&0);
+                    met
+                })
             };
             let on_circle = parent.keys().filter(|span| own_ancestor(span)).count();
             let count = |wanted: fn(&SpanAnomaly) -> usize| tree.anomalies().iter().map(wanted).sum::<usize>();
