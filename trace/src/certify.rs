@@ -142,7 +142,8 @@ mod tests {
     const CANONICAL: &str = concat!(
         r#"{"actor":{"actor_id":"staff/ines","actor_kind":"user"},"canon_version":"1","#,
         r#""credential":{"credential_kind":"oidc","expires_at_ms":2,"issuer":"id.example","#,
-        r#""presented_hash_sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","verified_at_ms":1},"#,
+        r#""presented_hash_sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","#,
+        r#""verified_at_ms":1},"#,
         r#""grants":{},"producer":{"component":"gateway","layer":"cpo"},"record_type":"auth_context","#,
         r#""spec_version":"1.0.0","trace":{"span_id":"00f067aa0ba902b7","span_kind":"root","#,
         r#""trace_id":"4bf92f3577b34da6a3ce929d0e0e4736"},"ts_ms":1}"#,
