@@ -1,0 +1,155 @@
+//! A line of an evidence file: an envelope, or `{"record_type","declared_hash","envelope"}`. The
+//! envelope inside goes to the gate as the bytes it came in, so that what is wrong inside is seen.
+
+use std::ops::Range;
+
+use proofline_canon::{Limits, Pointer, RawMembers, members, parse};
+use proofline_trace::{ErrorKind, Rejection, SchemaFault, malformed};
+
+use crate::gate::{DeclaredDigest, DeclaredType, Submission};
+
+const RECORD_TYPE: &str = "record_type";
+const DECLARED_HASH: &str = "declared_hash";
+const ENVELOPE: &str = "envelope";
+
+/// What a wrapper adds to its envelope, in bytes, at most: two strings far longer than any that
+/// is right, and punctuation.
+pub const WRAPPER_BYTES: usize = 8192;
+
+/// A line, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EvidenceLine<'a> {
+    line: &'a [u8],
+    wrapper: Option<Wrapper>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Wrapper {
+    record_type: Option<String>,
+    declared_hash: Option<String>,
+    envelope: Range<usize>,
+}
+
+impl<'a> EvidenceLine<'a> {
+    /// Takes a line apart. `limits` are those of an envelope; a wrapper may be
+    /// [`WRAPPER_BYTES`] longer.
+    ///
+    /// An object with a member `envelope` or `declared_hash` is a wrapper; everything else is for
+    /// the gate to judge as an envelope.
+    ///
+    /// # Errors
+    /// The gate's answer to a wrapper that is not one strict object of the three members.
+    pub fn read(line: &'a [u8], limits: &Limits) -> Result<Self, Rejection> {
+        let bare = EvidenceLine { line, wrapper: None };
+        let wide = limits.with_max_bytes(limits.max_bytes().saturating_add(WRAPPER_BYTES));
+        // What cannot be taken apart is no strict JSON either: the gate will name its first fault.
+        let Ok(members) = members(line, &wide) else { return Ok(bare) };
+        if members.get(ENVELOPE).is_none() && members.get(DECLARED_HASH).is_none() {
+            return Ok(bare);
+        }
+        if let RawMembers::Object(list) = &members
+            && let Some(other) = list
+                .iter()
+                .find(|member| ![RECORD_TYPE, DECLARED_HASH, ENVELOPE].contains(&member.name.as_str()))
+        {
+            let message =
+                "A submission has the members record_type, declared_hash and envelope, and no other.";
+            return Err(refused(
+                SchemaFault::AdditionalProperties,
+                Pointer::root().child(&other.name),
+                message,
+            ));
+        }
+        let Some(envelope) = members.get(ENVELOPE) else {
+            let message = "The submission has no envelope; an envelope is an object.";
+            return Err(refused(SchemaFault::Type, Pointer::root(), message));
+        };
+        let text = |name| match members.get(name).and_then(|range| line.get(range)) {
+            None => Ok(None),
+            Some(bytes) => parse(bytes, &wide).map(|value| value.as_str().map(str::to_owned)),
+        };
+        let record_type = text(RECORD_TYPE).map_err(|error| malformed(&error))?;
+        let declared_hash = text(DECLARED_HASH).map_err(|error| malformed(&error))?;
+        Ok(EvidenceLine { line, wrapper: Some(Wrapper { record_type, declared_hash, envelope }) })
+    }
+
+    /// What the line asks to have committed.
+    #[must_use]
+    pub fn submission(&self) -> Submission<'_> {
+        let Some(wrapper) = &self.wrapper else { return Submission::bare(self.line) };
+        Submission {
+            record_type: wrapper.record_type.as_deref().map_or(DeclaredType::Absent, DeclaredType::Named),
+            declared_hash: wrapper
+                .declared_hash
+                .as_deref()
+                .map_or(DeclaredDigest::Absent, DeclaredDigest::Text),
+            envelope: self.line.get(wrapper.envelope.clone()).unwrap_or_default(),
+        }
+    }
+}
+
+fn refused(fault: SchemaFault, pointer: Pointer, message: &str) -> Rejection {
+    Rejection::new(ErrorKind::SchemaViolation(fault), pointer, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<EvidenceLine<'_>, String> {
+        EvidenceLine::read(line.as_bytes(), &Limits::ENVELOPE)
+            .map_err(|rejection| format!("{} at {}", rejection.kind, rejection.pointer))
+    }
+
+    #[test]
+    fn an_envelope_is_handed_on_as_it_is() {
+        for line in ["{}", "[1]", "5", r#"{"record_type":"auth_context"}"#, "{", ""] {
+            let parsed = read(line).unwrap();
+            assert_eq!(parsed.submission().envelope, line.as_bytes());
+            assert_eq!(parsed.submission().record_type, DeclaredType::Own);
+            assert_eq!(parsed.submission().declared_hash, DeclaredDigest::Computed);
+        }
+    }
+
+    #[test]
+    fn a_wrapper_hands_on_the_raw_envelope_and_what_was_declared() {
+        let line = r#" {"envelope" : {"a":1,"a":2} ,"declared_hash":"\u0061b","record_type":"tool_call"} "#;
+        let parsed = read(line).unwrap();
+        let submission = parsed.submission();
+        assert_eq!(submission.envelope, br#"{"a":1,"a":2}"#);
+        assert_eq!(submission.declared_hash, DeclaredDigest::Text("ab"));
+        assert_eq!(submission.record_type, DeclaredType::Named("tool_call"));
+    }
+
+    #[test]
+    fn what_is_absent_or_no_string_is_not_declared() {
+        for line in [r#"{"envelope":{}}"#, r#"{"envelope":{},"declared_hash":5,"record_type":null}"#] {
+            let parsed = read(line).unwrap();
+            assert_eq!(parsed.submission().record_type, DeclaredType::Absent);
+            assert_eq!(parsed.submission().declared_hash, DeclaredDigest::Absent);
+        }
+    }
+
+    #[test]
+    fn a_wrapper_that_is_none_is_refused_in_its_place() {
+        let cases = [
+            (r#"{"envelope":{},"note":1}"#, "schema_violation.additional_properties at /note"),
+            (r#"{"declared_hash":"ab"}"#, "schema_violation.type at "),
+            (r#"{"envelope":{},"envelope":{}}"#, "schema_violation.duplicate_member at "),
+            (r#"{"envelope":{},"declared_hash":"\ud800"}"#, "schema_violation.malformed_json at "),
+            (r#"{"envelope":{}} x"#, "schema_violation.malformed_json at "),
+        ];
+        for (line, expected) in cases {
+            let found = read(line).and_then(|parsed| {
+                let examined = crate::gate::examine(&parsed.submission(), &Limits::ENVELOPE);
+                match examined {
+                    crate::gate::Examined::Refused(rejection) => {
+                        Err(format!("{} at {}", rejection.kind, rejection.pointer))
+                    }
+                    _ => Ok(()),
+                }
+            });
+            assert_eq!(found, Err(expected.to_owned()), "{line}");
+        }
+    }
+}
