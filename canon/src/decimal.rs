@@ -94,12 +94,29 @@ pub(crate) fn es_text(double: f64) -> String {
         return "0".to_owned();
     }
     let sign = if double < 0.0 { "-" } else { "" };
-    // Shortest round-trip digits, `d.ddd` or `d`, and the exponent of the first digit.
-    let shortest = format!("{:e}", double.abs());
-    let (mantissa, exponent) = shortest.split_once('e').unwrap_or((&shortest, "0"));
-    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
-    let point = exponent.parse::<i32>().unwrap_or_default() + 1;
+    let (digits, point) = shortest_digits(double.abs());
     format!("{sign}{}", layout(&digits, point))
+}
+
+/// The digits and the n of step 5 of the algorithm: as few digits as read back, of those the
+/// nearest, and of two equally near the even one.
+///
+/// The standard library finds how few, and the nearest, but takes the upper one of two
+/// (1424953923781206.25 becomes ...6.3); when told how many digits to print it rounds half to
+/// even. Next to a power of two that may miss the double, and then there was no tie.
+fn shortest_digits(magnitude: f64) -> (String, i32) {
+    let shortest = format!("{magnitude:e}");
+    let (digits, _) = split_scientific(&shortest);
+    let even = format!("{magnitude:.*e}", digits.len().saturating_sub(1));
+    let same = even.parse::<f64>().is_ok_and(|read| read.to_bits() == magnitude.to_bits());
+    split_scientific(if same { &even } else { &shortest })
+}
+
+/// `d.ddde-N` as digits and the place of the point before them.
+fn split_scientific(text: &str) -> (String, i32) {
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let digits = mantissa.chars().filter(char::is_ascii_digit).collect();
+    (digits, exponent.parse::<i32>().unwrap_or_default() + 1)
 }
 
 /// Lays out 0.DIGITS * 10^point; steps 6 to 10 of the algorithm, where `point` is n.
@@ -118,6 +135,74 @@ fn layout(digits: &str, point: i32) -> String {
             let (first, rest) = split(1);
             let dot = if rest.is_empty() { "" } else { "." };
             format!("{first}{dot}{rest}e{:+}", point - 1)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Decimal, es_text, layout, nearest_double};
+
+    #[test]
+    fn equal_values_are_equal_decimals() {
+        let families: [&[&str]; 6] = [
+            &["0", "-0", "0.0", "0e9", "-0.000E-7", "0e99999999999999999999999"],
+            &["1", "1.0", "1e0", "10e-1", "0.1e1", "0.001e+3", "100000e-5"],
+            &["-12.5", "-1.25e1", "-125e-1", "-0.0125E3", "-12.500"],
+            &["1200", "1.2e3", "12e2", "0.12e4", "1200.00"],
+            &["0.012", "1.2e-2", "0.12e-1", "0.01200"],
+            &["1e400", "10e399", "0.1e401"],
+        ];
+        for (index, family) in families.iter().enumerate() {
+            for literal in *family {
+                assert_eq!(Decimal::of(literal), Decimal::of(family[0]), "{literal}");
+                for other in families.iter().skip(index + 1).flat_map(|other| other.iter()) {
+                    assert_ne!(Decimal::of(literal), Decimal::of(other), "{literal} {other}");
+                }
+            }
+        }
+        assert_ne!(Decimal::of("1"), Decimal::of("-1"));
+        assert_ne!(Decimal::of("9007199254740993"), Decimal::of("9007199254740992"));
+    }
+
+    /// ECMA-262 §6.1.6.1.20, steps 6 to 10, at each border.
+    #[test]
+    fn layouts() {
+        let cases = [
+            ("1", 1, "1"),
+            ("12", 2, "12"),
+            ("12", 21, "120000000000000000000"),
+            ("12", 22, "1.2e+21"),
+            ("1", 22, "1e+21"),
+            ("12", 1, "1.2"),
+            ("12", 0, "0.12"),
+            ("12", -5, "0.0000012"),
+            ("12", -6, "1.2e-7"),
+            ("1", -6, "1e-7"),
+            ("123456789012345678901", 21, "123456789012345678901"),
+        ];
+        for (digits, point, text) in cases {
+            assert_eq!(layout(digits, point), text);
+        }
+    }
+
+    /// Half way between two texts of fewest digits the even one is right (RFC 8785, Appendix B).
+    #[test]
+    fn ties_go_to_the_even_digit() {
+        assert_eq!(es_text(f64::from_bits(0x4314_3ff3_c1cb_0959)), "1424953923781206.2");
+        // 699910272376117 / 8 = 87488784047014.625
+        assert_eq!(es_text(699_910_272_376_117.0 / 8.0), "87488784047014.62");
+        assert_eq!(es_text(-5e-324), "-5e-324");
+        assert_eq!(es_text(-0.0), "0");
+    }
+
+    #[test]
+    fn the_long_way_to_a_double_is_the_short_way() {
+        for literal in
+            ["0.1", "-0.1", "1e308", "5e-324", "2e-324", "1.7976931348623159e308", "-0", "123456.789e-3"]
+        {
+            let long = Decimal::of(literal).nearest_double();
+            assert_eq!(long, nearest_double(literal), "{literal}");
         }
     }
 }

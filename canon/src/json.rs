@@ -96,3 +96,46 @@ fn json_number(number: &Number) -> Option<serde_json::Number> {
         _ => serde_json::Number::from_f64(number.nearest_double()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::error::WriteErrorKind;
+    use crate::number::Number;
+    use crate::value::Value;
+
+    #[test]
+    fn values_pass_both_ways() {
+        let json = json!({"b": [1, -2, 0.5, "x", null, true], "a": {"u": u64::MAX, "i": i64::MIN}});
+        let value = Value::try_from(&json).unwrap();
+        let numbers = value.get("a").and_then(|a| a.get("u")).and_then(Value::as_number);
+        assert_eq!(numbers.map(Number::literal), Some("18446744073709551615"));
+        assert_eq!(value.to_json().unwrap(), json);
+    }
+
+    #[test]
+    fn a_fraction_stays_one() {
+        let literal = |json: serde_json::Value| match Value::try_from(&json).unwrap() {
+            Value::Number(number) => number.literal().to_owned(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(literal(json!(1.0)), "1.0");
+        assert_eq!(literal(json!(-0.0)), "-0.0");
+        assert_eq!(literal(json!(1)), "1");
+    }
+
+    #[test]
+    fn numbers_go_out_as_serde_json_reads_them() {
+        for text in
+            ["0", "-0", "1.0", "1e2", "18446744073709551615", "18446744073709551616", "-9223372036854775809"]
+        {
+            let ours = Value::Number(Number::from_literal(text).unwrap()).to_json().unwrap();
+            let theirs: serde_json::Value = serde_json::from_str(text).unwrap();
+            assert_eq!(ours, theirs, "{text}");
+        }
+        let far = Value::array([Number::from_literal("1e400").unwrap()]);
+        let error = far.to_json().unwrap_err();
+        assert_eq!((error.kind, error.pointer.as_str()), (WriteErrorKind::NumberOverflow, "/0"));
+    }
+}

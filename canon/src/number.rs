@@ -168,3 +168,65 @@ fn digits(text: &[u8], start: usize) -> Result<usize, BadAt> {
         count => Ok(start + count),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{INLINE_LEN, Integer, Number};
+
+    fn integer(literal: &str) -> Integer {
+        Number::from_literal(literal).unwrap().as_integer()
+    }
+
+    #[test]
+    fn integers_are_exact_or_named() {
+        for (literal, value) in [
+            ("0", 0),
+            ("-1", -1),
+            ("1500", 1500),
+            ("9007199254740991", 9_007_199_254_740_991),
+            ("-9007199254740991", -9_007_199_254_740_991),
+        ] {
+            assert_eq!(integer(literal), Integer::Exact(value));
+        }
+        let digits = "1".repeat(1000);
+        for literal in ["9007199254740992", "9223372036854775807", "9223372036854775808", &digits] {
+            assert_eq!(integer(literal), Integer::TooLarge, "{literal}");
+            assert_eq!(integer(&format!("-{literal}")), Integer::TooSmall, "-{literal}");
+        }
+        for literal in ["-0", "0.0", "1.0", "1e0", "1E5", "-0e1", "0.5", "9007199254740992.0"] {
+            assert_eq!(integer(literal), Integer::NotAnInteger, "{literal}");
+        }
+    }
+
+    #[test]
+    fn literals_are_kept_whatever_their_length() {
+        for length in [1, INLINE_LEN - 1, INLINE_LEN, INLINE_LEN + 1, 300] {
+            let literal = "7".repeat(length);
+            let number = Number::from_literal(&literal).unwrap();
+            assert_eq!((number.literal(), number.to_string()), (literal.as_str(), literal.clone()));
+            assert_eq!(number, Number::from_literal(&literal).unwrap());
+            assert_ne!(number, Number::from_literal(&format!("{literal}0")).unwrap());
+        }
+        assert_ne!(Number::from_literal("1"), Number::from_literal("1.0"));
+        assert_eq!(Number::from_u64(u64::MAX).literal(), "18446744073709551615");
+        assert_eq!(Number::from_i64(i64::MIN).literal(), "-9223372036854775808");
+    }
+
+    #[test]
+    fn only_literals_of_the_grammar() {
+        for good in ["0", "-0", "10", "1.0", "0.00", "1e5", "1E+5", "1e-05", "-1.5e10"] {
+            assert!(Number::from_literal(good).is_some(), "{good}");
+        }
+        for bad in [
+            "", "-", "+1", "01", "-01", ".5", "5.", "1e", "1e+", "1 ", " 1", "0x1", "1_0", "NaN", "inf",
+            "1e5.5",
+        ] {
+            assert_eq!(Number::from_literal(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_takes_three_words() {
+        assert_eq!(size_of::<Number>(), 24);
+    }
+}

@@ -132,3 +132,50 @@ impl ContentStore for MemoryStore {
         Ok(self.kept().contains_key(name))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ContentStore, MemoryStore, StoreError};
+    use crate::digest::Sha256Digest;
+
+    #[test]
+    fn keeps_and_finds() {
+        let store = MemoryStore::new();
+        let name = Sha256Digest::of(b"");
+        assert!(!store.has(&name).unwrap());
+        assert_eq!(store.get(&name).unwrap(), None);
+        for _ in 0..2 {
+            store.put(&name, b"").unwrap();
+            assert!(store.has(&name).unwrap());
+            assert_eq!(store.get(&name).unwrap(), Some(Vec::new()));
+        }
+    }
+
+    #[test]
+    fn refuses_another_name_and_keeps_nothing() {
+        let store = MemoryStore::new();
+        let (right, wrong) = (Sha256Digest::of(b"bytes"), Sha256Digest::of(b"other"));
+        let error = store.put(&wrong, b"bytes").unwrap_err();
+        assert_eq!(error.code(), "canon.store_name_mismatch");
+        assert!(
+            matches!(error, StoreError::NameMismatch { name, actual } if (name, actual) == (wrong, right))
+        );
+        assert!(!store.has(&wrong).unwrap() && !store.has(&right).unwrap());
+    }
+
+    #[test]
+    fn damage_is_noticed_when_read() {
+        let store = MemoryStore::new();
+        let name = Sha256Digest::of(b"bytes");
+        store.kept().insert(name, b"bytez".to_vec());
+        let error = store.get(&name).unwrap_err();
+        assert_eq!(error.code(), "canon.store_damaged");
+        assert!(error.to_string().contains(&Sha256Digest::of(b"bytez").to_string()), "{error}");
+    }
+
+    #[test]
+    fn serves_as_an_object_behind_a_reference() {
+        let store: &dyn ContentStore = &MemoryStore::new();
+        assert!(!store.has(&Sha256Digest::of(b"")).unwrap());
+    }
+}

@@ -77,3 +77,39 @@ impl Unique {
 fn is_among(members: &[impl Named], name: &str) -> bool {
     members.iter().any(|member| member.name() == name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Unique;
+    use crate::value::Value;
+
+    /// Feeds the names in turn and says which are reported; a reported one is not kept.
+    fn reported(names: &[String]) -> Vec<usize> {
+        let (mut unique, mut members) = (Unique::default(), Vec::new());
+        let mut found = Vec::new();
+        for (place, name) in names.iter().enumerate() {
+            if unique.repeats(&members, name) {
+                found.push(place);
+            } else {
+                members.push((name.clone(), Value::Null));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn repetitions_are_found_in_order_out_of_order_and_past_the_table() {
+        let rising: Vec<String> = (0..100).map(|i| format!("{i:03}")).collect();
+        let falling: Vec<String> = rising.iter().rev().cloned().collect();
+        for names in [rising, falling] {
+            assert_eq!(reported(&names), Vec::<usize>::new());
+            for place in [0, 1, 31, 32, 33, 50, 99] {
+                let mut again = names.clone();
+                again.push(names[place].clone());
+                again.push("new".to_owned());
+                again.push("new".to_owned());
+                assert_eq!(reported(&again), [100, 102], "{place}");
+            }
+        }
+    }
+}

@@ -236,3 +236,79 @@ value_from! {
     Vec<Self> => Self::Array,
     Object => Self::Object,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cmp::Ordering;
+
+    use super::{Object, Value, canonical_order};
+    use crate::number::Number;
+
+    #[test]
+    fn objects_keep_canonical_order_and_unique_names() {
+        let mut object = Object::new();
+        assert_eq!(object.insert("b", 1_u64), None);
+        assert_eq!(object.insert("\u{e000}", 2_u64), None);
+        assert_eq!(object.insert("\u{10000}", 3_u64), None);
+        assert_eq!(object.insert("a", 4_u64), None);
+        assert_eq!(object.insert("b", true), Some(Value::from(1_u64)));
+        let names: Vec<&str> = object.names().collect();
+        assert_eq!(names, ["a", "b", "\u{10000}", "\u{e000}"]);
+        assert_eq!((object.len(), object.is_empty()), (4, false));
+        assert_eq!(object.get("b"), Some(&Value::Bool(true)));
+        assert_eq!(object.remove("b"), Some(Value::Bool(true)));
+        assert_eq!((object.remove("b"), object.contains("b"), object.contains("a")), (None, false, true));
+    }
+
+    #[test]
+    fn the_last_of_equal_names_stays() {
+        let object = Object::from_iter([("b", 1_u64), ("a", 2), ("b", 3), ("a", 4), ("b", 5)]);
+        let members: Vec<(String, Value)> = object.into_iter().collect();
+        assert_eq!(members, [("a".to_owned(), Value::from(4_u64)), ("b".to_owned(), Value::from(5_u64))]);
+    }
+
+    #[test]
+    fn accessors_answer_for_their_own_kind_only() {
+        let values = [
+            Value::Null,
+            Value::from(true),
+            Value::from(-1_i64),
+            Value::from("text"),
+            Value::array([1_u64]),
+            Value::object([("a", 1_u64)]),
+        ];
+        let answers = values.each_ref().map(|value| {
+            [
+                value.is_null(),
+                value.as_bool().is_some(),
+                value.as_number().is_some(),
+                value.as_str().is_some(),
+                value.as_array().is_some(),
+                value.as_object().is_some(),
+            ]
+        });
+        for (row, answer) in answers.iter().enumerate() {
+            for (column, own) in answer.iter().enumerate() {
+                assert_eq!(*own, row == column, "{row} {column}");
+            }
+        }
+        assert_eq!(values[2], Value::Number(Number::from_i64(-1)));
+        assert_eq!(values[5].get("a"), Some(&Value::from(1_u64)));
+        assert_eq!((values[5].get("b"), values[0].get("a")), (None, None));
+    }
+
+    #[test]
+    fn order_is_that_of_utf16_units() {
+        let names = ["", "\0", "a", "a\u{0}", "ab", "b", "\u{7ff}", "\u{d7ff}", "\u{10000}", "\u{10ffff}"]
+            .into_iter()
+            .chain(["\u{e000}", "\u{e000}a", "\u{ffff}"]);
+        let names: Vec<&str> = names.collect();
+        for (i, a) in names.iter().enumerate() {
+            for (j, b) in names.iter().enumerate() {
+                assert_eq!(canonical_order(a, b), i.cmp(&j), "{a:?} {b:?}");
+                let units: Ordering = a.encode_utf16().cmp(b.encode_utf16());
+                assert_eq!(units, i.cmp(&j), "{a:?} {b:?}");
+            }
+        }
+    }
+}
