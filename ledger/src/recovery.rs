@@ -89,6 +89,9 @@ pub(crate) fn settle(
 ) -> Result<Settled, LedgerError> {
     let reading = read_mark(disk, dir).during("read", &dir.join(MARK_FILE))?;
     let files = open_segments(disk, dir, Access::Write)?;
+    // Whoever renamed a segment into place may have been killed before it synced the folder.
+    let log = dir.join(LOG_DIR);
+    disk.sync_dir(&log).during("sync", &log)?;
     let mut settling = Settling { disk, dir, known, recovery: Recovery::default() };
     settling.put_unfinished_aside()?;
     settling.settle(files, reading)

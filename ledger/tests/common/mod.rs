@@ -1,13 +1,18 @@
 //! Evidence by hand for the tests of the ledger: one context, a decision, calls.
 #![allow(dead_code, reason = "each test file takes what it needs")]
 
+pub(crate) mod busy;
+pub(crate) mod random;
+pub(crate) mod raw;
+pub(crate) mod sim_disk;
+
 use proofline_ledger::{Action, DeclaredDigest, DeclaredType, Genesis, Submission};
 use proofline_trace::LedgerId;
 
 /// A fixed time: 2026-01-31T00:00:00Z.
-pub const NOW_MS: u64 = 1_769_817_600_000;
+pub(crate) const NOW_MS: u64 = 1_769_817_600_000;
 
-pub fn genesis() -> Genesis {
+pub(crate) fn genesis() -> Genesis {
     Genesis {
         ledger_id: LedgerId::from_bytes([7; 16]),
         origin: "ledger.example/test".parse().unwrap(),
@@ -24,7 +29,7 @@ fn trace(trace: u32, span: u32, parent: Option<u32>) -> String {
     }
 }
 
-pub fn auth_context(of_trace: u32, actor: &str) -> String {
+pub(crate) fn auth_context(of_trace: u32, actor: &str) -> String {
     format!(
         r#"{{"spec_version":"1.0.0","canon_version":"1","record_type":"auth_context","ts_ms":1000,"trace":{},"producer":{{"layer":"cpo","component":"gateway"}},"actor":{{"actor_kind":"user","actor_id":"{actor}"}},"credential":{{"credential_kind":"oidc","issuer":"https://id.example","presented_hash_sha256":"{:064x}","verified_at_ms":900,"expires_at_ms":9000}},"grants":{{"tickets:read":true}}}}"#,
         trace(of_trace, 1, None),
@@ -32,7 +37,7 @@ pub fn auth_context(of_trace: u32, actor: &str) -> String {
     )
 }
 
-pub fn decision(of_trace: u32, context: &str, result: &str) -> String {
+pub(crate) fn decision(of_trace: u32, context: &str, result: &str) -> String {
     format!(
         r#"{{"spec_version":"1.0.0","canon_version":"1","record_type":"policy_decision","ts_ms":1100,"trace":{},"producer":{{"layer":"cpo","component":"kernel"}},"auth_context_envelope_sha256":"{context}","policy":{{"policy_id":"tickets","policy_version":"v3","policy_sha256":"{:064x}"}},"request":{{"action":"tickets:read","resource":"tickets/42"}},"decision":{{"result":"{result}","reason_codes":{{"granted":true}},"obligations":{{}}}}}}"#,
         trace(of_trace, 2, Some(1)),
@@ -40,7 +45,7 @@ pub fn decision(of_trace: u32, context: &str, result: &str) -> String {
     )
 }
 
-pub fn tool_call(of_trace: u32, context: &str, decision: &str, number: u32) -> String {
+pub(crate) fn tool_call(of_trace: u32, context: &str, decision: &str, number: u32) -> String {
     format!(
         r#"{{"spec_version":"1.0.0","canon_version":"1","record_type":"tool_call","started_at_ms":{},"ended_at_ms":{},"trace":{},"producer":{{"layer":"adapter","component":"tickets"}},"auth_context_envelope_sha256":"{context}","policy_decision_envelope_sha256":"{decision}","tool":{{"adapter_id":"tickets","tool_name":"read"}},"request":{{"content_type":"application/json","sha256":"{:064x}","size_bytes":10}},"response":{{"content_type":"application/json","sha256":"{:064x}","size_bytes":20}},"outcome":{{"status":"ok"}}}}"#,
         1200 + number,
@@ -52,7 +57,7 @@ pub fn tool_call(of_trace: u32, context: &str, decision: &str, number: u32) -> S
 }
 
 /// SHA-256 of the canonical bytes of this JSON, by canon and not by the ledger.
-pub fn hash_of(envelope: &str) -> String {
+pub(crate) fn hash_of(envelope: &str) -> String {
     let canonical = proofline_canon::canonicalize(
         envelope.as_bytes(),
         proofline_canon::Profile::Envelope,
@@ -63,7 +68,7 @@ pub fn hash_of(envelope: &str) -> String {
 }
 
 /// A context, an allowing decision and `calls` calls of one trace.
-pub fn chain(of_trace: u32, calls: u32) -> Vec<String> {
+pub(crate) fn chain(of_trace: u32, calls: u32) -> Vec<String> {
     let context = auth_context(of_trace, "staff/ines");
     let context_hash = hash_of(&context);
     let decision = decision(of_trace, &context_hash, "allow");
@@ -73,11 +78,11 @@ pub fn chain(of_trace: u32, calls: u32) -> Vec<String> {
     lines
 }
 
-pub fn bare(envelope: &str) -> Action<'_> {
+pub(crate) fn bare(envelope: &str) -> Action<'_> {
     Action::Evidence(Submission::bare(envelope.as_bytes()))
 }
 
-pub fn declared<'a>(record_type: &'a str, hash: &'a str, envelope: &'a str) -> Action<'a> {
+pub(crate) fn declared<'a>(record_type: &'a str, hash: &'a str, envelope: &'a str) -> Action<'a> {
     Action::Evidence(Submission {
         record_type: DeclaredType::Named(record_type),
         declared_hash: DeclaredDigest::Text(hash),
