@@ -1,0 +1,108 @@
+//! Why a replay, or the recording of its verdicts, did not come to an end. A verdict that
+//! fails and a ledger that is damaged are no errors: they are what a replay reports.
+
+use std::io;
+
+use proofline_canon::StoreError;
+use proofline_ledger::{ArtifactRefusal, EntryFault, LedgerError, Seq};
+use proofline_trace::TraceId;
+use rayon::ThreadPoolBuildError;
+use thiserror::Error;
+
+/// Why a replay stopped.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// The system did not give an entry of the log.
+    #[error("cannot read entry {seq}: {source}")]
+    Entry {
+        /// The entry.
+        seq: Seq,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The system did not give an index of the log.
+    #[error("cannot look up entries in the ledger: {0}")]
+    Lookup(EntryFault),
+    /// The store of payloads did not answer.
+    #[error("cannot look for a payload: {0}")]
+    Payloads(#[from] StoreError),
+    /// The system did not give the threads that the plan asks for.
+    #[error("cannot start the threads of the replay: {0}")]
+    Threads(#[from] ThreadPoolBuildError),
+    /// The sink asked to stop. What it took by then is whole.
+    #[error("the replay was stopped before its end")]
+    Stopped,
+}
+
+impl ReplayError {
+    /// The stable code of this error.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Entry { .. } => "replay.entry",
+            Self::Lookup(_) => "replay.lookup",
+            Self::Payloads(_) => "replay.payloads",
+            Self::Threads(_) => "replay.threads",
+            Self::Stopped => "replay.stopped",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::Entry { .. } | Self::Lookup(_) => {
+                "look at the system's log for the device, then replay again; nothing was changed"
+            }
+            Self::Payloads(_) => "mend the store of payloads, or replay without it",
+            Self::Threads(_) => "ask for fewer threads",
+            Self::Stopped => "replay again; the same inputs give the same verdicts",
+        }
+    }
+}
+
+/// Why a verdict is not in the ledger.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// The ledger did not take it.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The gate refuses the artifact: it is not a verdict over records of this ledger, or too long.
+    #[error("the ledger refuses the verdict over trace {trace_id}: {refusal}")]
+    Refused {
+        /// The trace of the verdict.
+        trace_id: TraceId,
+        /// The gate's reason.
+        refusal: ArtifactRefusal,
+    },
+    /// The ledger answered as it never does about an artifact.
+    #[error("the ledger gave no answer about the verdict over trace {trace_id}")]
+    Unanswered {
+        /// The trace of the verdict.
+        trace_id: TraceId,
+    },
+}
+
+impl RecordError {
+    /// The stable code of this error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Ledger(error) => error.code(),
+            Self::Refused { .. } => "replay.record_refused",
+            Self::Unanswered { .. } => "replay.record_unanswered",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Ledger(error) => error.hint(),
+            Self::Refused { .. } => "record a verdict in the ledger that was replayed",
+            Self::Unanswered { .. } => "open the ledger again and record the verdict again",
+        }
+    }
+}

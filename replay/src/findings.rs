@@ -1,0 +1,154 @@
+//! Findings over a chain (section 6): facts that the gate admits and that still want a look.
+//! Pure functions of the verified, accepted records; rejected attempts are no records of the trace.
+//!
+//! | code | when |
+//! |---|---|
+//! | `DECISION_OUTSIDE_CREDENTIAL_VALIDITY` | a decision's `ts_ms` lies before `verified_at_ms` or after `expires_at_ms` of the credential in its context; both ends belong to the validity |
+//! | `END_BEFORE_START` | a call's `ended_at_ms` is below its `started_at_ms` |
+//! | `USAGE_TOTAL_MISMATCH` | `total_tokens` is not `input_tokens` + `output_tokens` |
+//! | `PARENT_SPAN_MISSING`, `SECOND_ROOT`, `SPAN_CYCLE`, `LATE_PARENT`, `CONFLICTING_PARENT` | as [`SpanTree`] has them, spans in ledger order |
+//! | `BLOB_NOT_AT_HAND` | a store of payloads was given and lacks some that the record names; one finding a record |
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proofline_canon::{ContentStore, Sha256Digest, StoreError};
+use proofline_trace::{
+    AuthContext, Envelope, EnvelopeHash, Finding, FindingCode, PolicyDecision, SafeInt, SpanRecord, SpanTree,
+};
+
+use crate::chain::Verified;
+
+/// The payloads that a chain names and that are not at hand.
+#[derive(Debug, Default)]
+pub(crate) struct AbsentPayloads {
+    names: BTreeSet<Sha256Digest>,
+    looked_for: bool,
+}
+
+impl AbsentPayloads {
+    /// Looks for each payload once; without a store none is at hand.
+    pub(crate) fn of(
+        chain: &[Verified<'_>],
+        store: Option<&(dyn ContentStore + Sync)>,
+    ) -> Result<Self, StoreError> {
+        let named = chain.iter().flat_map(|record| record.envelope.blobs()).map(|blob| blob.sha256);
+        let mut names: BTreeSet<Sha256Digest> = named.collect();
+        let Some(store) = store else { return Ok(Self { names, looked_for: false }) };
+        let mut fault = None;
+        names.retain(|name| match store.has(name) {
+            Ok(has) => !has,
+            Err(error) => {
+                fault.get_or_insert(error);
+                true
+            }
+        });
+        fault.map_or(Ok(Self { names, looked_for: true }), Err)
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.names.len()
+    }
+}
+
+/// All findings over a chain: by code in the order of [`FindingCode`], then in chain order, those
+/// of spans in the order of the tree.
+pub(crate) fn of_chain(chain: &[Verified<'_>], payloads: &AbsentPayloads) -> Vec<Finding> {
+    let mut found = outside_validity(chain);
+    found.extend(chain.iter().filter_map(end_before_start));
+    found.extend(chain.iter().filter_map(usage_total));
+    found.extend(spans(chain));
+    found.extend(chain.iter().filter_map(|record| not_at_hand(record, payloads)));
+    found.sort_by_key(|finding| finding.code);
+    found
+}
+
+fn finding(code: FindingCode, records: &[&Verified<'_>], message: String) -> Finding {
+    Finding::new(code, message)
+        .with_records(records.iter().map(|record| record.hash))
+        .with_seqs(records.iter().map(|record| SafeInt::saturating(record.seq.get())))
+}
+
+fn outside_validity(chain: &[Verified<'_>]) -> Vec<Finding> {
+    let mut contexts: BTreeMap<EnvelopeHash, (&Verified<'_>, &AuthContext)> = BTreeMap::new();
+    for record in chain {
+        if let Envelope::AuthContext(context) = record.envelope {
+            contexts.entry(record.hash).or_insert((record, context));
+        }
+    }
+    let judged = chain.iter().filter_map(|record| {
+        let Envelope::PolicyDecision(decision) = record.envelope else { return None };
+        let (of, context) = contexts.get(&decision.auth_context_envelope_sha256)?;
+        let message = validity(context, decision)?;
+        Some(finding(FindingCode::DecisionOutsideCredentialValidity, &[record, of], message))
+    });
+    judged.collect()
+}
+
+fn validity(context: &AuthContext, decision: &PolicyDecision) -> Option<String> {
+    let (verified, expires) = (context.credential.verified_at_ms, context.credential.expires_at_ms);
+    let at = decision.ts_ms;
+    if at < verified {
+        let early = verified.get() - at.get();
+        return Some(format!("The decision was made {early} ms before its credential was verified."));
+    }
+    (at > expires).then(|| {
+        let late = at.get() - expires.get();
+        format!("The decision was made {late} ms after its credential had expired.")
+    })
+}
+
+fn end_before_start(record: &Verified<'_>) -> Option<Finding> {
+    let (start, end) = (record.envelope.time_ms(), record.envelope.ended_at_ms()?);
+    (end < start).then(|| {
+        let early = start.get() - end.get();
+        finding(FindingCode::EndBeforeStart, &[record], format!("The call ended {early} ms before it began."))
+    })
+}
+
+fn usage_total(record: &Verified<'_>) -> Option<Finding> {
+    let Envelope::ModelCall(call) = record.envelope else { return None };
+    let usage = call.usage.as_ref()?;
+    // Each is below 2^53, so the sum fits.
+    let sum = usage.input_tokens.get() + usage.output_tokens.get();
+    let total = usage.total_tokens.get();
+    (sum != total).then(|| {
+        let (input, output) = (usage.input_tokens, usage.output_tokens);
+        let message =
+            format!("The call says {total} tokens in total; {input} in and {output} out make {sum}.");
+        finding(FindingCode::UsageTotalMismatch, &[record], message)
+    })
+}
+
+fn spans(chain: &[Verified<'_>]) -> Vec<Finding> {
+    let mut records: Vec<SpanRecord> = chain.iter().map(span_record).collect();
+    records.sort_by_key(|record| record.position);
+    SpanTree::build(records).findings().collect()
+}
+
+fn span_record(record: &Verified<'_>) -> SpanRecord {
+    let trace = record.envelope.trace();
+    SpanRecord {
+        span_id: trace.span_id(),
+        parent_span_id: trace.parent_span_id(),
+        record_type: record.envelope.record_type(),
+        start_ms: record.envelope.time_ms(),
+        end_ms: record.envelope.ended_at_ms(),
+        hash: record.hash,
+        position: record.seq.get(),
+    }
+}
+
+fn not_at_hand(record: &Verified<'_>, payloads: &AbsentPayloads) -> Option<Finding> {
+    if !payloads.looked_for {
+        return None;
+    }
+    let members = ["request", "response"].into_iter().zip(record.envelope.blobs());
+    let absent: Vec<String> = members
+        .filter(|(_, blob)| payloads.names.contains(&blob.sha256))
+        .map(|(member, blob)| format!("the {member} {}", blob.sha256))
+        .collect();
+    (!absent.is_empty()).then(|| {
+        let message = format!("Not at hand: {}.", absent.join(", "));
+        finding(FindingCode::BlobNotAtHand, &[record], message)
+    })
+}

@@ -1,0 +1,182 @@
+//! Forensic replay of one trace (section 5): are these the exact bytes, and did the gate have to
+//! accept them? Stage after stage; the first failure ends the run.
+//!
+//! 1. Bytes, in chain order: schema, canonical form, hash against the key; then entries that
+//!    cannot be read at all.
+//! 2. The gate again, per accepted record in chain order, over the accepted records of the chain.
+//! 3. Links, in ledger order: of each entry to its neighbours in the log and within the trace.
+//!
+//! Findings over the chain rest on proven records, so a failed run has none. Rejected attempts
+//! are decided again whatever the outcome.
+
+use proofline_canon::ContentStore;
+use proofline_ledger::{Damage, Seq, Snapshot};
+use proofline_trace::{
+    Coverage, Failure, FailureClass, Finding, ReplayDiagnostics, ReplayMode, ReplayResult, SafeInt, TraceId,
+    Verdict,
+};
+
+use crate::chain::{Record, TraceLog, Verified};
+use crate::check::{self, Check};
+use crate::error::ReplayError;
+use crate::findings::{self, AbsentPayloads};
+use crate::gate_again::{self, ChainRecords};
+use crate::links::{self, BrokenLink};
+use crate::plan::{Plan, Selection};
+use crate::sink::Unlisted;
+use crate::verdict::TraceReplay;
+
+/// What a replay reads.
+#[derive(Clone, Copy)]
+pub(crate) struct Inputs<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) payloads: Option<&'a (dyn ContentStore + Sync)>,
+    pub(crate) plan: &'a Plan,
+}
+
+/// What became of one trace.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Verdict(Box<TraceReplay>),
+    /// Nobody asked for it by name, and it has no chain.
+    Unlisted(Unlisted),
+    /// Nor any evidence: artifacts about a trace that is not there.
+    Nothing,
+}
+
+/// Replays the trace whose entries are at `seqs`, ascending.
+pub(crate) fn replay(inputs: &Inputs<'_>, trace_id: TraceId, seqs: &[Seq]) -> Result<Outcome, ReplayError> {
+    let log = TraceLog::read(inputs.snapshot, trace_id, seqs)?;
+    let chain = log.chain(inputs.plan.include_rejected);
+    let verified = Verified::of_chain(&chain);
+    let records = ChainRecords::of(&verified);
+    let payloads = AbsentPayloads::of(&verified, inputs.payloads)?;
+
+    let mut run = Run { coverage: coverage(&chain, &payloads), damage: Vec::new() };
+    run.coverage.absent = count(gate_again::absent(&verified, &records));
+    let failure = match run.bytes(&chain, &log).or_else(|| run.gate(trace_id, &verified, &records)) {
+        Some(failure) => Some(failure),
+        None => run.links(inputs.snapshot, trace_id, &log)?,
+    };
+    let rejections = gate_again::not_reproduced(inputs.snapshot, &log)?;
+    let failure = match failure {
+        None if chain.is_empty() => {
+            if matches!(inputs.plan.traces, Selection::All) {
+                return Ok(without_chain(trace_id, &log, rejections));
+            }
+            Some(not_found(trace_id, &log))
+        }
+        other => other,
+    };
+    let mut findings = if failure.is_none() { findings::of_chain(&verified, &payloads) } else { Vec::new() };
+    findings.extend(rejections);
+    Ok(Outcome::Verdict(Box::new(run.conclude(inputs.plan, trace_id, &chain, failure, findings))))
+}
+
+fn count(number: usize) -> SafeInt {
+    SafeInt::saturating(number as u64)
+}
+
+fn coverage(chain: &[&Record], payloads: &AbsentPayloads) -> Coverage {
+    Coverage {
+        records: count(chain.len()),
+        rejected_listed: count(chain.iter().filter(|record| !record.is_accepted()).count()),
+        blobs_absent: count(payloads.count()),
+        ..Coverage::default()
+    }
+}
+
+/// How far the run over one trace came.
+struct Run {
+    coverage: Coverage,
+    damage: Vec<Damage>,
+}
+
+impl Run {
+    fn bytes(&mut self, chain: &[&Record], log: &TraceLog) -> Option<Failure> {
+        let sound = chain.iter().take_while(|record| record.fault.is_none()).count();
+        self.coverage.verified = count(sound);
+        self.damage.extend(log.unreadable.iter().map(|(_, damage)| damage.clone()));
+        let fault = chain.get(sound).and_then(|record| record.fault.as_deref().cloned());
+        fault.or_else(|| log.unreadable.first().map(|(seq, damage)| check::unreadable(*seq, damage)))
+    }
+
+    fn gate(
+        &mut self,
+        trace_id: TraceId,
+        verified: &[Verified<'_>],
+        records: &ChainRecords,
+    ) -> Option<Failure> {
+        let refused = |record| gate_again::refusal(trace_id, record, records);
+        let found = verified.iter().enumerate().find_map(|(at, record)| Some((at, refused(record)?)));
+        let (accepted, failure) = found.map_or((verified.len(), None), |(at, failure)| (at, Some(failure)));
+        self.coverage.gate_rechecked = count(accepted);
+        failure
+    }
+
+    fn links(
+        &mut self,
+        snapshot: &Snapshot,
+        trace_id: TraceId,
+        log: &TraceLog,
+    ) -> Result<Option<Failure>, ReplayError> {
+        let Some(BrokenLink { failure, damage }) = links::check(snapshot, trace_id, log)? else {
+            return Ok(None);
+        };
+        self.damage.extend(damage);
+        Ok(Some(failure))
+    }
+
+    fn conclude(
+        self,
+        plan: &Plan,
+        trace_id: TraceId,
+        chain: &[&Record],
+        failure: Option<Failure>,
+        findings: Vec<Finding>,
+    ) -> TraceReplay {
+        let result = ReplayResult {
+            mode: ReplayMode::Forensic,
+            target_trace_id: trace_id,
+            input_envelope_hashes: chain.iter().map(|record| record.key).collect(),
+            verdict: failure.as_ref().map_or(Verdict::Pass, |failure| Verdict::Fail(failure.class)),
+            generated_at: plan.generated_at,
+        };
+        let artifact_sha256 = result.sha256();
+        let diagnostics = ReplayDiagnostics {
+            result_sha256: artifact_sha256,
+            replay_type: result.replay_type(),
+            target_trace_id: trace_id,
+            coverage: self.coverage,
+            failures: failure.into_iter().collect(),
+            findings,
+        };
+        TraceReplay { result, artifact_sha256, diagnostics, damage: self.damage }
+    }
+}
+
+fn without_chain(trace_id: TraceId, log: &TraceLog, findings: Vec<Finding>) -> Outcome {
+    match log.records().count() {
+        0 => Outcome::Nothing,
+        attempts => Outcome::Unlisted(Unlisted { trace_id, attempts: attempts as u64, findings }),
+    }
+}
+
+fn not_found(trace_id: TraceId, log: &TraceLog) -> Failure {
+    let attempts = log.records().count();
+    let found = match attempts {
+        0 => "no evidence".to_owned(),
+        attempts => format!("rejected attempts alone: {attempts}"),
+    };
+    let message = match attempts {
+        0 => format!("The ledger holds no record of trace {trace_id}."),
+        _ => format!(
+            "The ledger holds no accepted record of trace {trace_id}; its rejected attempts were not asked for."
+        ),
+    };
+    Failure {
+        expected: Some("an accepted record".to_owned()),
+        found: Some(found),
+        ..Failure::new(Check::Chain.token(), FailureClass::ChainNotFound, message)
+    }
+}

@@ -1,0 +1,97 @@
+//! MEANING: what the log of the ledger below proves, derived again from its bytes.
+//!
+//! [`replay`] takes a [`Snapshot`](proofline_ledger::Snapshot) and a [`Plan`], gives each trace a
+//! verdict and the run a [`Summary`]. It calls the same gate as the one write path, so a verdict is a
+//! proof and not a second opinion. It reads no clock, network, environment or random order: the
+//! same ledger under the same plan gives the same bytes, whatever the number of threads.
+//!
+//! ```
+//! use proofline_ledger::{Action, Genesis, Ledger, Options, Submission};
+//! use proofline_replay::{Plan, RunVerdict, replay};
+//! use proofline_trace::LedgerId;
+//!
+//! let dir = tempfile::tempdir()?;
+//! let genesis = Genesis {
+//!     ledger_id: LedgerId::from_bytes([7; 16]), // drawn at random in earnest
+//!     origin: "ledger.example/agents".parse()?,
+//!     created_at_ms: 1769817600000,
+//! };
+//! Ledger::init(dir.path(), &genesis)?;
+//! let ledger = Ledger::open(dir.path(), Options::default())?;
+//! let context = br#"{
+//!     "spec_version": "1.0.0", "canon_version": "1", "record_type": "auth_context", "ts_ms": 1769817600000,
+//!     "trace": {
+//!         "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "span_id": "00f067aa0ba902b7", "span_kind": "root"
+//!     },
+//!     "producer": {"layer": "cpo", "component": "gateway"},
+//!     "actor": {"actor_kind": "user", "actor_id": "staff/ines"},
+//!     "credential": {
+//!         "credential_kind": "oidc", "issuer": "https://id.example",
+//!         "presented_hash_sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+//!         "verified_at_ms": 1769817600000, "expires_at_ms": 1769821200000
+//!     },
+//!     "grants": {"tickets:read": true}
+//! }"#;
+//! ledger.commit_action(&Action::Evidence(Submission::bare(context)), 1769817600000)?;
+//!
+//! // A list is the simplest sink; one that prints needs no memory for all verdicts.
+//! let mut verdicts = Vec::new();
+//! let summary = replay(&ledger.snapshot()?, None, &Plan::default(), &mut verdicts)?;
+//! assert_eq!(summary.verdict(), RunVerdict::AllWell);
+//! assert_eq!(verdicts[0].trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+//! assert!(verdicts[0].is_pass() && verdicts[0].findings().is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Forensic replay
+//!
+//! The chain of a trace is its accepted records by rank, time and hash, and on request its rejected
+//! attempts. A record that does not pass its schema has no rank and no time: it stands behind all
+//! others, by hash. The first check that does not hold ends the run of the trace and gives its class:
+//!
+//! | check | class | asks |
+//! |---|---|---|
+//! | `schema` | `SCHEMA_REJECT` | per record of the chain: is it one of the four types? |
+//! | `canonical_bytes`, `envelope_hash` | `HASH_MISMATCH` | per record: are these its bytes, and is this their key? |
+//! | `frame` | `HASH_MISMATCH` | can every entry of the trace be read? |
+//! | `prerequisite` | `MISSING_PREREQ` | per accepted record: the gate, over the accepted records of the chain |
+//! | `trace_continuity` | `TRACE_VIOLATION` | the same; and is it of the trace that its entry names? |
+//! | `authorization` | `UNAUTHORIZED_EXECUTION` | the same |
+//! | `entry_link`, `entry_clock` | `HASH_MISMATCH` | per entry, artifacts included: the links to the entries right before and after, the clock |
+//! | `trace_link` | `HASH_MISMATCH` | per entry: its place in the trace |
+//! | `accepted_once` | `HASH_MISMATCH` | per accepted record: the gate appends no record twice |
+//! | `chain` | `REPLAY_CHAIN_NOT_FOUND` | is there a chain? |
+//!
+//! Rejected attempts that are listed are asked for bytes and hash alone; their classification
+//! stands. Listed or not, each is decided again over the whole ledger, and where the gate would not
+//! repeat its answer there is a `REJECTION_NOT_REPRODUCED`. Other findings rest on a chain that
+//! passed; a failed run has none.
+//!
+//! Coverage says what was done: `verified` and `gate_rechecked` count records up to the failure,
+//! `absent` the records that are named as prerequisites and not in the chain, `blobs_absent` the
+//! payloads that are named and not at hand, which without a store of payloads are all of them.
+//!
+//! A run over everything also checks each entry of the log (frame, hash of the body, link,
+//! clock), so that damage in entries of no trace is reported with its place.
+
+mod chain;
+mod check;
+mod engine;
+mod error;
+mod findings;
+mod forensic;
+mod gate_again;
+mod integrity;
+mod links;
+mod plan;
+mod reading;
+mod sink;
+mod summary;
+mod verdict;
+
+pub use engine::replay;
+pub use error::{RecordError, ReplayError};
+pub use plan::{Mode, Plan, Selection};
+pub use sink::{Event, ReplaySink, Unlisted};
+pub use summary::{RunVerdict, Summary};
+pub use verdict::{Place, Recorded, TraceReplay, record, record_all};

@@ -1,0 +1,64 @@
+//! What to replay, which question to ask, and what the answer may rest on.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+
+use proofline_trace::{ReplayType, Timestamp, TraceId};
+
+/// The question of a replay.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Mode {
+    /// Are these the exact bytes, and did the gate have to accept them?
+    #[default]
+    Forensic,
+}
+
+impl Mode {
+    /// Its name in results.
+    #[must_use]
+    pub const fn replay_type(self) -> ReplayType {
+        match self {
+            Self::Forensic => ReplayType::Forensic,
+        }
+    }
+}
+
+/// Which traces are replayed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Selection {
+    /// Everything: each trace that has a chain, and the integrity of every entry of the log.
+    ///
+    /// A trace of rejected attempts alone that are not listed has no chain. Nobody asked for it
+    /// by name, so it gets no verdict; its attempts are decided again all the same, and
+    /// [`Event::Unlisted`](crate::Event::Unlisted) and the summary tell of it.
+    #[default]
+    All,
+    /// These traces, each with a verdict: one that is not there fails as `REPLAY_CHAIN_NOT_FOUND`.
+    Chosen(BTreeSet<TraceId>),
+}
+
+impl FromIterator<TraceId> for Selection {
+    fn from_iter<I: IntoIterator<Item = TraceId>>(traces: I) -> Self {
+        Self::Chosen(traces.into_iter().collect())
+    }
+}
+
+/// A replay to be run.
+///
+/// The default is a forensic replay of everything, with the clock at the epoch, rejected attempts
+/// not listed, on as many threads as the machine has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The question.
+    pub mode: Mode,
+    /// The traces.
+    pub traces: Selection,
+    /// True to list rejected attempts in the chain: their bytes and hashes are then checked, and
+    /// a trace of rejected attempts alone is a found chain.
+    pub include_rejected: bool,
+    /// `generated_at` of every result: the only clock a replay knows.
+    pub generated_at: Timestamp,
+    /// How many threads work; none for as many as the machine has. No output depends on it.
+    pub threads: Option<NonZeroUsize>,
+}

@@ -1,0 +1,259 @@
+//! What a run came to: verdicts, findings and damage, counted; the last line of the output.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proofline_canon::Value;
+use proofline_ledger::{Damage, LogEnd, Seq, Snapshot, damage_value};
+use proofline_trace::{FailureClass, Finding, FindingCode, LedgerId, ReplayType, Severity, Timestamp};
+
+use crate::plan::{Plan, Selection};
+use crate::reading::UNREADABLE;
+use crate::sink::Unlisted;
+use crate::verdict::TraceReplay;
+
+/// Damage beyond this is counted and not kept.
+const DAMAGE_KEPT: usize = 1000;
+
+/// The answer of a whole run, from good to bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RunVerdict {
+    /// Every trace passed and no damage was met.
+    AllWell,
+    /// Some trace failed.
+    SomeFailed,
+    /// The log is damaged, whatever the verdicts.
+    Damaged,
+}
+
+impl RunVerdict {
+    /// Its name in output.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AllWell => "all_well",
+            Self::SomeFailed => "some_failed",
+            Self::Damaged => "damaged",
+        }
+    }
+}
+
+impl std::fmt::Display for RunVerdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What a run came to. The maps have no zeros.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// The question.
+    pub replay_type: ReplayType,
+    /// The clock of the plan.
+    pub generated_at: Timestamp,
+    /// The ledger that was read.
+    pub ledger_id: LedgerId,
+    /// How many entries it had, the genesis entry included.
+    pub entries: u64,
+    /// What the end of the log rests on.
+    pub end: LogEnd,
+    /// True for a run over everything, which checked every entry; else damage is what opening the
+    /// ledger and reading the chosen traces came upon.
+    pub entries_checked: bool,
+    /// Traces with a verdict.
+    pub traces: u64,
+    /// Those that passed.
+    pub passed: u64,
+    /// Those that failed.
+    pub failed: u64,
+    /// Failed traces by class.
+    pub failures: BTreeMap<FailureClass, u64>,
+    /// Records in the chains of those traces.
+    pub records: u64,
+    /// Records whose bytes, schema and hash were verified.
+    pub verified: u64,
+    /// Records that the gate decided again.
+    pub gate_rechecked: u64,
+    /// Traces of rejected attempts alone that were not listed and got no verdict.
+    pub unlisted_traces: u64,
+    /// Their attempts.
+    pub unlisted_attempts: u64,
+    /// Findings by code, those of unlisted traces included.
+    pub findings: BTreeMap<FindingCode, u64>,
+    /// The same by severity.
+    pub severities: BTreeMap<Severity, u64>,
+    /// Damage of the log, the first thousand places.
+    pub damage: Vec<Damage>,
+    /// All places of damage.
+    pub damage_count: u64,
+    /// Damage of derived files, which changes no verdict.
+    pub derived_damage: Vec<Damage>,
+}
+
+impl Summary {
+    /// What the run as a whole says. Findings do not change it; see [`Summary::worst_finding`].
+    #[must_use]
+    pub const fn verdict(&self) -> RunVerdict {
+        if self.damage_count > 0 {
+            RunVerdict::Damaged
+        } else if self.failed > 0 {
+            RunVerdict::SomeFailed
+        } else {
+            RunVerdict::AllWell
+        }
+    }
+
+    /// The highest severity found, for callers who let findings fail a run.
+    #[must_use]
+    pub fn worst_finding(&self) -> Option<Severity> {
+        self.severities.keys().next_back().copied()
+    }
+
+    /// The summary as JSON: `{"summary":{...}}`, told from a verdict by that member.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        let damage = |list: &[Damage]| Value::array(list.iter().map(damage_value));
+        let summary = Value::object([
+            ("replay_type", Value::from(self.replay_type.as_str())),
+            ("generated_at", Value::from(self.generated_at.to_string())),
+            ("verdict", Value::from(self.verdict().as_str())),
+            ("ledger_id", Value::from(self.ledger_id.to_string())),
+            ("entries", Value::from(self.entries)),
+            ("entries_checked", Value::from(self.entries_checked)),
+            ("end", Value::from(self.end.as_str())),
+            ("traces", Value::from(self.traces)),
+            ("passed", Value::from(self.passed)),
+            ("failed", Value::from(self.failed)),
+            ("failures", counts(&self.failures, |class| class.as_str())),
+            ("records", Value::from(self.records)),
+            ("verified", Value::from(self.verified)),
+            ("gate_rechecked", Value::from(self.gate_rechecked)),
+            ("unlisted_traces", Value::from(self.unlisted_traces)),
+            ("unlisted_attempts", Value::from(self.unlisted_attempts)),
+            ("findings", counts(&self.findings, |code| code.as_str())),
+            ("severities", counts(&self.severities, |severity| severity.as_str())),
+            ("damage", damage(&self.damage)),
+            ("damage_count", Value::from(self.damage_count)),
+            ("derived_damage", damage(&self.derived_damage)),
+        ]);
+        Value::object([("summary", summary)])
+    }
+}
+
+fn counts<K: Copy>(map: &BTreeMap<K, u64>, name: impl Fn(K) -> &'static str) -> Value {
+    Value::object(map.iter().map(|(key, count)| (name(*key), Value::from(*count))))
+}
+
+/// A summary in the making.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    summary: Summary,
+    /// Entries with damage, by code: one entry is met by its trace, by its neighbours and by the
+    /// opening of the ledger.
+    known: BTreeSet<(Seq, &'static str)>,
+}
+
+impl Tally {
+    pub(crate) fn new(snapshot: &Snapshot, plan: &Plan) -> Self {
+        let summary = Summary {
+            replay_type: plan.mode.replay_type(),
+            generated_at: plan.generated_at,
+            ledger_id: snapshot.ledger_id(),
+            entries: snapshot.entries(),
+            end: snapshot.end(),
+            entries_checked: matches!(plan.traces, Selection::All),
+            traces: 0,
+            passed: 0,
+            failed: 0,
+            failures: BTreeMap::new(),
+            records: 0,
+            verified: 0,
+            gate_rechecked: 0,
+            unlisted_traces: 0,
+            unlisted_attempts: 0,
+            findings: BTreeMap::new(),
+            severities: BTreeMap::new(),
+            damage: Vec::new(),
+            damage_count: 0,
+            derived_damage: snapshot.derived_damage().to_vec(),
+        };
+        let mut tally = Self { summary, known: BTreeSet::new() };
+        for damage in snapshot.damage() {
+            tally.known.extend(damage.seq.map(|seq| (seq, damage.code)));
+            tally.keep(damage.clone());
+        }
+        tally
+    }
+
+    /// Damage that the check of every entry found: each place once, so only what opening came
+    /// upon is told from it, and memory does not grow with the damage.
+    pub(crate) fn entry_damage(&mut self, damage: Damage) {
+        if !self.is_known(&damage) {
+            self.keep(damage);
+        }
+    }
+
+    /// Damage that a trace came upon, maybe not as the first one.
+    fn trace_damage(&mut self, damage: &Damage) {
+        if self.is_known(damage) {
+            return;
+        }
+        self.known.extend(damage.seq.map(|seq| (seq, damage.code)));
+        self.keep(damage.clone());
+    }
+
+    fn is_known(&self, damage: &Damage) -> bool {
+        let Some(seq) = damage.seq else { return false };
+        let told = || self.known.range((seq, "")..).next().is_some_and(|(at, _)| *at == seq);
+        // That an entry is not there says less than what was found in its place.
+        self.known.contains(&(seq, damage.code)) || damage.code == UNREADABLE && told()
+    }
+
+    fn keep(&mut self, damage: Damage) {
+        self.summary.damage_count += 1;
+        if self.summary.damage.len() < DAMAGE_KEPT {
+            self.summary.damage.push(damage);
+        }
+    }
+
+    pub(crate) fn verdict(&mut self, replay: &TraceReplay) {
+        let (summary, coverage) = (&mut self.summary, &replay.diagnostics.coverage);
+        summary.traces += 1;
+        match replay.result.verdict.failure_class() {
+            None => summary.passed += 1,
+            Some(class) => {
+                summary.failed += 1;
+                *summary.failures.entry(class).or_default() += 1;
+            }
+        }
+        summary.records += coverage.records.get();
+        summary.verified += coverage.verified.get();
+        summary.gate_rechecked += coverage.gate_rechecked.get();
+        self.findings(replay.findings());
+        // Where every entry was checked, traces come upon nothing new.
+        if !self.summary.entries_checked {
+            replay.damage.iter().for_each(|damage| self.trace_damage(damage));
+        }
+    }
+
+    pub(crate) fn unlisted(&mut self, unlisted: &Unlisted) {
+        self.summary.unlisted_traces += 1;
+        self.summary.unlisted_attempts += unlisted.attempts;
+        self.findings(&unlisted.findings);
+    }
+
+    fn findings(&mut self, findings: &[Finding]) {
+        for finding in findings {
+            *self.summary.findings.entry(finding.code).or_default() += 1;
+            *self.summary.severities.entry(finding.severity).or_default() += 1;
+        }
+    }
+
+    /// How many traces have a verdict so far.
+    pub(crate) fn traces(&self) -> u64 {
+        self.summary.traces
+    }
+
+    pub(crate) fn finish(self) -> Summary {
+        self.summary
+    }
+}
