@@ -89,12 +89,14 @@ impl Table {
     }
 
     /// Takes in the frame at `offset`, which is entry `ordinal`; ordinals between the last one
-    /// and this one were not readable.
+    /// and this one were not readable. Taking in a frame again changes nothing.
     pub(crate) fn insert(&mut self, ordinal: u32, offset: u32, frame_bytes: usize, header: &EntryHeader) {
-        while self.offsets.len() < ordinal as usize {
-            self.offsets.push(None);
+        if self.offsets.len() <= ordinal as usize {
+            self.offsets.resize(ordinal as usize + 1, None);
         }
-        self.offsets.push(Some(offset));
+        if let Some(place) = self.offsets.get_mut(ordinal as usize) {
+            *place = Some(offset);
+        }
         self.end = u64::from(offset) + frame_bytes as u64;
         self.hashes.insert((prefix_of(&header.envelope_hash), ordinal, header.status.kind().code()));
         if let Some(link) = &header.trace {

@@ -90,17 +90,20 @@ impl Log {
     }
 
     fn take(&mut self, settled: Settled) -> Result<(), LedgerError> {
+        self.recovery.extend(settled.recovery);
+        let is_fresh = settled.segments.list.last().is_some_and(|last| last.entries == 0);
+        let mut recorded_at_ms = settled.chain.recorded_at_ms;
+        if is_fresh && let Some(last) = settled.mark.entries.checked_sub(1) {
+            let entry =
+                settled.segments.read(Seq::new(last)).map_err(|fault| read_error(&self.dir, fault))?;
+            recorded_at_ms = entry.map_or(0, |entry| entry.header.recorded_at_ms);
+        }
+        // Nothing fails from here on: a mark taken in without its clock would let the clock go back.
         self.segments = settled.segments;
         self.mark = settled.mark;
-        self.recovery.extend(settled.recovery);
+        self.recorded_at_ms = recorded_at_ms;
         self.facts.get_mut().clear();
         self.trace_ends.clear();
-        self.recorded_at_ms = settled.chain.recorded_at_ms;
-        let is_fresh = self.segments.list.last().is_some_and(|last| last.entries == 0);
-        if is_fresh && let Some(last) = self.mark.entries.checked_sub(1) {
-            let entry = self.segments.read(Seq::new(last)).map_err(|fault| read_error(&self.dir, fault))?;
-            self.recorded_at_ms = entry.map_or(0, |entry| entry.header.recorded_at_ms);
-        }
         Ok(())
     }
 
@@ -296,7 +299,8 @@ impl Log {
         let last = self.segments.list.last_mut().ok_or_else(|| LedgerError::NotALedger(self.dir.clone()))?;
         let first_seq = last.header.first_seq;
         let (disk, dir) = (&*self.disk, &self.dir);
-        seal(disk, dir, first_seq, open_table(last)?, chain, self.ledger_id)?;
+        let sealed_file = Arc::clone(&last.file);
+        seal(disk, dir, &*sealed_file, first_seq, open_table(last)?, chain, self.ledger_id)?;
         let index_path = dir.join(LOG_DIR).join(crate::index::index_name(first_seq));
         let sealed =
             SealedIndex::open(disk, &index_path, self.ledger_id, first_seq).during("read", &index_path)?;

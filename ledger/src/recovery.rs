@@ -246,7 +246,7 @@ impl Settling<'_> {
         ledger_id: LedgerId,
     ) -> Result<Segment, LedgerError> {
         let entries = table.count();
-        seal(self.disk, self.dir, file.header.first_seq, &table, chain, ledger_id)?;
+        seal(self.disk, self.dir, &*file.file, file.header.first_seq, &table, chain, ledger_id)?;
         let sealed = file.sealed_index(self.disk).during("read", &file.path)?;
         let index = sealed.map_or_else(|| SegmentIndex::Memory(Arc::new(table)), SegmentIndex::Sealed);
         Ok(Segment { header: file.header, file: Arc::clone(&file.file), index, entries })
@@ -407,10 +407,12 @@ fn whole_end(file: &SegmentFile, next: &SegmentFile, reading: &Reading) -> Resul
     Ok(reading.table.end())
 }
 
-/// Writes the index of a segment that will not grow any more.
+/// Writes the index of a segment that will not grow any more. The index names the segment's
+/// length, so the segment is synced first: a cut of its tail may not have reached the disk yet.
 pub(crate) fn seal(
     disk: &dyn Disk,
     dir: &Path,
+    file: &dyn DiskFile,
     first_seq: Seq,
     table: &Table,
     chain: ChainState,
@@ -420,6 +422,7 @@ pub(crate) fn seal(
     let Some(bytes) = chain.head.and_then(|head| table.encode(ledger_id, first_seq, head)) else {
         return Ok(());
     };
+    file.sync().during("sync", &dir.join(LOG_DIR).join(segment_name(first_seq)))?;
     write_index(disk, &path, &bytes).during("write", &path)
 }
 

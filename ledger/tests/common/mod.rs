@@ -4,6 +4,7 @@
 pub(crate) mod busy;
 pub(crate) mod random;
 pub(crate) mod raw;
+pub(crate) mod recovered;
 pub(crate) mod sim_disk;
 
 use proofline_ledger::{Action, DeclaredDigest, DeclaredType, Genesis, Submission};

@@ -122,6 +122,12 @@ pub(crate) fn read_file(disk: &dyn Disk, path: &Path) -> Vec<u8> {
     content
 }
 
+/// Writes into a file, or makes it, as somebody with another program would; nothing is synced.
+pub(crate) fn write_at(disk: &dyn Disk, path: &Path, offset: usize, content: &[u8]) {
+    let access = if disk.exists(path) { Access::Write } else { Access::CreateNew };
+    disk.open(path, access).unwrap().write_all_at(content, offset as u64).unwrap();
+}
+
 /// The segment file names of a ledger, in order.
 pub(crate) fn segment_names(disk: &dyn Disk, dir: &Path) -> Vec<String> {
     let names = disk.list(&dir.join("log")).unwrap_or_default();

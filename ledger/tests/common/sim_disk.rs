@@ -258,6 +258,8 @@ struct State {
     /// The power goes off instead of this change.
     cut_at: Option<u64>,
     is_off: bool,
+    /// Bytes by which files may still grow.
+    space_bytes: Option<usize>,
     locked: BTreeSet<PathBuf>,
 }
 
@@ -273,6 +275,15 @@ impl State {
     fn node(&self, path: &Path) -> Option<Node> {
         let Some(parent) = path.parent() else { return Some(Node::Folder) };
         self.folders.get(parent)?.live.get(name_of(path)).copied()
+    }
+
+    /// What there is room for at the front of a write.
+    fn fitting<'a>(&mut self, file: usize, offset: usize, bytes: &'a [u8]) -> &'a [u8] {
+        let Some(space_bytes) = self.space_bytes else { return bytes };
+        let held = self.files[file].live.len().saturating_sub(offset).min(bytes.len());
+        let grown = (bytes.len() - held).min(space_bytes);
+        self.space_bytes = Some(space_bytes - grown);
+        &bytes[..held + grown]
     }
 
     /// Counts a call; says whether it is to fail, and how.
@@ -427,6 +438,11 @@ impl SimDisk {
         state.fault.is_some_and(|fault| state.counts.get(&fault.call).is_some_and(|count| *count > fault.nth))
     }
 
+    /// The device is full once files have grown by this many bytes; `None` frees space again.
+    pub(crate) fn limit_space(&self, space_bytes: Option<usize>) {
+        self.state().space_bytes = space_bytes;
+    }
+
     pub(crate) fn is_off(&self) -> bool {
         self.state().is_off
     }
@@ -487,8 +503,13 @@ impl DiskFile for SimFile {
             Some(Effect::Part) => &bytes[..bytes.len() / 2],
             Some(Effect::Nothing) => &[],
         };
-        state.files[self.file].write(offset, written);
-        fault.map_or(Ok(()), failed)
+        let fitting = state.fitting(self.file, offset, written);
+        state.files[self.file].write(offset, fitting);
+        match fault {
+            Some(fault) => failed(fault),
+            None if fitting.len() < written.len() => Err(io::ErrorKind::StorageFull.into()),
+            None => Ok(()),
+        }
     }
 
     fn sync(&self) -> io::Result<()> {
