@@ -1,0 +1,223 @@
+//! Two hundred real SIGKILLs of committing processes on a real folder, eight of them on one
+//! ledger at a time, while readers look on. Every record that a child said was acknowledged is
+//! there, the chain verifies, readers only ever see a whole prefix, and writing goes on.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests fail by panicking"
+)]
+
+mod common;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use common::busy::{Receipt, assert_held};
+use common::random::{Random, full_effort};
+use common::{NOW_MS, bare, chain, genesis, raw};
+use proofline_ledger::disk::OsDisk;
+use proofline_ledger::{Action, LeafHash, Ledger, LogEnd, Options, Outcome, Seq, Snapshot, verify};
+
+/// Tells the test binary that it is a child: the ledger's folder, the file for its receipts, and
+/// its number, in lines.
+const CHILD: &str = "PROOFLINE_KILLED_CHILD";
+
+fn options() -> Options {
+    Options { segment_bytes: 4096, ..Options::default() }
+}
+
+/// The work of a child: commits chains of its own and now and then one that all children send,
+/// until somebody kills it. Each receipt is written down right after it was given.
+#[test]
+fn child() {
+    let Ok(orders) = std::env::var(CHILD) else { return };
+    let mut orders = orders.lines();
+    let ledger = Ledger::open(orders.next().unwrap(), options()).unwrap();
+    let mut receipts = OpenOptions::new().append(true).open(orders.next().unwrap()).unwrap();
+    let number: u32 = orders.next().unwrap().parse().unwrap();
+    let mut random = Random::new(u64::from(number));
+    for round in 0.. {
+        let is_shared = random.once_in(5);
+        let trace = if is_shared { 1 + round } else { number * 10_000 + round };
+        let lines = chain(trace, 3);
+        let mut from = 0;
+        while from < lines.len() {
+            let to = (from + 1 + random.below(3)).min(lines.len());
+            let group: Vec<Action<'_>> = lines[from..to].iter().map(|line| bare(line)).collect();
+            let outcomes = ledger.commit_actions(&group, NOW_MS + u64::from(round)).unwrap();
+            let mut said = String::new();
+            for outcome in outcomes {
+                let Outcome::Accepted { envelope_hash, seq, .. } = outcome else { panic!("{outcome:?}") };
+                said.push_str(&format!("{seq} {envelope_hash}\n"));
+            }
+            receipts.write_all(said.as_bytes()).unwrap();
+            from = to;
+        }
+    }
+}
+
+struct House {
+    _dir: tempfile::TempDir,
+    ledger: PathBuf,
+    receipts: PathBuf,
+    children: u32,
+}
+
+impl House {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (ledger, receipts) = (dir.path().join("ledger"), dir.path().join("receipts"));
+        Ledger::init(&ledger, &genesis()).unwrap();
+        fs::create_dir(&receipts).unwrap();
+        House { _dir: dir, ledger, receipts, children: 0 }
+    }
+
+    fn spawn(&mut self) -> (Child, PathBuf) {
+        self.children += 1;
+        let receipts = self.receipts.join(self.children.to_string());
+        File::create(&receipts).unwrap();
+        let orders = format!("{}\n{}\n{}", self.ledger.display(), receipts.display(), self.children);
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["child", "--exact", "--nocapture"])
+            .env(CHILD, orders)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        (child, receipts)
+    }
+
+    /// Starts `count` children, lets them commit a little, and kills them one after the other.
+    fn round(&mut self, count: usize, random: &mut Random) {
+        let mut children: Vec<(Child, PathBuf)> = (0..count).map(|_| self.spawn()).collect();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let is_busy = |path: &Path| fs::metadata(path).unwrap().len() > 0;
+        while !children.iter().all(|(_, receipts)| is_busy(receipts)) {
+            assert!(Instant::now() < deadline, "a child does not get to commit anything");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        std::thread::sleep(Duration::from_micros(random.next() % 60_000));
+        while !children.is_empty() {
+            let (mut child, _) = children.swap_remove(random.below(children.len()));
+            assert_eq!(child.try_wait().unwrap(), None, "a child ended by itself");
+            child.kill().unwrap();
+            child.wait().unwrap();
+            std::thread::sleep(Duration::from_micros(random.next() % 3_000));
+        }
+    }
+
+    /// Every receipt that any child wrote down.
+    fn receipts(&self) -> Vec<Receipt> {
+        let mut all = Vec::new();
+        for number in 1..=self.children {
+            let text = fs::read_to_string(self.receipts.join(number.to_string())).unwrap();
+            // A kill may have cut the last line short.
+            for line in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
+                let (seq, hash) = line.split_once(' ').unwrap();
+                all.push(Receipt { seq: seq.parse().unwrap(), hash: hash.to_owned() });
+            }
+        }
+        all
+    }
+
+    fn check(&self) {
+        let ledger = Ledger::open(&self.ledger, options()).unwrap();
+        let (entries, surplus) = raw::read_log(&OsDisk, &self.ledger);
+        assert_eq!(surplus, 0);
+        raw::check_chain(&entries);
+        assert_held(&entries, &self.receipts(), "an acknowledged record is gone");
+        let lines = chain(50_000_000 + self.children, 2);
+        for (line, seq) in lines.iter().zip(entries.len() as u64..) {
+            let outcome = ledger.commit_action(&bare(line), NOW_MS).unwrap();
+            assert!(
+                matches!(outcome, Outcome::Accepted { seq: found, duplicate: false, .. } if found.get() == seq),
+                "{outcome:?}"
+            );
+        }
+    }
+}
+
+/// Opens snapshots until told to stop: each is a whole, sound prefix that goes on from the last.
+fn look_on(dir: &Path, stop: &AtomicBool) -> u64 {
+    let mut looks = 0;
+    let mut last: Option<(Seq, LeafHash)> = None;
+    while !stop.load(Relaxed) {
+        let snapshot = Snapshot::open(dir).unwrap();
+        assert_eq!((snapshot.damage(), snapshot.derived_damage()), (&[][..], &[][..]));
+        assert_eq!(snapshot.end(), LogEnd::Published);
+        let entries = snapshot.entries();
+        let leaf_at = |seq: Seq| snapshot.entry(seq).unwrap().map(|entry| entry.leaf_hash());
+        let newest = Seq::new(entries - 1);
+        assert_eq!(leaf_at(newest), snapshot.head());
+        assert_eq!(snapshot.entry(newest.next()).unwrap(), None);
+        if let Some((seq, leaf)) = last {
+            assert!(newest >= seq, "the prefix grew shorter: {newest} after {seq}");
+            assert_eq!(leaf_at(seq), Some(leaf), "the past changed");
+        }
+        let mut link = snapshot.head();
+        for at in (entries.saturating_sub(40)..entries).rev() {
+            let entry = snapshot.entry(Seq::new(at)).unwrap().unwrap();
+            assert_eq!(Some(entry.leaf_hash()), link);
+            link = entry.header.previous_leaf;
+        }
+        last = newest_of(&snapshot);
+        looks += 1;
+    }
+    looks
+}
+
+fn newest_of(snapshot: &Snapshot) -> Option<(Seq, LeafHash)> {
+    Some((Seq::new(snapshot.entries() - 1), snapshot.head()?))
+}
+
+/// Kills `rounds` times `count` children while two readers look on.
+fn lab(rounds: usize, count: usize, seed: u64) {
+    let mut house = House::new();
+    let mut random = Random::new(seed);
+    let stop = AtomicBool::new(false);
+    let dir = house.ledger.clone();
+    std::thread::scope(|scope| {
+        let readers = [(); 2].map(|()| scope.spawn(|| look_on(&dir, &stop)));
+        let stop_in_the_end = StopOnDrop(&stop);
+        for _ in 0..rounds {
+            house.round(count, &mut random);
+            house.check();
+        }
+        drop(stop_in_the_end);
+        for reader in readers {
+            let looks = reader.join().unwrap();
+            assert!(looks > rounds as u64, "a reader looked {looks} times only");
+        }
+    });
+    assert_eq!(house.children as usize, rounds * count);
+    let report = verify(&house.ledger, &mut |_| {}).unwrap();
+    assert!(report.is_sound(), "{report:?}");
+    assert_eq!(report.end, LogEnd::Published);
+    let receipts = house.receipts().len();
+    println!("{} kills, {receipts} receipts, {} entries", house.children, report.entries);
+    assert!(receipts >= rounds * count * 3, "{receipts} receipts");
+}
+
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+#[test]
+fn a_process_alone_is_killed() {
+    lab(if full_effort() { 400 } else { 40 }, 1, 1);
+}
+
+#[test]
+fn eight_processes_on_one_ledger_are_killed() {
+    lab(if full_effort() { 200 } else { 20 }, 8, 8);
+}
