@@ -1,0 +1,242 @@
+//! Why a verb ended early: a stable code, a sentence, the place, what to do next, and the exit code.
+
+use std::io;
+
+use proofline::canon::CanonError;
+use proofline::ledger::{BlobError, Damage, EntryFault, LedgerError};
+use proofline::replay::{RecordError, ReplayError};
+use proofline::trace::TraceId;
+use serde::Serialize;
+
+use super::exit::Exit;
+
+/// Why a verb ended early.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    /// The ledger would not.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// An entry cannot be read.
+    #[error("{0}")]
+    Entry(#[from] EntryFault),
+    /// A file that was named, or the standard input, cannot be read.
+    #[error("cannot read {name}: {source}")]
+    Unreadable {
+        /// The file, or `the standard input`.
+        name: String,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {name}: {source}")]
+    Unwritable {
+        /// The file or folder.
+        name: String,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// A document is not what it has to be.
+    #[error("{source}")]
+    Content {
+        /// Where it came from.
+        name: String,
+        /// What is wrong with it.
+        source: CanonError,
+    },
+    /// More input than was allowed.
+    #[error("{name} is longer than the {max_bytes} bytes allowed")]
+    TooLong {
+        /// The file, or `the standard input`.
+        name: String,
+        /// The limit.
+        max_bytes: usize,
+    },
+    /// A payload could not be kept.
+    #[error("{source}")]
+    Blob {
+        /// Where the payload came from.
+        name: String,
+        /// What went wrong.
+        source: BlobError,
+    },
+    /// The payloads of a ledger cannot be looked through.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
+    /// A replay did not come to its end.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// A verdict is not in the ledger.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// No entry has that hash.
+    #[error("no entry of the ledger has the hash {0}")]
+    NoSuchHash(String),
+    /// No entry belongs to that trace.
+    #[error("no entry of the ledger belongs to a trace {0}")]
+    NoSuchTrace(String),
+    /// The beginning of an id that more than one trace has.
+    #[error("several traces begin with {begin}: {first}, {second} and perhaps others")]
+    AmbiguousTrace {
+        /// What was asked for.
+        begin: String,
+        /// The first one.
+        first: TraceId,
+        /// The next one.
+        second: TraceId,
+    },
+    /// Arguments that do not go together.
+    #[error("{0}")]
+    Usage(&'static str),
+    /// The standard output cannot be written.
+    #[error("cannot write the output: {0}")]
+    Output(io::Error),
+    /// The system gave no random bytes.
+    #[error("the system gives no random bytes: {0}")]
+    Random(getrandom::Error),
+    /// What must not happen.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// An error as `--format json` shows it.
+#[derive(Serialize)]
+pub(crate) struct ErrorLine<'a> {
+    error: ErrorShape<'a>,
+}
+
+#[derive(Serialize)]
+struct ErrorShape<'a> {
+    code: &'a str,
+    message: &'a str,
+    place: Option<&'a str>,
+    hint: Option<&'a str>,
+}
+
+impl<'a> ErrorLine<'a> {
+    pub(crate) const fn new(
+        code: &'a str,
+        message: &'a str,
+        place: Option<&'a str>,
+        hint: Option<&'a str>,
+    ) -> Self {
+        Self { error: ErrorShape { code, message, place, hint } }
+    }
+}
+
+impl CliError {
+    /// The stable code.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Ledger(error) => error.code(),
+            Self::Entry(EntryFault::Damaged(damage)) => damage.code,
+            Self::Entry(_) => "ledger.io",
+            Self::Unreadable { .. } => "input.unreadable",
+            Self::Unwritable { .. } => "output.unwritable",
+            Self::Content { source, .. } => source.code(),
+            Self::TooLong { .. } => "input.too_long",
+            Self::Blob { source, .. } | Self::Blobs(source) => source.code(),
+            Self::Replay(error) => error.code(),
+            Self::Record(error) => error.code(),
+            Self::NoSuchHash(_) => "ledger.no_such_hash",
+            Self::NoSuchTrace(_) => "ledger.no_such_trace",
+            Self::AmbiguousTrace { .. } => "cli.ambiguous_trace",
+            Self::Usage(_) => "cli.usage",
+            Self::Output(_) => "output.unwritable",
+            Self::Random(_) => "cli.no_random_bytes",
+            Self::Internal(_) => "cli.internal",
+        }
+    }
+
+    /// The exit code.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Ledger(error) => exit_of_ledger(error),
+            Self::Record(RecordError::Ledger(error)) => exit_of_ledger(error),
+            Self::Entry(EntryFault::Damaged(_))
+            | Self::Replay(ReplayError::Lookup(EntryFault::Damaged(_))) => Exit::DamagedLedger,
+            Self::Blob { source: BlobError::TooLarge { .. } | BlobError::Source(_), .. } => Exit::BadInput,
+            Self::Entry(_) | Self::Replay(_) | Self::Blob { .. } | Self::Blobs(_) => Exit::SystemRefused,
+            Self::Unwritable { .. } | Self::Output(_) | Self::Random(_) => Exit::SystemRefused,
+            Self::Unreadable { .. } | Self::Content { .. } | Self::TooLong { .. } => Exit::BadInput,
+            Self::NoSuchHash(_) | Self::NoSuchTrace(_) | Self::AmbiguousTrace { .. } => Exit::BadInput,
+            Self::Usage(_) => Exit::Usage,
+            Self::Record(_) | Self::Internal(_) => Exit::Internal,
+        }
+    }
+
+    /// Where it happened.
+    pub(crate) fn place(&self) -> Option<String> {
+        match self {
+            Self::Ledger(LedgerError::Damaged(damage)) | Self::Entry(EntryFault::Damaged(damage)) => {
+                Some(place_of(damage))
+            }
+            Self::Ledger(LedgerError::NotALedger(path) | LedgerError::NotEmpty(path)) => {
+                Some(path.to_string_lossy().into_owned())
+            }
+            Self::Ledger(LedgerError::NewerFormat { dir: path, .. } | LedgerError::Io { path, .. }) => {
+                Some(path.to_string_lossy().into_owned())
+            }
+            Self::Unreadable { name, .. }
+            | Self::Unwritable { name, .. }
+            | Self::TooLong { name, .. }
+            | Self::Blob { name, .. } => Some(name.clone()),
+            Self::Content { name, source } => Some(match source {
+                CanonError::Parse(error) => format!("{name}, byte {}", error.offset),
+                CanonError::NotCanonical { offset } => format!("{name}, byte {offset}"),
+                CanonError::Write(error) => format!("{name}, at \"{}\"", error.pointer),
+                _ => name.clone(),
+            }),
+            _ => None,
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Ledger(error) => Some(error.hint()),
+            Self::Entry(EntryFault::Damaged(_)) => Some(
+                "run `proofline verify` to see all damage, then restore a copy or use `proofline salvage`",
+            ),
+            Self::Unreadable { .. } => {
+                Some("name a file that this user can read, or `-` for the standard input")
+            }
+            Self::Unwritable { .. } => Some("name a place where this user can write"),
+            Self::Content { source, .. } => Some(source.hint()),
+            Self::TooLong { .. } => Some("give less, or raise the limit with --max-bytes"),
+            Self::NoSuchHash(_) => Some("`proofline traces` and `proofline trace` list what there is"),
+            Self::NoSuchTrace(_) => Some("`proofline traces` lists what there is"),
+            Self::AmbiguousTrace { .. } => Some("give more digits of the id"),
+            Self::Usage(_) => Some("see `proofline help`"),
+            Self::Output(_) => Some("free space where the output goes, or send it elsewhere"),
+            Self::Internal(_) => Some("please report this, with what led to it"),
+            Self::Blob { source, .. } | Self::Blobs(source) => Some(source.hint()),
+            Self::Replay(error) => Some(error.hint()),
+            Self::Record(error) => Some(error.hint()),
+            Self::Entry(_) | Self::Random(_) => None,
+        }
+    }
+
+    /// True when whoever read the output has closed it: there is nobody left to tell.
+    pub(crate) fn is_closed_output(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+const fn exit_of_ledger(error: &LedgerError) -> Exit {
+    match error {
+        LedgerError::NotALedger(_)
+        | LedgerError::NotEmpty(_)
+        | LedgerError::NewerFormat { .. }
+        | LedgerError::NoSuchEntry { .. } => Exit::BadInput,
+        LedgerError::Damaged(_) => Exit::DamagedLedger,
+        LedgerError::Option { .. } => Exit::Usage,
+        _ => Exit::SystemRefused,
+    }
+}
+
+/// The file, offset and entry of a damage, as one phrase.
+pub(crate) fn place_of(damage: &Damage) -> String {
+    let offset = damage.offset.map(|offset| format!(" at byte {offset}")).unwrap_or_default();
+    let entry = damage.seq.map(|seq| format!(", entry {seq}")).unwrap_or_default();
+    format!("{}{offset}{entry}", damage.file)
+}

@@ -1,0 +1,213 @@
+//! The command line: one file per verb, holding its arguments (whose docs are its help) and its function.
+
+mod blobs;
+mod canon;
+mod clock;
+mod commit;
+mod completions;
+mod entry_view;
+mod error;
+mod exit;
+mod hash;
+mod ingest;
+mod init;
+mod input;
+mod man;
+mod output;
+mod progress;
+mod record_facts;
+mod reindex;
+mod replay;
+mod replay_report;
+mod safe;
+mod salvage;
+mod scratch_disk;
+mod show;
+mod stat;
+mod table;
+mod trace;
+mod traces;
+mod tree_view;
+mod verify;
+
+use std::panic::{self, AssertUnwindSafe};
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+use error::CliError;
+use exit::Exit;
+use output::{Format, Out};
+
+/// Keeps evidence of what AI agents did, and proves it
+///
+/// A ledger is a folder. `commit` brings evidence in, one JSON record a line,
+/// through a gate that says of each line why it was taken or refused. `replay`
+/// reads it all again and gives a verdict for each trace.
+///
+/// Begin with an evidence file:
+///
+///   proofline replay evidence.jsonl
+///
+/// or keep a ledger:
+///
+///   proofline init ledger
+///   proofline commit ledger evidence.jsonl
+///   proofline replay ledger
+#[derive(Parser)]
+#[command(name = "proofline", version, verbatim_doc_comment, after_long_help = EXIT_CODES)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+#[command(max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  all well
+  1  a verdict failed, or the gate refused and kept an attempt
+  2  the command line makes no sense
+  3  the log is damaged
+  4  bad input: a line that is no evidence, an unreadable file, no ledger
+  5  the log is sound, a derived file is not: run `proofline reindex`
+  6  the system refused: a full disk, a read-only folder, a closed output
+  7  a fault of this program";
+
+#[derive(Subcommand)]
+enum Verb {
+    Init(init::InitArgs),
+    Commit(commit::CommitArgs),
+    Replay(replay::ReplayArgs),
+    Verify(verify::VerifyArgs),
+    Show(show::ShowArgs),
+    Traces(traces::TracesArgs),
+    Trace(trace::TraceArgs),
+    Stat(stat::StatArgs),
+    Reindex(reindex::ReindexArgs),
+    Salvage(salvage::SalvageArgs),
+    Canon(canon::CanonArgs),
+    Hash(hash::HashArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
+}
+
+impl Verb {
+    const fn format(&self) -> Format {
+        match self {
+            Self::Init(args) => args.output.format,
+            Self::Commit(args) => args.output.format,
+            Self::Show(args) => args.output.format,
+            Self::Traces(args) => args.output.format,
+            Self::Trace(args) => args.output.format,
+            Self::Stat(args) => args.output.format,
+            Self::Replay(args) => args.output.format,
+            Self::Verify(args) => args.output.format,
+            Self::Reindex(args) => args.output.format,
+            Self::Salvage(args) => args.output.format,
+            Self::Canon(args) => args.output.format,
+            Self::Hash(args) => args.output.format,
+            Self::Completions(args) => args.output.format,
+            Self::Man(args) => args.output.format,
+        }
+    }
+
+    fn run(&self, out: &mut Out) -> Result<Exit, CliError> {
+        match self {
+            Self::Init(args) => init::run(args, out),
+            Self::Commit(args) => commit::run(args, out),
+            Self::Show(args) => show::run(args, out),
+            Self::Traces(args) => traces::run(args, out),
+            Self::Trace(args) => trace::run(args, out),
+            Self::Stat(args) => stat::run(args, out),
+            Self::Replay(args) => replay::run(args, out),
+            Self::Verify(args) => verify::run(args, out),
+            Self::Reindex(args) => reindex::run(args, out),
+            Self::Salvage(args) => salvage::run(args, out),
+            Self::Canon(args) => canon::run(args, out),
+            Self::Hash(args) => hash::run(args, out),
+            Self::Completions(args) => completions::run(args, out),
+            Self::Man(args) => man::run(args, out),
+        }
+    }
+}
+
+/// Parses the arguments, runs the verb, and gives its exit code.
+pub(crate) fn main() -> ExitCode {
+    // The panic is told below, once, in the form that was asked for.
+    panic::set_hook(Box::new(|_| {}));
+    match Cli::try_parse() {
+        Ok(cli) => run(&cli.verb).into(),
+        Err(error) => refuse(&error).into(),
+    }
+}
+
+fn run(verb: &Verb) -> Exit {
+    let format = verb.format();
+    let attempt = panic::catch_unwind(AssertUnwindSafe(|| {
+        let mut out = Out::new(format);
+        let exit = verb.run(&mut out);
+        // What was found before an error is shown all the same, and before the error.
+        let flushed = out.flush();
+        exit.and_then(|exit| flushed.map(|()| exit))
+    }));
+    let error = match attempt {
+        Ok(Ok(exit)) => return exit,
+        Ok(Err(error)) => error,
+        Err(panic) => {
+            CliError::Internal(format!("the program came upon a fault of its own: {}", said(&*panic)))
+        }
+    };
+    if !error.is_closed_output() {
+        output::report(&error, format);
+    }
+    error.exit()
+}
+
+fn said(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
+}
+
+/// Help and version are answers; everything else is an error of usage.
+fn refuse(error: &clap::Error) -> Exit {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let _ = error.print();
+            Exit::Ok
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = error.print();
+            Exit::Usage
+        }
+        _ => {
+            let text = error.render().to_string();
+            let shown = text.trim_end().strip_prefix("error: ").unwrap_or(&text);
+            let (what, more) = shown.split_once("\n\n").unwrap_or((shown, ""));
+            let hint = (!more.is_empty()).then_some(more);
+            output::usage(wanted_format(), what, hint);
+            Exit::Usage
+        }
+    }
+}
+
+/// The format that a command line asks for which clap could not read.
+fn wanted_format() -> Format {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let together = arguments.iter().any(|argument| argument == "--format=json");
+    let apart = arguments.windows(2).any(|pair| matches!(pair, [a, b] if a == "--format" && b == "json"));
+    if together || apart { Format::Json } else { Format::Text }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn arguments_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+}

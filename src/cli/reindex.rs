@@ -1,0 +1,54 @@
+//! `proofline reindex`: makes again all that is derived from the log.
+
+use std::path::PathBuf;
+
+use proofline::ledger::{ReindexReport, reindex};
+use serde::Serialize;
+
+use super::commit::tell_recovery;
+use super::error::CliError;
+use super::exit::Exit;
+use super::output::{Out, OutputArgs};
+
+/// Makes indexes and the published size again from the log
+///
+/// A damaged log is refused, because what would be derived from it would hide
+/// the damage.
+///
+/// Example:
+///   proofline reindex ledger
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct ReindexArgs {
+    /// The ledger's folder
+    dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Serialize)]
+struct ReindexLine {
+    entries: u64,
+    indexes: u64,
+    recovered_entries: u64,
+    torn_tails: Vec<String>,
+    mark_was_damaged: bool,
+}
+
+/// Makes everything again.
+pub(crate) fn run(args: &ReindexArgs, out: &mut Out) -> Result<Exit, CliError> {
+    let ReindexReport { indexes, entries, recovery, .. } = reindex(&args.dir)?;
+    if out.is_json() {
+        out.json(&ReindexLine {
+            entries,
+            indexes,
+            recovered_entries: recovery.recovered_entries,
+            torn_tails: recovery.torn.iter().map(|torn| torn.kept_as.clone()).collect(),
+            mark_was_damaged: recovery.mark_rebuilt,
+        })?;
+    } else {
+        tell_recovery(args.output.format, &recovery);
+        out.line(format_args!("made {indexes} indexes and the published size again, for {entries} entries"))?;
+    }
+    Ok(Exit::Ok)
+}

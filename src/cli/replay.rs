@@ -1,0 +1,345 @@
+//! `proofline replay`: reads evidence again and gives each trace a verdict.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use proofline::canon::ContentStore;
+use proofline::ledger::disk::{Disk, OsDisk};
+use proofline::ledger::{BLOBS_DIR, Blobs, Genesis, Ledger, LedgerError, Options, Snapshot, is_ledger};
+use proofline::replay::{
+    Event, Mode, Plan, ReplayError, ReplaySink, RunVerdict, Selection, Summary, TraceReplay, record_all,
+    replay,
+};
+use proofline::trace::{LedgerId, Origin, Timestamp, TraceId};
+use tempfile::TempDir;
+
+use super::blobs;
+use super::clock::Clock;
+use super::commit::{answer_columns, hash_chars, show_answer, tell_recovery};
+use super::error::CliError;
+use super::exit::Exit;
+use super::ingest::{Answer, Counts, ingest};
+use super::init::{default_origin, random_id};
+use super::input::{Lines, Source};
+use super::output::{self, Format, Out, OutputArgs, note};
+use super::progress::Progress;
+use super::replay_report::{Report, Tail};
+use super::scratch_disk::ScratchDisk;
+use super::table::titles;
+
+/// Replays evidence: proves the bytes, decides again, gives each trace a verdict
+///
+/// A folder is a ledger. A file is evidence, one record a line, and is first
+/// committed to a temporary ledger, or to the one that --ledger names; what the
+/// gate said of each refused line is printed. The clock of the verdicts is
+/// 1970-01-01T00:00:00.000Z unless --clock says otherwise, so that the same
+/// evidence gives the same artifacts.
+///
+/// Exits with 3 when the log is damaged, else 1 when a verdict failed, else 4
+/// when a line is no evidence, else 0. Attempts that the gate refused and kept
+/// fail nothing.
+///
+/// Examples:
+///   proofline replay evidence.jsonl
+///   proofline replay ledger --trace 4bf92f3577b34da6a3ce929d0e0e4736
+///   proofline replay ledger --record --clock now --fail-on-findings
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct ReplayArgs {
+    /// A ledger's folder, or an evidence file; `-` for the standard input
+    #[arg(value_name = "DIR|FILE")]
+    what: PathBuf,
+    /// The question
+    #[arg(long, value_enum, default_value_t, value_name = "MODE")]
+    mode: ModeName,
+    /// Replay this trace; may be given again [default: all]
+    #[arg(long, value_name = "ID")]
+    trace: Vec<TraceId>,
+    /// List refused attempts in the chains, and check their bytes and hashes
+    #[arg(long)]
+    include_rejected: bool,
+    /// The time that the verdicts bear
+    #[arg(long, value_name = "RFC3339|now", default_value = "1970-01-01T00:00:00.000Z", value_parser = Clock::parse)]
+    clock: Clock,
+    /// How many threads work; the output is the same for any number [default: one a processor]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+    /// Append the verdicts to the ledger
+    #[arg(long)]
+    record: bool,
+    /// Exit with 1 when there is any finding
+    #[arg(long)]
+    fail_on_findings: bool,
+    /// Commit the evidence file to this ledger, which is made if it is not there
+    #[arg(long, value_name = "DIR")]
+    ledger: Option<PathBuf>,
+    /// Payloads of the evidence file: a folder of files, or a file with one payload a line
+    #[arg(long, value_name = "FILE|DIR")]
+    blobs: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// A mode, by its name here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum ModeName {
+    /// Are these the exact bytes, and did the gate have to accept them?
+    #[default]
+    Forensic,
+}
+
+/// Replays and reports.
+pub(crate) fn run(args: &ReplayArgs, out: &mut Out) -> Result<Exit, CliError> {
+    check_usage(args)?;
+    let subject = Subject::prepare(args, out)?;
+    let snapshot = Snapshot::open_on(&*subject.disk, &subject.dir)?;
+    let recorder = if args.record { Recorder::open(args, &subject.dir)? } else { None };
+    let payloads = if subject.dir.join(BLOBS_DIR).is_dir() { Some(Blobs::open(&subject.dir)?) } else { None };
+    let payloads = payloads.as_ref().map(|blobs| blobs as &(dyn ContentStore + Sync));
+    let mut sink = Sink {
+        report: Report::new(out),
+        recorder,
+        progress: Some(Progress::up_to(snapshot.entries(), "entries checked")),
+        failed: None,
+    };
+    let summary = match replay(&snapshot, payloads, &args.plan(), &mut sink) {
+        Ok(summary) => summary,
+        Err(ReplayError::Stopped) => return Err(sink.failed.unwrap_or(ReplayError::Stopped.into())),
+        Err(error) => return Err(error.into()),
+    };
+    let Sink { report, recorder, progress, .. } = sink;
+    drop(progress);
+    let recorded = recorder.map(Recorder::finish).transpose()?;
+    report.finish(&Tail { summary: &summary, ingest: subject.ingest.as_ref(), recorded })?;
+    Ok(exit(args, &summary, subject.ingest.as_ref()))
+}
+
+fn check_usage(args: &ReplayArgs) -> Result<(), CliError> {
+    let is_file = !args.what.is_dir();
+    if args.ledger.is_some() && !is_file {
+        return Err(CliError::Usage("--ledger says where an evidence file goes, and this is a folder"));
+    }
+    if args.blobs.is_some() && !is_file {
+        return Err(CliError::Usage(
+            "--blobs gives the payloads of an evidence file, and this is a folder; its payloads lie in it",
+        ));
+    }
+    if args.record && is_file && args.ledger.is_none() {
+        return Err(CliError::Usage("--record needs a ledger that stays: name one with --ledger"));
+    }
+    Ok(())
+}
+
+fn exit(args: &ReplayArgs, summary: &Summary, ingest: Option<&Counts>) -> Exit {
+    let found = args.fail_on_findings && summary.worst_finding().is_some();
+    Exit::first([
+        match summary.verdict() {
+            RunVerdict::Damaged => Exit::DamagedLedger,
+            RunVerdict::SomeFailed => Exit::Failed,
+            RunVerdict::AllWell => Exit::when(found, Exit::Failed),
+        },
+        Exit::when(ingest.is_some_and(|counts| counts.bad > 0), Exit::BadInput),
+    ])
+}
+
+impl ReplayArgs {
+    fn plan(&self) -> Plan {
+        let chosen: BTreeSet<TraceId> = self.trace.iter().copied().collect();
+        Plan {
+            mode: match self.mode {
+                ModeName::Forensic => Mode::Forensic,
+            },
+            traces: if chosen.is_empty() { Selection::All } else { Selection::Chosen(chosen) },
+            include_rejected: self.include_rejected,
+            generated_at: self.clock.now(),
+            threads: self.threads,
+        }
+    }
+}
+
+/// The ledger that is replayed.
+struct Subject {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    ingest: Option<Counts>,
+    _temporary: Option<TempDir>,
+}
+
+impl Subject {
+    /// A folder as it is; a file after its lines went through the gate.
+    fn prepare(args: &ReplayArgs, out: &mut Out) -> Result<Self, CliError> {
+        if args.what.is_dir() {
+            return Ok(Self {
+                disk: Arc::new(OsDisk),
+                dir: args.what.clone(),
+                ingest: None,
+                _temporary: None,
+            });
+        }
+        let mut lines = Lines::open(&Source::of(Some(&args.what)))?;
+        let (mut subject, clock) = match &args.ledger {
+            Some(dir) => (Self::kept(dir)?, Clock::System),
+            None => (Self::temporary()?, Clock::Fixed(Timestamp::EPOCH)),
+        };
+        if let Some(from) = &args.blobs {
+            blobs::store(Arc::clone(&subject.disk), &subject.dir, from)?;
+        }
+        let ledger = Ledger::open_on(Arc::clone(&subject.disk), &subject.dir, Options::default())?;
+        tell_recovery(args.output.format, &ledger.recovery());
+        subject.ingest = Some(bring_in(&ledger, &mut lines, clock, out)?);
+        Ok(subject)
+    }
+}
+
+impl Subject {
+    /// A ledger that is always the same for the same evidence, and gone afterwards.
+    fn temporary() -> Result<Self, CliError> {
+        let failed = |source| CliError::Unwritable { name: "a temporary folder".to_owned(), source };
+        let folder = tempfile::Builder::new().prefix("proofline-").tempdir().map_err(failed)?;
+        let (dir, disk) = (folder.path().join("ledger"), Arc::new(ScratchDisk));
+        let origin = Origin::new("proofline.local/replay")
+            .map_err(|error| CliError::Internal(format!("the origin of a replay is none: {error}")))?;
+        let genesis = Genesis { ledger_id: LedgerId::from_bytes([0; 16]), origin, created_at_ms: 0 };
+        Ledger::init_on(&*disk, &dir, &genesis)?;
+        Ok(Self { disk, dir, ingest: None, _temporary: Some(folder) })
+    }
+
+    /// A ledger that stays, made if it is not there.
+    fn kept(dir: &Path) -> Result<Self, CliError> {
+        if !is_ledger(&OsDisk, dir) {
+            let genesis = Genesis {
+                ledger_id: random_id()?,
+                origin: default_origin(dir)?,
+                created_at_ms: Clock::System.now_ms(),
+            };
+            Ledger::init(dir, &genesis)?;
+        }
+        Ok(Self { disk: Arc::new(OsDisk), dir: dir.to_owned(), ingest: None, _temporary: None })
+    }
+}
+
+/// Commits the lines and tells of those that were refused: as a section of the text, or beside the JSON.
+fn bring_in(ledger: &Ledger, lines: &mut Lines, clock: Clock, out: &mut Out) -> Result<Counts, CliError> {
+    let progress = Progress::beside_results("lines committed");
+    let (columns, chars) = (answer_columns(), hash_chars(out.columns()));
+    let mut is_first = true;
+    let mut told = |answer: Option<&Answer>| {
+        let Some(answer) = answer.filter(|answer| !answer.is_accepted()) else { return Ok(()) };
+        if out.is_json() {
+            return output::aside(answer);
+        }
+        if std::mem::take(&mut is_first) {
+            let title = out.paint().strong("refused lines");
+            out.line(title)?;
+            let titles = out.paint().faint(&titles(&columns));
+            out.line(titles)?;
+        }
+        show_answer(out, &columns, chars, answer)
+    };
+    let counts = ingest(ledger, lines, clock, &progress, &mut told)?;
+    if !out.is_json() {
+        out.line(counts.sentence())?;
+        out.line("")?;
+    }
+    Ok(counts)
+}
+
+/// Takes verdicts to the report, and to the ledger where that was asked for.
+struct Sink<'a> {
+    report: Report<'a>,
+    recorder: Option<Recorder>,
+    progress: Option<Progress>,
+    failed: Option<CliError>,
+}
+
+impl Sink<'_> {
+    fn go_on(&mut self, result: Result<(), CliError>) -> ControlFlow<()> {
+        match result {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+}
+
+impl ReplaySink for Sink<'_> {
+    fn verdict(&mut self, replay: TraceReplay) -> ControlFlow<()> {
+        if output::is_terminal() {
+            self.progress = None; // rows scroll past on the same terminal
+        }
+        let mut result = self.report.verdict(&replay);
+        if let (Ok(()), Some(recorder)) = (&result, &mut self.recorder) {
+            result = recorder.take(replay);
+        }
+        self.go_on(result)
+    }
+
+    fn event(&mut self, event: &Event) -> ControlFlow<()> {
+        let result = match event {
+            Event::EntriesChecked { checked, total } => {
+                self.progress.iter().for_each(|progress| progress.set(*checked, *total));
+                Ok(())
+            }
+            Event::Unlisted(unlisted) => self.report.unlisted(unlisted),
+            _ => Ok(()),
+        };
+        self.go_on(result)
+    }
+}
+
+/// Verdicts that are appended together.
+const RECORDED_TOGETHER: usize = 256;
+
+/// Appends verdicts to the ledger that was replayed.
+struct Recorder {
+    ledger: Ledger,
+    waiting: Vec<TraceReplay>,
+    appended: u64,
+    there_before: u64,
+}
+
+impl Recorder {
+    /// None for a damaged ledger, which takes nothing more and is replayed all the same.
+    fn open(args: &ReplayArgs, dir: &Path) -> Result<Option<Self>, CliError> {
+        match Ledger::open(dir, Options::default()) {
+            Ok(ledger) => {
+                tell_recovery(args.output.format, &ledger.recovery());
+                Ok(Some(Self { ledger, waiting: Vec::new(), appended: 0, there_before: 0 }))
+            }
+            Err(error @ LedgerError::Damaged(_)) => {
+                tell_not_recorded(args.output.format, &error);
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn take(&mut self, replay: TraceReplay) -> Result<(), CliError> {
+        self.waiting.push(replay);
+        if self.waiting.len() >= RECORDED_TOGETHER { self.append() } else { Ok(()) }
+    }
+
+    fn append(&mut self) -> Result<(), CliError> {
+        let verdicts = std::mem::take(&mut self.waiting);
+        for recorded in record_all(&self.ledger, &verdicts, Clock::System.now_ms())? {
+            let was_there = recorded.result.duplicate && recorded.diagnostics.duplicate;
+            *(if was_there { &mut self.there_before } else { &mut self.appended }) += 1;
+        }
+        Ok(())
+    }
+
+    /// How many verdicts were appended, and how many were there before.
+    fn finish(mut self) -> Result<(u64, u64), CliError> {
+        self.append()?;
+        Ok((self.appended, self.there_before))
+    }
+}
+
+fn tell_not_recorded(format: Format, error: &LedgerError) {
+    note(format, "replay.not_recorded", &format!("no verdict is recorded, because {error}"));
+}

@@ -1,0 +1,342 @@
+//! What a replay found, for people and for programs: a row or line a trace as it comes; then what failed and why,
+//! the findings, what was covered, and one sentence.
+
+use std::collections::BTreeMap;
+
+use proofline::canon::{Profile, Value};
+use proofline::ledger::LogEnd;
+use proofline::replay::{RunVerdict, Summary, TraceReplay, Unlisted};
+use proofline::trace::{Failure, Finding, FindingCode, Severity, TraceId};
+
+use super::error::CliError;
+use super::ingest::Counts;
+use super::output::{Out, show_damage};
+use super::safe::{safe, safe_cut, safe_json};
+use super::table::{Cell, Column, plain, row, titles, wrap_words};
+
+/// Failures that text explains; the others are counted, and JSON has them all.
+const FAILURES_SHOWN: usize = 100;
+/// Findings of one code that text shows.
+const FINDINGS_SHOWN: usize = 3;
+
+/// What is known when the last trace is through.
+pub(crate) struct Tail<'a> {
+    pub(crate) summary: &'a Summary,
+    pub(crate) ingest: Option<&'a Counts>,
+    /// Verdicts that were appended, and those that were there before.
+    pub(crate) recorded: Option<(u64, u64)>,
+}
+
+/// A report in the making; its memory does not grow with the number of traces.
+pub(crate) struct Report<'a> {
+    out: &'a mut Out,
+    columns: [Column; 5],
+    is_first: bool,
+    failures: Vec<(TraceId, String, Failure)>,
+    findings: BTreeMap<FindingCode, FindingGroup>,
+    covered: Covered,
+}
+
+/// Findings of one code.
+struct FindingGroup {
+    severity: Severity,
+    count: u64,
+    shown: Vec<(TraceId, String)>,
+}
+
+/// Sums of what the diagnostics say of each trace, beyond what the summary counts.
+#[derive(Default)]
+struct Covered {
+    policy_re_decided: u64,
+    re_executed: u64,
+    rejected_listed: u64,
+    blobs_absent: u64,
+}
+
+impl<'a> Report<'a> {
+    pub(crate) fn new(out: &'a mut Out) -> Self {
+        let columns = columns(out.columns());
+        Self {
+            out,
+            columns,
+            is_first: true,
+            failures: Vec::new(),
+            findings: BTreeMap::new(),
+            covered: Covered::default(),
+        }
+    }
+
+    /// One trace.
+    pub(crate) fn verdict(&mut self, replay: &TraceReplay) -> Result<(), CliError> {
+        if self.out.is_json() {
+            return self.out.line(verdict_json(replay)?);
+        }
+        let paint = self.out.paint();
+        let coverage = &replay.diagnostics.coverage;
+        self.covered.policy_re_decided += coverage.policy_re_decided.get();
+        self.covered.re_executed += coverage.re_executed.get();
+        self.covered.rejected_listed += coverage.rejected_listed.get();
+        self.covered.blobs_absent += coverage.blobs_absent.get();
+        let (good, bad) = (|text: &str| paint.good(text), |text: &str| paint.bad(text));
+        let result: Cell<'_> =
+            if replay.is_pass() { ("pass".to_owned(), &good) } else { ("FAIL".to_owned(), &bad) };
+        let [.., artifact_column] = &self.columns;
+        let artifact = safe_cut(&replay.artifact_sha256.to_string(), artifact_column.width());
+        let cells: [Cell<'_>; 5] = [
+            (replay.trace_id().to_string(), &plain),
+            result,
+            (coverage.records.to_string(), &plain),
+            (replay.findings().len().to_string(), &plain),
+            (artifact, &plain),
+        ];
+        let row = row(&self.columns, &cells);
+        self.row(&row)?;
+        if let Some(failure) = replay.failure().filter(|_| self.failures.len() < FAILURES_SHOWN) {
+            let artifact = replay.artifact_sha256.to_string();
+            self.failures.push((replay.trace_id(), artifact, failure.clone()));
+        }
+        self.keep_findings(replay.trace_id(), replay.findings());
+        Ok(())
+    }
+
+    /// A trace of refused attempts alone, which has no verdict.
+    pub(crate) fn unlisted(&mut self, unlisted: &Unlisted) -> Result<(), CliError> {
+        if self.out.is_json() {
+            return Ok(());
+        }
+        let cells: [Cell<'_>; 5] = [
+            (unlisted.trace_id.to_string(), &plain),
+            ("none".to_owned(), &plain),
+            ("0".to_owned(), &plain),
+            (unlisted.findings.len().to_string(), &plain),
+            (format!("{} refused only", unlisted.attempts), &plain),
+        ];
+        let row = row(&self.columns, &cells);
+        self.keep_findings(unlisted.trace_id, &unlisted.findings);
+        self.row(&row)
+    }
+
+    fn row(&mut self, row: &str) -> Result<(), CliError> {
+        if std::mem::take(&mut self.is_first) {
+            let titles = self.out.paint().faint(&titles(&self.columns));
+            self.out.line(titles)?;
+        }
+        self.out.line(row)
+    }
+
+    fn keep_findings(&mut self, trace_id: TraceId, findings: &[Finding]) {
+        for finding in findings {
+            let group = self.findings.entry(finding.code).or_insert_with(|| FindingGroup {
+                severity: finding.severity,
+                count: 0,
+                shown: Vec::new(),
+            });
+            group.severity = group.severity.max(finding.severity);
+            group.count += 1;
+            if group.shown.len() < FINDINGS_SHOWN {
+                let entries: Vec<String> = finding.seqs.iter().take(3).map(|seq| format!("#{seq}")).collect();
+                group.shown.push((trace_id, format!("{} ({})", finding.message, entries.join(" "))));
+            }
+        }
+    }
+
+    /// The rest of the report.
+    pub(crate) fn finish(mut self, tail: &Tail<'_>) -> Result<(), CliError> {
+        if self.out.is_json() {
+            return self.out.line(summary_json(tail)?);
+        }
+        self.explain_failures(tail.summary)?;
+        self.list_findings()?;
+        let damage: Vec<_> = tail.summary.damage.iter().collect();
+        show_damage(self.out, "damage of the log", &damage, tail.summary.damage_count)?;
+        let derived: Vec<_> = tail.summary.derived_damage.iter().collect();
+        show_damage(self.out, "derived files (no verdict rests on them)", &derived, derived.len() as u64)?;
+        self.tell_coverage(tail)?;
+        self.out.line("")?;
+        let sentence = sentence(tail.summary);
+        let paint = self.out.paint();
+        self.out.line(match tail.summary.verdict() {
+            RunVerdict::AllWell => paint.good(&sentence),
+            _ => paint.bad(&sentence),
+        })
+    }
+
+    fn explain_failures(&mut self, summary: &Summary) -> Result<(), CliError> {
+        if self.failures.is_empty() {
+            return Ok(());
+        }
+        self.out.heading("what failed and why")?;
+        let width = self.out.columns().saturating_sub(4);
+        for (trace_id, artifact, failure) in &self.failures {
+            let (class, paint) = (failure.class.to_string(), self.out.paint());
+            self.out.line(format_args!("  trace {trace_id}"))?;
+            let kind = failure.error_kind.as_ref().map(|kind| format!(" {kind}")).unwrap_or_default();
+            self.out.line(format_args!("    {}{}", paint.bad(&class), safe(&kind)))?;
+            for line in wrap_words(&safe_cut(&failure.message, 600), width) {
+                self.out.line(format_args!("    {line}"))?;
+            }
+            for (name, fact) in failure_facts(failure, artifact) {
+                self.out.line(format_args!("    {name:<9} {}", safe_cut(&fact, 200)))?;
+            }
+        }
+        let shown = self.failures.len() as u64;
+        if summary.failed > shown {
+            self.out.line(format_args!("  and {} more; `--format json` has all", summary.failed - shown))?;
+        }
+        Ok(())
+    }
+
+    fn list_findings(&mut self) -> Result<(), CliError> {
+        if self.findings.is_empty() {
+            return Ok(());
+        }
+        self.out.heading("findings")?;
+        let width = self.out.columns().saturating_sub(6);
+        for (code, group) in &self.findings {
+            let title = self.out.paint().odd(code.as_str());
+            self.out.line(format_args!("  {title}, {}: {}", group.severity, group.count))?;
+            for (trace_id, message) in &group.shown {
+                self.out.line(format_args!("    trace {trace_id}"))?;
+                for line in wrap_words(&safe_cut(message, 300), width) {
+                    self.out.line(format_args!("      {line}"))?;
+                }
+            }
+            let more = group.count.saturating_sub(group.shown.len() as u64);
+            if more > 0 {
+                self.out.line(format_args!("    and {more} more; `--format json` has all"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_coverage(&mut self, tail: &Tail<'_>) -> Result<(), CliError> {
+        let (summary, covered) = (tail.summary, &self.covered);
+        let mut lines = vec![format!(
+            "{} of {} records verified (bytes, schema, hash), {} decided again by the gate",
+            summary.verified, summary.records, summary.gate_rechecked
+        )];
+        lines.push(match covered.policy_re_decided {
+            0 => "policy not re-decided, nothing executed again".to_owned(),
+            count => format!("{count} re-decided by policy, {} executed again", covered.re_executed),
+        });
+        if covered.rejected_listed > 0 {
+            lines.push(format!("{} refused attempts listed", covered.rejected_listed));
+        }
+        if covered.blobs_absent > 0 {
+            lines.push(format!("{} payloads named and not at hand", covered.blobs_absent));
+        }
+        lines.push(match summary.entries_checked {
+            true => format!("all {} entries of the log checked; {}", summary.entries, end_text(summary.end)),
+            false => format!(
+                "of the log's {} entries only those of the chosen traces and their neighbours; {}",
+                summary.entries,
+                end_text(summary.end)
+            ),
+        });
+        if let Some((appended, there_before)) = tail.recorded {
+            lines.push(format!("{appended} verdicts recorded, {there_before} there before"));
+        }
+        self.out.heading("coverage")?;
+        lines.iter().try_for_each(|line| self.out.line(format_args!("  {line}")))
+    }
+}
+
+const fn end_text(end: LogEnd) -> &'static str {
+    match end {
+        LogEnd::Published => "its end is anchored by the published size",
+        _ => "its end is not anchored: entries may have been cut off there unseen",
+    }
+}
+
+/// At 80 columns an artifact is cut; JSON and wide terminals have it whole.
+fn columns(width: usize) -> [Column; 5] {
+    const BEFORE: usize = 32 + 6 + 7 + 8 + 4 * 2;
+    let artifact = if width >= BEFORE + 64 { 64 } else { width.saturating_sub(BEFORE).clamp(16, 64) };
+    [
+        Column::text("trace", 32),
+        Column::text("result", 6),
+        Column::number("records", 7),
+        Column::number("findings", 8),
+        Column::text("artifact", artifact),
+    ]
+}
+
+fn failure_facts(failure: &Failure, artifact: &str) -> Vec<(&'static str, String)> {
+    let mut facts = vec![("check", failure.check.to_string())];
+    if let Some(seq) = failure.seq {
+        let what = failure.record_type.map(|record_type| format!(", {record_type}")).unwrap_or_default();
+        facts.push(("entry", format!("{seq}{what}")));
+    }
+    facts.extend(failure.envelope_hash.map(|hash| ("record", hash.to_string())));
+    let place = failure.pointer.as_ref().filter(|pointer| !pointer.is_root());
+    facts.extend(place.map(|pointer| ("at", pointer.to_string())));
+    facts.extend(failure.expected.clone().map(|text| ("expected", text)));
+    facts.extend(failure.found.clone().map(|text| ("found", text)));
+    facts.push(("artifact", artifact.to_owned()));
+    facts
+}
+
+fn sentence(summary: &Summary) -> String {
+    let traces = |count: u64| if count == 1 { "1 trace".to_owned() } else { format!("{count} traces") };
+    let failed = format!("{} of {} fail", summary.failed, traces(summary.traces));
+    match summary.verdict() {
+        RunVerdict::AllWell if summary.traces == 0 => "Nothing to replay: there is no trace.".to_owned(),
+        RunVerdict::AllWell if summary.traces == 1 => {
+            format!("The trace passes {} replay.", summary.replay_type)
+        }
+        RunVerdict::AllWell => format!("All {} pass {} replay.", traces(summary.traces), summary.replay_type),
+        RunVerdict::SomeFailed => format!("{failed} {} replay.", summary.replay_type),
+        RunVerdict::Damaged => {
+            let places = if summary.damage_count == 1 { "place" } else { "places" };
+            let count = summary.damage_count;
+            format!("The log is damaged in {count} {places}; {failed} {} replay.", summary.replay_type)
+        }
+    }
+}
+
+/// The contract's line, its members in the contract's order.
+fn verdict_json(replay: &TraceReplay) -> Result<String, CliError> {
+    let findings = Value::array(replay.findings().iter().map(Finding::to_value));
+    Ok(safe_json(format!(
+        r#"{{"record":{},"artifact_sha256":"{}","diagnostics":{},"findings":{}}}"#,
+        json(&replay.result.to_value())?,
+        replay.artifact_sha256,
+        json(&replay.diagnostics.to_value())?,
+        json(&findings)?
+    )))
+}
+
+/// The summary of the run, with what was committed before it and recorded after it.
+fn summary_json(tail: &Tail<'_>) -> Result<String, CliError> {
+    let mut line = tail.summary.to_value();
+    if let Value::Object(line) = &mut line
+        && let Some(Value::Object(mut summary)) = line.remove("summary")
+    {
+        if let Some(counts) = tail.ingest {
+            summary.insert("ingest", ingest_value(counts));
+        }
+        if let Some((appended, there_before)) = tail.recorded {
+            let members = [("appended", Value::from(appended)), ("there_before", Value::from(there_before))];
+            summary.insert("recorded", Value::object(members));
+        }
+        line.insert("summary", summary);
+    }
+    json(&line).map(safe_json)
+}
+
+fn ingest_value(counts: &Counts) -> Value {
+    Value::object([
+        ("lines", Value::from(counts.lines)),
+        ("blank", Value::from(counts.blank)),
+        ("accepted", Value::from(counts.accepted)),
+        ("duplicates", Value::from(counts.duplicates)),
+        ("rejected", Value::from(counts.rejected)),
+        ("bad", Value::from(counts.bad)),
+    ])
+}
+
+fn json(value: &Value) -> Result<String, CliError> {
+    let bytes = value.to_canonical(Profile::Envelope);
+    let bytes = bytes.map_err(|error| CliError::Internal(format!("a result is no JSON: {error}")))?;
+    String::from_utf8(bytes).map_err(|_| CliError::Internal("a result is no text".to_owned()))
+}

@@ -1,0 +1,138 @@
+//! Text from evidence, file names and the system, made fit for a terminal: nothing that it shows can move the
+//! cursor, change colours, reverse the order of what stands beside it, or be there without being seen.
+
+use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// What cuts a long text.
+const ELLIPSIS: char = '…';
+
+/// Characters that a terminal obeys or hides instead of showing them.
+pub(crate) const fn is_treacherous(c: char) -> bool {
+    matches!(c,
+        '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}'                             // controls, C1 included
+        | '\u{ad}' | '\u{34f}' | '\u{180e}' | '\u{feff}'                      // soft hyphen, joiners, byte order mark
+        | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'       // zero width and directions
+        | '\u{2028}' | '\u{2029}' | '\u{2060}'..='\u{206f}'                   // line ends, isolates, invisible signs
+        | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}' | '\u{ffa0}' // blank letters
+        | '\u{180b}'..='\u{180f}' | '\u{fe00}'..='\u{fe0f}'                   // variation selectors
+        | '\u{fff0}'..='\u{fffb}'                                             // interlinear annotations
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'               // format controls
+        | '\u{e0000}'..='\u{e0fff}') // tags
+}
+
+/// The text with every treacherous character spelled out, as in `\u{1b}`.
+pub(crate) fn safe(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_treacherous) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        push_safe(&mut shown, c);
+    }
+    Cow::Owned(shown)
+}
+
+fn push_safe(shown: &mut String, c: char) {
+    match c {
+        '\n' => shown.push_str("\\n"),
+        '\r' => shown.push_str("\\r"),
+        '\t' => shown.push_str("\\t"),
+        c if is_treacherous(c) => {
+            let _ = write!(shown, "\\u{{{:x}}}", u32::from(c));
+        }
+        c => shown.push(c),
+    }
+}
+
+/// [`safe`], and at most `max_chars` characters long; what is longer ends in an ellipsis.
+pub(crate) fn safe_cut(text: &str, max_chars: usize) -> String {
+    // A character takes ten at most when spelled out, so no more than this many can be needed.
+    let enough = text.char_indices().nth(max_chars.saturating_add(1)).map_or(text.len(), |(at, _)| at);
+    cut(safe(text.get(..enough).unwrap_or(text)).into_owned(), max_chars)
+}
+
+/// At most `max_chars` characters of a text that is safe already.
+pub(crate) fn cut(text: String, max_chars: usize) -> String {
+    if text.chars().nth(max_chars).is_none() {
+        return text;
+    }
+    text.chars().take(max_chars.saturating_sub(1)).chain([ELLIPSIS]).collect()
+}
+
+/// Bytes that may be no text, with those that are not spelled out as in `\xff`.
+pub(crate) fn safe_bytes(bytes: &[u8]) -> String {
+    let mut shown = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        shown.push_str(&safe(chunk.valid()));
+        for byte in chunk.invalid() {
+            let _ = write!(shown, "\\x{byte:02x}");
+        }
+    }
+    shown
+}
+
+/// A path as it can be shown.
+pub(crate) fn safe_path(path: &Path) -> String {
+    safe_os(path.as_os_str())
+}
+
+/// An argument or file name as it can be shown.
+pub(crate) fn safe_os(text: &OsStr) -> String {
+    safe_bytes(text.as_encoded_bytes())
+}
+
+/// JSON text with treacherous characters as `\u` escapes: another spelling of the same value. In JSON they can
+/// only stand inside strings, so no parsing is needed.
+pub(crate) fn safe_json(json: String) -> String {
+    if !json.contains(is_treacherous) {
+        return json;
+    }
+    let mut shown = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if is_treacherous(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_gets_through() {
+        let hostile = "\x1b[2J\x1b]0;owned\x07 \u{9b}31m \u{202e}gpj.exe\u{2066} a\u{200b}b \r\nc\u{e0041}";
+        let shown = "\\u{1b}[2J\\u{1b}]0;owned\\u{7} \\u{9b}31m \\u{202e}gpj.exe\\u{2066} a\\u{200b}b \\r\\nc\\u{e0041}";
+        assert_eq!(safe(hostile), shown);
+        assert_eq!(safe("Zoë, 東京, plain"), "Zoë, 東京, plain");
+    }
+
+    #[test]
+    fn long_texts_end_in_an_ellipsis() {
+        assert_eq!(safe_cut("abcdef", 6), "abcdef");
+        assert_eq!(safe_cut("abcdefg", 6), "abcde…");
+        assert_eq!(safe_cut(&"x".repeat(1 << 20), 4), "xxx…");
+        assert_eq!(safe_cut("ééééé", 4), "ééé…");
+    }
+
+    #[test]
+    fn names_that_are_no_text_are_spelled_out() {
+        assert_eq!(safe_bytes(b"a\xff\xfe b\n"), "a\\xff\\xfe b\\n");
+    }
+
+    #[test]
+    fn json_keeps_its_value() {
+        let text = "\u{202e}\u{7f}\u{9b}\u{e0041}é";
+        let json = safe_json(serde_json::to_string(text).unwrap());
+        assert_eq!(json, r#""\u202e\u007f\u009b\udb40\udc41é""#);
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+    }
+}

@@ -1,0 +1,101 @@
+//! `proofline show`: one entry, or all that were submitted under one hash.
+
+use std::path::PathBuf;
+
+use proofline::ledger::{LedgerError, Seq, Snapshot};
+use proofline::trace::EnvelopeHash;
+
+use super::entry_view::{EntryLine, show_entry, warn_of_damage};
+use super::error::CliError;
+use super::exit::Exit;
+use super::output::{self, Out, OutputArgs};
+
+/// Shows an entry: header, leaf hash, place, and the record in lines
+///
+/// Given a hash it shows every entry with that hash: the accepted record, and
+/// each attempt at it that was refused and kept.
+///
+/// Examples:
+///   proofline show ledger 17
+///   proofline show ledger b377f5ec9503dda34bb1aa4b6d0663a6d53ee72811aa33d0ae9ae3f8ac472555
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct ShowArgs {
+    /// The ledger's folder
+    dir: PathBuf,
+    /// An envelope hash, 64 lower-case hex digits, or a sequence number
+    #[arg(value_name = "HASH|SEQ", value_parser = Wanted::parse)]
+    what: Wanted,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// What is to be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    Hash(EnvelopeHash),
+    Seq(Seq),
+}
+
+/// A text that names no entry.
+#[derive(Debug, thiserror::Error)]
+#[error("neither 64 lower-case hex digits nor a sequence number")]
+struct NamesNoEntry;
+
+impl Wanted {
+    fn parse(text: &str) -> Result<Self, NamesNoEntry> {
+        if let Ok(hash) = text.parse() {
+            return Ok(Self::Hash(hash));
+        }
+        let plain = text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = text.parse().ok().filter(|_| plain);
+        number.map(|number| Self::Seq(Seq::new(number))).ok_or(NamesNoEntry)
+    }
+}
+
+/// Shows the entries.
+pub(crate) fn run(args: &ShowArgs, out: &mut Out) -> Result<Exit, CliError> {
+    let snapshot = Snapshot::open(&args.dir)?;
+    let seqs = match args.what {
+        Wanted::Seq(seq) => vec![seq],
+        Wanted::Hash(hash) => snapshot.with_hash(&hash)?,
+    };
+    let mut exit = Exit::Ok;
+    for (index, seq) in seqs.iter().enumerate() {
+        if index > 0 && !out.is_json() {
+            out.line("")?;
+        }
+        match snapshot.entry(*seq) {
+            Ok(Some(entry)) if out.is_json() => out.json(&EntryLine::of(&entry, snapshot.place(*seq)))?,
+            Ok(Some(entry)) => show_entry(out, &entry, snapshot.place(*seq))?,
+            Ok(None) => {
+                return Err(LedgerError::NoSuchEntry { seq: *seq, entries: snapshot.entries() }.into());
+            }
+            Err(fault) => {
+                let error = CliError::from(fault);
+                exit = error.exit();
+                output::report(&error, args.output.format);
+            }
+        }
+    }
+    let damaged = warn_of_damage(args.output.format, &snapshot);
+    match args.what {
+        Wanted::Hash(hash) if seqs.is_empty() => Err(CliError::NoSuchHash(hash.to_string())),
+        _ => Ok(Exit::first([exit, damaged])),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_told_from_a_number_by_its_length() {
+        let digits = "1".repeat(64);
+        assert!(matches!(Wanted::parse(&digits), Ok(Wanted::Hash(hash)) if hash.to_string() == digits));
+        assert_eq!(Wanted::parse("017").unwrap(), Wanted::Seq(Seq::new(17)));
+        for bad in ["", "+1", "-1", "abc", "99999999999999999999999", &"A".repeat(64)] {
+            assert!(Wanted::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

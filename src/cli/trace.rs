@@ -1,0 +1,212 @@
+//! `proofline trace`: one trace as a tree of spans.
+
+use std::path::PathBuf;
+
+use proofline::canon::Limits;
+use proofline::ledger::{ArtifactKind, Damage, Entry, EntryFault, EntryStatus, Seq, Snapshot};
+use proofline::trace::{SpanAnomaly, SpanRecord, SpanTree, TraceId, read_envelope};
+use serde::Serialize;
+
+use super::entry_view::warn_of_damage;
+use super::error::CliError;
+use super::exit::Exit;
+use super::output::{self, Out, OutputArgs};
+use super::record_facts::RecordFacts;
+use super::tree_view;
+
+/// Draws a trace: spans with decisions, calls, outcomes and refused attempts
+///
+/// Each line has the time since the trace began and the entry, as `show` takes
+/// it. Refused attempts are struck out and say why; what is odd about a span
+/// stands below it.
+///
+/// Examples:
+///   proofline trace ledger da950e42aef0bfe2197fd9b6b3c4838c
+///   proofline trace ledger da95
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct TraceArgs {
+    /// The ledger's folder
+    dir: PathBuf,
+    /// The trace: 32 lower-case hex digits, or as many of the first ones as no other trace has
+    #[arg(value_name = "ID", value_parser = TraceBegin::parse)]
+    id: TraceBegin,
+    /// Draw with ASCII characters only
+    #[arg(long)]
+    ascii: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// The first digits of a trace id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct TraceBegin(String);
+
+/// A text that no trace id begins with.
+#[derive(Debug, thiserror::Error)]
+#[error("a trace id has up to 32 lower-case hex digits and is not all zero")]
+struct NoTraceId;
+
+impl TraceBegin {
+    fn parse(text: &str) -> Result<Self, NoTraceId> {
+        let is_hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let fits = (1..=32).contains(&text.len()) && text != "0".repeat(32);
+        if is_hex && fits { Ok(Self(text.to_owned())) } else { Err(NoTraceId) }
+    }
+
+    /// The one trace that begins so.
+    fn find(&self, snapshot: &Snapshot) -> Result<TraceId, CliError> {
+        if let Ok(whole) = self.0.parse() {
+            return Ok(whole);
+        }
+        let page = snapshot.traces_after(self.just_before(), 2)?;
+        let begins = |id: &&TraceId| id.to_string().starts_with(&self.0);
+        let mut found = page.iter().filter(begins);
+        match (found.next(), found.next()) {
+            (None, _) => Err(CliError::NoSuchTrace(format!("that begins with {}", self.0))),
+            (Some(only), None) => Ok(*only),
+            (Some(first), Some(second)) => {
+                Err(CliError::AmbiguousTrace { begin: self.0.clone(), first: *first, second: *second })
+            }
+        }
+    }
+
+    /// The id before the least one that begins so; none before the very first.
+    fn just_before(&self) -> Option<TraceId> {
+        let least = u128::from_str_radix(&format!("{:0<32}", self.0), 16).ok()?;
+        TraceId::from_bytes(least.checked_sub(1)?.to_be_bytes()).ok()
+    }
+}
+
+/// One record of a trace, accepted or refused.
+pub(crate) struct TraceRecord {
+    pub(crate) span: SpanRecord,
+    pub(crate) facts: RecordFacts,
+    /// Class and kind of a refused attempt.
+    pub(crate) refusal: Option<(String, String)>,
+}
+
+/// A verdict on the trace that its ledger keeps.
+#[derive(Serialize)]
+pub(crate) struct VerdictLine {
+    pub(crate) seq: u64,
+    pub(crate) artifact_sha256: String,
+    pub(crate) replay_type: &'static str,
+    pub(crate) result: &'static str,
+    pub(crate) failure_class: Option<&'static str>,
+    pub(crate) generated_at: String,
+}
+
+/// A trace with all that is known of it.
+pub(crate) struct TraceView {
+    pub(crate) trace_id: TraceId,
+    pub(crate) records: Vec<TraceRecord>,
+    pub(crate) tree: SpanTree,
+    /// What is odd about the accepted records; refused attempts prove nothing about their producer's tree.
+    pub(crate) anomalies: Vec<SpanAnomaly>,
+    pub(crate) verdicts: Vec<VerdictLine>,
+}
+
+/// Draws the trace.
+pub(crate) fn run(args: &TraceArgs, out: &mut Out) -> Result<Exit, CliError> {
+    let snapshot = Snapshot::open(&args.dir)?;
+    let trace_id = args.id.find(&snapshot)?;
+    let seqs = snapshot.of_trace(trace_id)?;
+    if seqs.is_empty() {
+        warn_of_damage(args.output.format, &snapshot);
+        return Err(CliError::NoSuchTrace(trace_id.to_string()));
+    }
+    let (view, exit) = read(&snapshot, trace_id, &seqs, args.output)?;
+    if out.is_json() {
+        tree_view::print_json(out, &view)?;
+    } else {
+        tree_view::draw(out, &view, args.ascii)?;
+    }
+    Ok(Exit::first([exit, warn_of_damage(args.output.format, &snapshot)]))
+}
+
+fn read(
+    snapshot: &Snapshot,
+    trace_id: TraceId,
+    seqs: &[Seq],
+    output: OutputArgs,
+) -> Result<(TraceView, Exit), CliError> {
+    let (mut records, mut verdicts, mut exit) = (Vec::new(), Vec::new(), Exit::Ok);
+    for seq in seqs {
+        let damaged = match snapshot.entry(*seq) {
+            Ok(None) => continue,
+            Ok(Some(entry)) => take(&entry, &mut records, &mut verdicts).err().map(|message| Damage {
+                code: "log.body",
+                file: snapshot.place(*seq).map(|(file, _)| file).unwrap_or_default(),
+                offset: snapshot.place(*seq).and_then(|(_, offset)| offset),
+                seq: Some(*seq),
+                message,
+            }),
+            Err(EntryFault::Damaged(damage)) => Some(damage),
+            Err(fault) => return Err(fault.into()),
+        };
+        if let Some(damage) = damaged {
+            exit = Exit::DamagedLedger;
+            output::report(&EntryFault::Damaged(damage).into(), output.format);
+        }
+    }
+    let tree = SpanTree::build(records.iter().map(|record| record.span));
+    let accepted = records.iter().filter(|record| record.refusal.is_none());
+    let anomalies = SpanTree::build(accepted.map(|record| record.span)).anomalies().to_vec();
+    Ok((TraceView { trace_id, records, tree, anomalies, verdicts }, exit))
+}
+
+/// Takes an entry in, or says why its body is not what its header says.
+fn take(
+    entry: &Entry,
+    records: &mut Vec<TraceRecord>,
+    verdicts: &mut Vec<VerdictLine>,
+) -> Result<(), String> {
+    let seq = entry.header.seq.get();
+    let refusal = match &entry.header.status {
+        EntryStatus::Accepted => None,
+        EntryStatus::Rejected { classification, error_kind, .. } => {
+            Some((classification.to_string(), error_kind.to_string()))
+        }
+        EntryStatus::Artifact => {
+            let artifact = ArtifactKind::read(&entry.body).map_err(|error| error.to_string())?;
+            verdicts.extend(verdict(seq, entry, &artifact));
+            return Ok(());
+        }
+        _ => return Ok(()),
+    };
+    let sealed = read_envelope(&entry.body, &Limits::CONTENT).map_err(|error| error.to_string())?;
+    let facts = RecordFacts::of(sealed.envelope());
+    records.push(TraceRecord { span: SpanRecord::of(&sealed, seq), facts, refusal });
+    Ok(())
+}
+
+fn verdict(seq: u64, entry: &Entry, artifact: &ArtifactKind) -> Option<VerdictLine> {
+    let ArtifactKind::ReplayResult(result) = artifact else { return None };
+    Some(VerdictLine {
+        seq,
+        artifact_sha256: entry.header.envelope_hash.to_string(),
+        replay_type: result.replay_type().as_str(),
+        result: if result.verdict.is_pass() { "pass" } else { "fail" },
+        failure_class: result.verdict.failure_class().map(|class| class.as_str()),
+        generated_at: result.generated_at.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_search_for_a_beginning_starts_right_before_it() {
+        let before = |text: &str| {
+            TraceBegin::parse(text).unwrap().just_before().map(|id| id.to_string()).unwrap_or_default()
+        };
+        assert_eq!(before("da"), format!("d9{}", "f".repeat(30)));
+        assert_eq!(before("0001"), format!("0000{}", "f".repeat(28)));
+        assert_eq!(before("00"), "");
+        for bad in ["", "DA", "0x1", &"1".repeat(33), &"0".repeat(32)] {
+            assert!(TraceBegin::parse(bad).is_err(), "{bad}");
+        }
+    }
+}
