@@ -13,7 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proofline_canon::{ContentStore, Sha256Digest, StoreError};
 use proofline_trace::{
-    AuthContext, Envelope, EnvelopeHash, Finding, FindingCode, PolicyDecision, SafeInt, SpanRecord, SpanTree,
+    AuthContext, Envelope, EnvelopeHash, Finding, FindingCode, PolicyDecision, SafeInt, SpanAnomaly,
+    SpanNode, SpanRecord, SpanTree,
 };
 
 use crate::chain::Verified;
@@ -122,7 +123,35 @@ fn usage_total(record: &Verified<'_>) -> Option<Finding> {
 fn spans(chain: &[Verified<'_>]) -> Vec<Finding> {
     let mut records: Vec<SpanRecord> = chain.iter().map(span_record).collect();
     records.sort_by_key(|record| record.position);
-    SpanTree::build(records).findings().collect()
+    let by_hash: BTreeMap<EnvelopeHash, SpanRecord> =
+        records.iter().map(|record| (record.hash, *record)).collect();
+    let tree = SpanTree::build(records);
+    let finding = |anomaly: &SpanAnomaly| {
+        let concerned = span_records(&tree, anomaly, &by_hash);
+        let finding = Finding::new(anomaly.finding_code()?, anomaly.to_string())
+            .with_records(concerned.iter().map(|record| record.hash))
+            .with_seqs(concerned.iter().map(|record| SafeInt::saturating(record.position)));
+        Some(finding)
+    };
+    tree.anomalies().iter().filter_map(finding).collect()
+}
+
+/// The records that show an anomaly. All lists together are about as long as the chain: a span
+/// stands in one anomaly of a kind, but for conflicts, of which it can have one a record; those
+/// name the span's first record and the one that contradicts it.
+fn span_records(
+    tree: &SpanTree,
+    anomaly: &SpanAnomaly,
+    by_hash: &BTreeMap<EnvelopeHash, SpanRecord>,
+) -> Vec<SpanRecord> {
+    let spans = anomaly.span_ids().iter().filter_map(|id| tree.span(*id));
+    match anomaly {
+        SpanAnomaly::ConflictingParent { hash, .. } => {
+            let first = spans.filter_map(|span| span.records().first());
+            first.chain(by_hash.get(hash)).copied().collect()
+        }
+        _ => spans.flat_map(SpanNode::records).copied().collect(),
+    }
 }
 
 fn span_record(record: &Verified<'_>) -> SpanRecord {

@@ -2,7 +2,7 @@
 //! rejected attempts over the whole ledger, in log order.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
 use proofline_canon::Pointer;
@@ -73,7 +73,7 @@ pub(crate) fn absent(chain: &[Verified<'_>], records: &ChainRecords) -> usize {
         let context = record.envelope.auth_context_hash();
         context.into_iter().chain(record.envelope.policy_decision_hash())
     };
-    let missing: std::collections::BTreeSet<EnvelopeHash> =
+    let missing: BTreeSet<EnvelopeHash> =
         chain.iter().flat_map(named).filter(|hash| !records.has(hash)).collect();
     missing.len()
 }
@@ -148,11 +148,13 @@ fn finding(record: &Record, refused: &Refusal, answer: &Answer) -> Option<Findin
         Answer::Refused(again) if (again.classification, &again.kind) == recorded => return None,
         Answer::Refused(again) => format!("the gate, asked again, answers {}", again.kind),
         Answer::Accepted => format!("the gate, asked again, answers {}", Classification::Accept),
-        Answer::OtherBytes(why) => format!("the gate never keeps such bytes under this key: {why}"),
+        Answer::OtherBytes(why) => {
+            format!("the gate never keeps such bytes under this key: {}", why.trim_end_matches('.'))
+        }
         Answer::Unknown(why) => format!("the gate cannot be asked again: {why}"),
     };
     let seq = record.seq;
-    let message = format!("Entry {seq} was refused with {}; {answered}", refused.error_kind);
+    let message = format!("Entry {seq} was refused with {}; {answered}.", refused.error_kind);
     let finding = Finding::new(FindingCode::RejectionNotReproduced, message)
         .with_records([record.key])
         .with_seqs([SafeInt::saturating(seq.get())]);

@@ -10,7 +10,8 @@ use crate::verdict::TraceReplay;
 ///
 /// Breaking from either function stops the replay, which then returns
 /// [`ReplayError::Stopped`](crate::ReplayError::Stopped). A flag that another thread sets is
-/// best looked at in [`ReplaySink::event`], which is called several times a second.
+/// best looked at in [`ReplaySink::event`]: it is called after each batch of work, which is some
+/// ten thousand entries or one trace that has more.
 pub trait ReplaySink {
     /// The next verdict: traces come in byte order of their ids, whatever order was asked for.
     fn verdict(&mut self, replay: TraceReplay) -> ControlFlow<()>;
