@@ -33,6 +33,9 @@ const SLOT_BYTES: usize = 512;
 const FIELDS_BYTES: usize = 88;
 const FILE_BYTES: usize = 2 * SLOT_BYTES;
 
+/// Far more publications than any writer makes; a greater number is no generation.
+const GENERATIONS: u64 = 1 << 62;
+
 /// A slot can be caught half-written by a reader in another process; that passes at once.
 const READ_ATTEMPTS: usize = 50;
 
@@ -89,7 +92,8 @@ fn decode_slot(slot: &[u8; SLOT_BYTES], index: u64) -> Option<Mark> {
     let whole = part(0, 8) == MAGIC
         && part(FIELDS_BYTES, FIELDS_BYTES + 4) == crc
         && part(FIELDS_BYTES + 4, SLOT_BYTES).iter().all(|byte| *byte == 0)
-        && u64_at(8) % 2 == index;
+        && u64_at(8) % 2 == index
+        && u64_at(8) < GENERATIONS;
     whole.then(|| Mark {
         generation: u64_at(8),
         ledger_id: LedgerId::from_bytes(part(16, 32).try_into().unwrap_or_default()),

@@ -201,6 +201,10 @@ impl AcceptedRecords for Snapshot {
 
 const OPEN_ATTEMPTS: usize = 5;
 
+/// A segment is at most 1 GiB and a frame at least 32 bytes: a wider gap between two segments was
+/// never one segment, and nobody is to count through it.
+const MOST_SEGMENT_ENTRIES: u64 = 1 << 25;
+
 /// True when a segment begins behind the published size.
 fn is_overtaken(reading: &MarkReading, files: &[SegmentFile]) -> bool {
     let (Some(mark), Some(last)) = (&reading.mark, files.last()) else { return false };
@@ -235,7 +239,7 @@ impl Opening<'_> {
         let last = files.last().ok_or_else(|| LedgerError::NotALedger(self.dir.to_owned()))?;
         let (segment, head, end) =
             self.last_segment(last, mark.filter(|mark| mark.segment == last.header.first_seq))?;
-        let entries = last.header.first_seq.get() + segment.entries;
+        let entries = last.header.first_seq.get().saturating_add(segment.entries);
         list.push(segment);
         let segments = Segments { dir: self.dir.to_owned(), list };
         Ok(Snapshot { segments, ledger_id, entries, head, end, damage: self.damage, derived: self.derived })
@@ -272,7 +276,11 @@ impl Opening<'_> {
 
     /// A segment with another one behind it, which says where it ends.
     fn inner_segment(&mut self, file: &SegmentFile, next: &SegmentFile) -> Result<Segment, LedgerError> {
-        let entries = next.header.first_seq.get() - file.header.first_seq.get();
+        let entries = next.header.first_seq.get().saturating_sub(file.header.first_seq.get());
+        if entries > MOST_SEGMENT_ENTRIES {
+            let message = format!("no segment holds the {entries} entries between the one before and this");
+            return Err(LedgerError::Damaged(next.damage("log.missing_segment", Some(32), message)));
+        }
         let sealed = file.sealed_index(self.disk).during("read", &file.path)?;
         let length = file.file.len().during("read", &file.path)?;
         if let Some(index) = sealed
@@ -334,12 +342,13 @@ impl Opening<'_> {
         let reading = read_segment(file, Until::Offset(until)).during("read", &file.path)?;
         let found = reading.chain;
         let sound = reading.damage.is_empty();
+        let found_entries = reading.table.count();
         let index = self.take(reading);
         let first_seq = file.header.first_seq.get();
         let segment =
             |entries: u64| Segment { header: file.header, file: Arc::clone(&file.file), index, entries };
         let Some(mark) = mark else {
-            return Ok((segment(found.next.get() - first_seq), found.head, LogEnd::NotAnchored));
+            return Ok((segment(found_entries), found.head, LogEnd::NotAnchored));
         };
         if length < mark.segment_bytes {
             self.damage.push(length_damage(file, length, mark.segment_bytes));
@@ -350,7 +359,9 @@ impl Opening<'_> {
             );
             self.damage.push(file.damage("log.head", Some(mark.segment_bytes), message));
         }
-        Ok((segment(mark.entries.saturating_sub(first_seq)), Some(mark.head), LogEnd::Published))
+        // No mark makes a segment hold more entries than it has bytes.
+        let entries = mark.entries.saturating_sub(first_seq).min(length);
+        Ok((segment(entries), Some(mark.head), LogEnd::Published))
     }
 }
 

@@ -119,6 +119,8 @@ struct Verifier<'a> {
     unbroken: bool,
     traces: HashMap<TraceId, (Seq, u64)>,
     has_bad_tail: bool,
+    /// Where the mark's entries end in the segment that it names.
+    mark_end: Option<u64>,
 }
 
 /// A segment as far as it can be opened.
@@ -156,6 +158,7 @@ impl<'a> Verifier<'a> {
             unbroken: true,
             traces: HashMap::new(),
             has_bad_tail: false,
+            mark_end: None,
         };
         if reading.damaged {
             verifier.report.end = LogEnd::NotAnchored;
@@ -234,6 +237,7 @@ impl<'a> Verifier<'a> {
             .during("read", &path)?;
         let mut table = Table::new(start);
         let damage_before = self.report.damage.len();
+        self.note_mark(segment, start);
         loop {
             if let Some(next) = next.filter(|next| scan.chain().next >= next.seq) {
                 self.superseded(segment, next, scan.position());
@@ -261,6 +265,7 @@ impl<'a> Verifier<'a> {
                         self.report.unpublished_entries += 1;
                     }
                     self.chain = scan.chain();
+                    self.note_mark(segment, scan.position());
                 }
             }
             progress(VerifyProgress {
@@ -272,6 +277,13 @@ impl<'a> Verifier<'a> {
         self.done_bytes += segment.length;
         let sound = self.report.damage.len() == damage_before;
         self.check_index(segment, next, &table, sound)
+    }
+
+    fn note_mark(&mut self, segment: &Opened, position: u64) {
+        let ends = |mark: Mark| segment.seq == mark.segment && self.chain.next.get() == mark.entries;
+        if self.mark.is_some_and(ends) {
+            self.mark_end = Some(position);
+        }
     }
 
     fn is_behind_mark(&self, segment: &Opened, offset: u64) -> bool {
@@ -409,6 +421,12 @@ impl<'a> Verifier<'a> {
             self.damage("log.truncated", &name, None, Some(self.chain.next), message);
         } else if readable == mark.entries && self.unbroken && self.chain.head != Some(mark.head) {
             let message = format!("the published size ends in leaf hash {}, the log in another", mark.head);
+            self.damage("log.head", &name, Some(mark.segment_bytes), None, message);
+        } else if self.unbroken && self.mark_end != Some(mark.segment_bytes) {
+            let message = format!(
+                "the published size ends at byte {} of this segment, its {} entries do not",
+                mark.segment_bytes, mark.entries
+            );
             self.damage("log.head", &name, Some(mark.segment_bytes), None, message);
         }
     }

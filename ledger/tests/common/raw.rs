@@ -37,7 +37,7 @@ pub(crate) fn leaf_of(header: &[u8]) -> [u8; 32] {
 }
 
 /// An entry as it lies there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct RawEntry {
     pub(crate) seq: u64,
     pub(crate) leaf: [u8; 32],
@@ -52,6 +52,12 @@ pub(crate) struct RawEntry {
     pub(crate) segment: String,
     pub(crate) offset: usize,
     pub(crate) frame_bytes: usize,
+}
+
+impl std::fmt::Debug for RawEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "entry {} at {} of {}", self.seq, self.offset, self.segment)
+    }
 }
 
 impl RawEntry {
@@ -108,6 +114,16 @@ fn read_frame(bytes: &[u8]) -> Option<RawEntry> {
         offset: 0,
         frame_bytes: body_end + 4,
     })
+}
+
+/// A frame around these bytes, whatever they are.
+pub(crate) fn frame(header: &[u8], body: &[u8]) -> Vec<u8> {
+    let lengths = [
+        &u16::try_from(header.len()).unwrap().to_le_bytes()[..],
+        &u32::try_from(body.len()).unwrap().to_le_bytes(),
+    ];
+    let front = [&lengths.concat(), header].concat();
+    [&front[..], &crc32c(&front).to_le_bytes(), body, &crc32c(body).to_le_bytes()].concat()
 }
 
 pub(crate) fn read_file(disk: &dyn Disk, path: &Path) -> Vec<u8> {

@@ -457,6 +457,20 @@ impl SimDisk {
         self.state().counts.get(&call).copied().unwrap_or_default()
     }
 
+    /// Puts a file there as somebody with another program would, or takes it away; all durable.
+    pub(crate) fn meddle(&self, path: &Path, content: Option<Vec<u8>>) {
+        let mut state = self.state();
+        let file = state.files.len();
+        state.files.push(Inode { live: content.clone().unwrap_or_default(), ..Inode::default() });
+        let inode = &mut state.files[file];
+        inode.durable = inode.live.clone();
+        let folder = state.folder(path.parent().unwrap()).unwrap();
+        match content {
+            Some(_) => folder.live.insert(name_of(path).to_owned(), Node::File(file)),
+            None => folder.live.remove(name_of(path)),
+        };
+    }
+
     /// Every file by its path, with its content: for comparing disks.
     pub(crate) fn contents(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let state = self.state();
