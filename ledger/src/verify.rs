@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use proofline_trace::{EnvelopeHash, GenesisRecord, LedgerId, TraceId, certify};
+use proofline_trace::{EnvelopeHash, GenesisRecord, LedgerId, TraceId, certify_within};
 
 use crate::artifact::ArtifactKind;
 use crate::disk::{Access, Disk, DiskFile, OsDisk};
@@ -461,8 +461,10 @@ pub(crate) fn check_body(
     let trace_id = header.trace.as_ref().map(|link| link.trace_id);
     match header.status {
         EntryStatus::Accepted | EntryStatus::Rejected { .. } => {
-            let certificate =
-                certify(body, &header.envelope_hash).map_err(|error| ("body.form", error.to_string()))?;
+            // An embedder may have admitted envelopes longer than the default; the format's limit holds.
+            let limits = proofline_canon::Limits::ENVELOPE.with_max_bytes(MAX_BODY_BYTES);
+            let certificate = certify_within(body, &header.envelope_hash, &limits)
+                .map_err(|error| ("body.form", error.to_string()))?;
             if Some(certificate.trace_id()) != trace_id {
                 let message =
                     format!("the envelope is of trace {}, its header is not", certificate.trace_id());

@@ -10,7 +10,7 @@ use crate::seal::{SealedEnvelope, read_envelope};
 
 /// Proof that some bytes were found valid, canonical and complete under one key.
 ///
-/// Its fields are private and [`certify`] is its only source:
+/// Its fields are private and [`certify`] and [`certify_within`] are its only sources:
 ///
 /// ```compile_fail,E0451
 /// # fn forge(sealed: proofline_trace::SealedEnvelope) -> proofline_trace::Certificate {
@@ -111,12 +111,25 @@ impl Uncertified {
     }
 }
 
-/// Answers whether these bytes are a valid, canonical and complete envelope under this key.
+/// Answers whether these bytes are a valid, canonical and complete envelope under this key,
+/// within the usual limits of envelopes ([`Limits::ENVELOPE`]).
 ///
 /// # Errors
 /// The first of: not a valid envelope, not canonical, another key.
 pub fn certify(bytes: &[u8], key: &EnvelopeHash) -> Result<Certificate, Uncertified> {
-    let sealed = read_envelope(bytes, &Limits::ENVELOPE)?;
+    certify_within(bytes, key, &Limits::ENVELOPE)
+}
+
+/// [`certify`] for whoever admits envelopes within other limits.
+///
+/// # Errors
+/// As [`certify`].
+pub fn certify_within(
+    bytes: &[u8],
+    key: &EnvelopeHash,
+    limits: &Limits,
+) -> Result<Certificate, Uncertified> {
+    let sealed = read_envelope(bytes, limits)?;
     if let Some(offset) = first_difference(bytes, sealed.canonical()) {
         return Err(Uncertified::NotCanonical { offset });
     }
@@ -192,6 +205,15 @@ mod tests {
         ] {
             assert_eq!(refused(bytes.as_bytes(), KEY), Uncertified::NotCanonical { offset });
         }
+    }
+
+    #[test]
+    fn other_limits_admit_other_lengths() {
+        let (bytes, key) = (CANONICAL.as_bytes(), KEY.parse().unwrap());
+        let exact = Limits::ENVELOPE.with_max_bytes(bytes.len());
+        assert_eq!(certify_within(bytes, &key, &exact), certify(bytes, &key));
+        let short = Limits::ENVELOPE.with_max_bytes(bytes.len() - 1);
+        assert_eq!(certify_within(bytes, &key, &short).unwrap_err().code(), "certify.invalid");
     }
 
     #[test]

@@ -68,7 +68,7 @@ pub use artifact::{
     Coverage, Failure, FailureClass, Finding, FindingCode, GenesisRecord, NotAFailure, ReplayDiagnostics,
     ReplayMode, ReplayResult, ReplayType, Severity, Timestamp, TimestampError, Verdict,
 };
-pub use certify::{Certificate, Uncertified, certify};
+pub use certify::{Certificate, Uncertified, certify, certify_within};
 pub use chain::{ChainKey, sort_chain};
 pub use evidence_graph::{EvidenceFault, EvidenceFaultKind, EvidenceGraph, EvidenceNode, Reference};
 pub use ids::{EnvelopeHash, LedgerId, SpanId, TraceId};
