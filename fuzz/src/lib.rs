@@ -1,0 +1,27 @@
+//! The bodies of the fuzz targets. Each takes any bytes, must return, and asserts what has to hold
+//! of whatever was accepted; a panic is a finding. `fuzz_targets/` hands them to libFuzzer, and
+//! `tests/fuzz_smoke.rs` of the repository includes this file to run them on a stable compiler.
+
+pub mod disk;
+mod image;
+mod storage;
+mod texts;
+
+pub use image::Image;
+pub use storage::{frame, header, mark, recovery, segment};
+pub use texts::{line, members, parse};
+
+/// A target with its name.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: [Target; 8] = [
+    ("parse", parse),
+    ("members", members),
+    ("line", line),
+    ("header", header),
+    ("frame", frame),
+    ("mark", mark),
+    ("segment", segment),
+    ("recovery", recovery),
+];

@@ -1,0 +1,293 @@
+//! The fuzz targets' bodies on a stable compiler, in every test run: golden files, seeded evidence
+//! and a small ledger, changed by a seeded mutator. `PROOFLINE_EFFORT` sets how often. It finds no
+//! new paths by itself, as libFuzzer does; it shows that the targets run and that what was found
+//! stays mended. A failure names the target and the file with its input; `fuzz/README.md` says how
+//! to run it again.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    unreachable_pub,
+    reason = "tests fail by panicking; the targets are public to libFuzzer"
+)]
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use proofline::canon::{Limits, Value, parse};
+use proofline::ledger::disk::Disk;
+use proofline::ledger::{Action, EvidenceLine, Genesis, Ledger, Options};
+use proofline::trace::LedgerId;
+use proofline_vectors::{EvidencePlan, Generator, SplitMix64};
+
+#[path = "../fuzz/src/lib.rs"]
+mod targets;
+
+use targets::Image;
+use targets::disk::MemoryDisk;
+
+/// Runs of each target, for the cheap ones and for those that open a ledger.
+fn budget() -> (u64, u64) {
+    match std::env::var("PROOFLINE_EFFORT").as_deref() {
+        Ok("full") => (5_000_000, 500_000),
+        Err(_) | Ok("ci") => (50_000, 5_000),
+        Ok(other) => panic!("PROOFLINE_EFFORT is ci or full, not {other}"),
+    }
+}
+
+fn vectors(file: &str) -> Vec<Value> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors").join(file);
+    let document = parse(&fs::read(path).unwrap(), &Limits::CONTENT).unwrap();
+    let Some(Value::Array(cases)) = document.get("cases") else { panic!("{file} has no cases") };
+    cases.clone()
+}
+
+/// What the cases of a golden file give under a name, as text or under `NAME_hex`.
+fn inputs(file: &str, name: &str) -> Vec<Vec<u8>> {
+    let as_hex = format!("{name}_hex");
+    let input = |case: &Value| {
+        let text = case.get(name).and_then(Value::as_str).map(|text| text.as_bytes().to_vec());
+        text.or_else(|| case.get(&as_hex).and_then(Value::as_str).map(unhex))
+    };
+    let found: Vec<Vec<u8>> = vectors(file).iter().filter_map(input).collect();
+    assert!(!found.is_empty(), "{file} gives no {name}");
+    // One case is a megabyte of brackets; a mutator needs none of that.
+    found.into_iter().filter(|input| input.len() <= 16 << 10).collect()
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> =
+        text.chars().map(|digit| u8::try_from(digit.to_digit(16).unwrap()).unwrap()).collect();
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
+
+fn lines() -> Vec<Vec<u8>> {
+    let mut lines = inputs("gate/lines.json", "input");
+    lines.extend(Generator::new(&EvidencePlan::clean(11, 2)).map(|submission| submission.line()));
+    lines
+}
+
+fn texts() -> Vec<Vec<u8>> {
+    let mut texts = lines();
+    for file in
+        ["canon/positive.json", "canon/negative.json", "numbers/literals.json", "order/first_fault.json"]
+    {
+        texts.extend(inputs(file, "input"));
+    }
+    texts
+}
+
+fn headers() -> Vec<Vec<u8>> {
+    let mut headers = inputs("headers/negative.json", "header");
+    let expected = vectors("headers/positive.json");
+    let expected = expected.iter().filter_map(|case| case.get("expected")?.get("header_hex")?.as_str());
+    headers.extend(expected.map(unhex));
+    headers
+}
+
+fn frames() -> Vec<Vec<u8>> {
+    let mut frames = inputs("headers/frames.negative.json", "frame");
+    frames.extend(small_ledger().segments.iter().map(|segment| segment[80..].to_vec()));
+    frames
+}
+
+/// A ledger of three segments, in memory.
+fn small_ledger() -> Image {
+    let disk = Arc::new(MemoryDisk::default());
+    let dir = PathBuf::from("made");
+    disk.create_dir(Path::new("")).unwrap();
+    let genesis = Genesis {
+        ledger_id: LedgerId::from_bytes([5; 16]),
+        origin: "fuzz.example".parse().unwrap(),
+        created_at_ms: 1,
+    };
+    Ledger::init_on(&*disk, &dir, &genesis).unwrap();
+    let options = Options { segment_bytes: 4096, ..Options::default() };
+    let ledger = Ledger::open_on(Arc::clone(&disk) as Arc<dyn Disk>, &dir, options).unwrap();
+    for submission in Generator::new(&EvidencePlan::clean(5, 1)).take(9) {
+        let line = submission.line();
+        let line = EvidenceLine::read(&line, &Limits::ENVELOPE).unwrap();
+        ledger.commit_action(&Action::Evidence(line.submission()), 2).unwrap();
+    }
+    let image = Image::of(&disk, &dir);
+    assert!(image.segments.len() >= 3, "{} segments", image.segments.len());
+    image
+}
+
+fn images() -> Vec<Vec<u8>> {
+    let whole = small_ledger();
+    let unanchored = Image { mark: None, ..whole.clone() };
+    let one = Image { mark: None, segments: vec![whole.segments[0].clone()] };
+    let all = [whole, unanchored, one];
+    all.iter().flat_map(|image| [image.write(false), image.write(true)]).collect()
+}
+
+fn marks() -> Vec<Vec<u8>> {
+    vec![small_ledger().mark.unwrap()]
+}
+
+/// Changes bytes as a fuzzer would: bits, bytes, runs cut, doubled, moved, and parts of others.
+struct Mutator {
+    random: SplitMix64,
+    corpus: Vec<Vec<u8>>,
+}
+
+const TOKENS: [&[u8]; 16] = [
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b"\"",
+    b"\\",
+    b"\\u0061",
+    b"\\ud800",
+    b":",
+    b",",
+    b"-0",
+    b"1e400",
+    b"9007199254740993",
+    b"\x00",
+    b"\xff\xff\xff\xff",
+    b"PROOFSEG",
+];
+
+impl Mutator {
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.random.below(bound as u64)).unwrap()
+    }
+
+    /// A range inside of `length` bytes, mostly short.
+    fn range(&mut self, length: usize) -> std::ops::Range<usize> {
+        let start = self.below(length + 1);
+        let most = if self.random.chance(100) { length - start } else { (length - start).min(16) };
+        start..start + self.below(most + 1)
+    }
+
+    fn next(&mut self) -> Vec<u8> {
+        let pick = self.below(self.corpus.len());
+        let mut bytes = self.corpus[pick].clone();
+        for _ in 0..=self.below(4) {
+            self.change(&mut bytes);
+        }
+        bytes
+    }
+
+    fn change(&mut self, bytes: &mut Vec<u8>) {
+        let range = self.range(bytes.len());
+        match self.below(8) {
+            0 => bytes.truncate(range.start),
+            1 => drop(bytes.drain(range)),
+            2 => {
+                let copy = bytes[range.clone()].to_vec();
+                bytes.splice(range.end..range.end, copy);
+            }
+            3 => {
+                let token = *self.random.pick(&TOKENS);
+                bytes.splice(range, token.iter().copied());
+            }
+            4 => {
+                let other = self.below(self.corpus.len());
+                let other = self.corpus[other].clone();
+                let part = self.range(other.len());
+                bytes.splice(range, other[part].iter().copied());
+            }
+            5 => {
+                let drawn = self.random.bytes::<8>();
+                bytes.splice(range, drawn);
+            }
+            _ if bytes.is_empty() => {}
+            6 => {
+                let at = self.below(bytes.len());
+                bytes[at] ^= 1 << self.below(8);
+            }
+            _ => {
+                let at = self.below(bytes.len());
+                bytes[at] = bytes[at].wrapping_add(*self.random.pick(&[1, 2, 0x7f, 0x80, 0xff]));
+            }
+        }
+    }
+}
+
+/// Leaves what a target begins with in `DIR/NAME/` for libFuzzer, if `PROOFLINE_FUZZ_SEEDS` names a folder.
+fn leave_seeds(name: &str, corpus: &[Vec<u8>]) {
+    let Some(dir) = std::env::var_os("PROOFLINE_FUZZ_SEEDS") else { return };
+    let dir = PathBuf::from(dir).join(name);
+    fs::create_dir_all(&dir).unwrap();
+    for (at, seed) in corpus.iter().enumerate() {
+        fs::write(dir.join(format!("seed-{at:04}")), seed).unwrap();
+    }
+}
+
+fn smoke(name: &str, corpus: Vec<Vec<u8>>, runs: u64) {
+    leave_seeds(name, &corpus);
+    let (_, target) =
+        *targets::TARGETS.iter().find(|(known, _)| *known == name).expect("a target of this name");
+    let mut mutator = Mutator { random: SplitMix64::new(0x5eed), corpus: corpus.clone() };
+    let changed = std::iter::from_fn(|| Some(mutator.next())).take(usize::try_from(runs).unwrap());
+    for input in corpus.into_iter().chain([Vec::new()]).chain(changed) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| target(&input))) {
+            let said = panic.downcast_ref::<String>().cloned();
+            let said = said.or_else(|| panic.downcast_ref::<&str>().map(|said| (*said).to_owned()));
+            let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fuzz-{name}.bin"));
+            fs::write(&kept, &input).unwrap();
+            panic!("target {name}: {}\nits input is {}", said.unwrap_or_default(), kept.display());
+        }
+    }
+}
+
+#[test]
+fn parse_survives() {
+    smoke("parse", texts(), budget().0);
+}
+
+#[test]
+fn members_survives() {
+    smoke("members", texts(), budget().0);
+}
+
+#[test]
+fn line_survives() {
+    smoke("line", lines(), budget().0);
+}
+
+#[test]
+fn header_survives() {
+    smoke("header", headers(), budget().0);
+}
+
+#[test]
+fn frame_survives() {
+    smoke("frame", frames(), budget().0);
+}
+
+#[test]
+fn mark_survives() {
+    smoke("mark", marks(), budget().0);
+}
+
+#[test]
+fn segment_survives() {
+    smoke("segment", small_ledger().segments, budget().1);
+}
+
+#[test]
+fn recovery_survives() {
+    smoke("recovery", images(), budget().1);
+}
+
+/// The mutator must reach what is behind the checksums, and images must be what they were.
+#[test]
+fn images_are_read_as_they_were_written() {
+    let image = small_ledger();
+    assert_eq!(Image::read(&image.write(false)), image);
+    assert_eq!(Image::read(&image.write(true)), image, "whole checksums are right as they are");
+    let mut changed = image.clone();
+    changed.segments[1][120] ^= 1;
+    assert_ne!(Image::read(&changed.write(true)), changed, "a checksum over a changed byte is made right");
+    assert!(targets::TARGETS.iter().all(|(name, _)| {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fuzz/fuzz_targets/{name}.rs")).is_file()
+    }));
+}
