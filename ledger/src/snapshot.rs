@@ -80,17 +80,10 @@ impl Snapshot {
     /// # Errors
     /// As [`Snapshot::open`].
     pub fn open_on(disk: &dyn Disk, dir: &Path) -> Result<Self, LedgerError> {
-        let mut attempts = 0;
-        loop {
-            let reading = read_mark(disk, dir).during("read", &dir.join(MARK_FILE))?;
-            let files = open_segments(disk, dir, Access::Read)?;
-            attempts += 1;
-            // A writer may have gone on to a new segment between the two reads; then the mark has moved.
-            if attempts < OPEN_ATTEMPTS && is_overtaken(&reading, &files) {
-                continue;
-            }
-            return Opening { disk, dir, reading, derived: Vec::new(), damage: Vec::new() }.finish(files);
-        }
+        // In this order: whatever a writer begins after the mark was read lies behind its end.
+        let reading = read_mark(disk, dir).during("read", &dir.join(MARK_FILE))?;
+        let files = open_segments(disk, dir, Access::Read)?;
+        Opening { disk, dir, reading, derived: Vec::new(), damage: Vec::new() }.finish(files)
     }
 
     /// The ledger's id.
@@ -199,17 +192,9 @@ impl AcceptedRecords for Snapshot {
     }
 }
 
-const OPEN_ATTEMPTS: usize = 5;
-
 /// A segment is at most 1 GiB and a frame at least 32 bytes: a wider gap between two segments was
 /// never one segment, and nobody is to count through it.
 const MOST_SEGMENT_ENTRIES: u64 = 1 << 25;
-
-/// True when a segment begins behind the published size.
-fn is_overtaken(reading: &MarkReading, files: &[SegmentFile]) -> bool {
-    let (Some(mark), Some(last)) = (&reading.mark, files.last()) else { return false };
-    last.header.first_seq.get() > mark.entries
-}
 
 struct Opening<'a> {
     disk: &'a dyn Disk,
@@ -224,10 +209,10 @@ impl Opening<'_> {
         let ledger_id = files.first().map_or(LedgerId::from_bytes([0; 16]), |first| first.header.ledger_id);
         let mark = self.usable_mark(&files, ledger_id)?;
         if let Some(mark) = &mark {
-            // A segment that begins at the published size holds nothing that was acknowledged yet.
+            // Segments behind the published size hold nothing that a reader is shown yet.
             files.retain(|file| {
                 let first = file.header.first_seq;
-                first <= mark.segment || first.get() != mark.entries
+                first <= mark.segment || first.get() < mark.entries
             });
         }
         let mut list = Vec::with_capacity(files.len());

@@ -16,14 +16,15 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use common::busy::{Receipt, assert_held};
 use common::random::{Random, full_effort};
+use common::readers::{StopOnDrop, look_on};
 use common::{NOW_MS, bare, chain, genesis, raw};
 use proofline_ledger::disk::OsDisk;
-use proofline_ledger::{Action, LeafHash, Ledger, LogEnd, Options, Outcome, Seq, Snapshot, verify};
+use proofline_ledger::{Action, Ledger, LogEnd, Options, Outcome, verify};
 
 /// Tells the test binary that it is a child: the ledger's folder, the file for its receipts, and
 /// its number, in lines.
@@ -143,39 +144,6 @@ impl House {
     }
 }
 
-/// Opens snapshots until told to stop: each is a whole, sound prefix that goes on from the last.
-fn look_on(dir: &Path, stop: &AtomicBool) -> u64 {
-    let mut looks = 0;
-    let mut last: Option<(Seq, LeafHash)> = None;
-    while !stop.load(Relaxed) {
-        let snapshot = Snapshot::open(dir).unwrap();
-        assert_eq!((snapshot.damage(), snapshot.derived_damage()), (&[][..], &[][..]));
-        assert_eq!(snapshot.end(), LogEnd::Published);
-        let entries = snapshot.entries();
-        let leaf_at = |seq: Seq| snapshot.entry(seq).unwrap().map(|entry| entry.leaf_hash());
-        let newest = Seq::new(entries - 1);
-        assert_eq!(leaf_at(newest), snapshot.head());
-        assert_eq!(snapshot.entry(newest.next()).unwrap(), None);
-        if let Some((seq, leaf)) = last {
-            assert!(newest >= seq, "the prefix grew shorter: {newest} after {seq}");
-            assert_eq!(leaf_at(seq), Some(leaf), "the past changed");
-        }
-        let mut link = snapshot.head();
-        for at in (entries.saturating_sub(40)..entries).rev() {
-            let entry = snapshot.entry(Seq::new(at)).unwrap().unwrap();
-            assert_eq!(Some(entry.leaf_hash()), link);
-            link = entry.header.previous_leaf;
-        }
-        last = newest_of(&snapshot);
-        looks += 1;
-    }
-    looks
-}
-
-fn newest_of(snapshot: &Snapshot) -> Option<(Seq, LeafHash)> {
-    Some((Seq::new(snapshot.entries() - 1), snapshot.head()?))
-}
-
 /// Kills `rounds` times `count` children while two readers look on.
 fn lab(rounds: usize, count: usize, seed: u64) {
     let mut house = House::new();
@@ -202,14 +170,6 @@ fn lab(rounds: usize, count: usize, seed: u64) {
     let receipts = house.receipts().len();
     println!("{} kills, {receipts} receipts, {} entries", house.children, report.entries);
     assert!(receipts >= rounds * count * 3, "{receipts} receipts");
-}
-
-struct StopOnDrop<'a>(&'a AtomicBool);
-
-impl Drop for StopOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Relaxed);
-    }
 }
 
 #[test]

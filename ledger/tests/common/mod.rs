@@ -4,8 +4,10 @@
 pub(crate) mod busy;
 pub(crate) mod random;
 pub(crate) mod raw;
+pub(crate) mod readers;
 pub(crate) mod recovered;
 pub(crate) mod sim_disk;
+pub(crate) mod watched;
 
 use proofline_ledger::{Action, DeclaredDigest, DeclaredType, Genesis, Submission};
 use proofline_trace::LedgerId;

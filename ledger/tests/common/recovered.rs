@@ -94,8 +94,23 @@ pub(crate) fn with_new_chain(sent: &HashSet<String>, number: u32) -> HashSet<Str
     sent
 }
 
+/// Whoever only reads, before any writer mended the log, is shown a sound prefix of it.
+pub(crate) fn check_readers(disk: &SimDisk) {
+    let snapshot = Snapshot::open_on(disk, dir()).unwrap();
+    // With a mark that the cut tore, the torn tail shows as well.
+    let is_published = snapshot.end() == LogEnd::Published;
+    assert!(snapshot.damage().is_empty() || !is_published, "{:?}", snapshot.damage());
+    let (entries, _) = raw::read_log(disk, dir());
+    let sound = if is_published { snapshot.entries() } else { snapshot.entries().min(entries.len() as u64) };
+    for seq in 0..sound {
+        let entry = snapshot.entry(Seq::new(seq)).unwrap().unwrap();
+        assert_eq!(*entry.leaf_hash().as_bytes(), entries[usize::try_from(seq).unwrap()].leaf);
+    }
+}
+
 /// All that must hold of a disk that a machine came up with.
 pub(crate) fn check_image(disk: &SimDisk, claims: &Claims<'_>, number: u32) {
+    check_readers(disk);
     let (ledger, _) = recover(disk, claims);
     let receipts = go_on(disk, &ledger, claims, number);
     drop(ledger);
