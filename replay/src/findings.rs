@@ -1,20 +1,22 @@
 //! Findings over a chain (section 6): facts that the gate admits and that still want a look.
 //! Pure functions of the verified, accepted records; rejected attempts are no records of the trace.
 //!
+//! A finding is about one record, which it names first; others that it concerns follow in ledger
+//! order. Findings come by the record that they are about, then by code.
+//!
 //! | code | when |
 //! |---|---|
 //! | `DECISION_OUTSIDE_CREDENTIAL_VALIDITY` | a decision's `ts_ms` lies before `verified_at_ms` or after `expires_at_ms` of the credential in its context; both ends belong to the validity |
 //! | `END_BEFORE_START` | a call's `ended_at_ms` is below its `started_at_ms` |
 //! | `USAGE_TOTAL_MISMATCH` | `total_tokens` is not `input_tokens` + `output_tokens` |
-//! | `PARENT_SPAN_MISSING`, `SECOND_ROOT`, `SPAN_CYCLE`, `LATE_PARENT`, `CONFLICTING_PARENT` | as [`SpanTree`] has them, spans in ledger order |
-//! | `BLOB_NOT_AT_HAND` | a store of payloads was given and lacks some that the record names; one finding a record |
+//! | `PARENT_SPAN_MISSING`, `SECOND_ROOT`, `SPAN_CYCLE`, `LATE_PARENT`, `CONFLICTING_PARENT` | as [`SpanTree::findings`] has them, spans in ledger order |
+//! | `BLOB_NOT_AT_HAND` | a store of payloads was given and lacks one that records name; one finding a payload |
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use proofline_canon::{ContentStore, Sha256Digest, StoreError};
 use proofline_trace::{
-    AuthContext, Envelope, EnvelopeHash, Finding, FindingCode, PolicyDecision, SafeInt, SpanAnomaly,
-    SpanNode, SpanRecord, SpanTree,
+    AuthContext, Envelope, EnvelopeHash, Finding, FindingCode, PolicyDecision, SafeInt, SpanRecord, SpanTree,
 };
 
 use crate::chain::Verified;
@@ -51,16 +53,21 @@ impl AbsentPayloads {
     }
 }
 
-/// All findings over a chain: by code in the order of [`FindingCode`], then in chain order, those
-/// of spans in the order of the tree.
+/// All findings over a chain.
 pub(crate) fn of_chain(chain: &[Verified<'_>], payloads: &AbsentPayloads) -> Vec<Finding> {
-    let mut found = outside_validity(chain);
-    found.extend(chain.iter().filter_map(end_before_start));
-    found.extend(chain.iter().filter_map(usage_total));
-    found.extend(spans(chain));
-    found.extend(chain.iter().filter_map(|record| not_at_hand(record, payloads)));
-    found.sort_by_key(|finding| finding.code);
+    let mut records = chain.to_vec();
+    records.sort_by_key(|record| record.seq);
+    let mut found = outside_validity(&records);
+    found.extend(records.iter().filter_map(end_before_start));
+    found.extend(records.iter().filter_map(usage_total));
+    found.extend(SpanTree::build(records.iter().map(span_record)).findings());
+    found.extend(not_at_hand(&records, payloads));
     found
+}
+
+/// Puts findings in the order in which they are told.
+pub(crate) fn sort(findings: &mut [Finding]) {
+    findings.sort_by_key(|finding| (finding.seqs.first().copied(), finding.code.as_str()));
 }
 
 fn finding(code: FindingCode, records: &[&Verified<'_>], message: String) -> Finding {
@@ -120,40 +127,6 @@ fn usage_total(record: &Verified<'_>) -> Option<Finding> {
     })
 }
 
-fn spans(chain: &[Verified<'_>]) -> Vec<Finding> {
-    let mut records: Vec<SpanRecord> = chain.iter().map(span_record).collect();
-    records.sort_by_key(|record| record.position);
-    let by_hash: BTreeMap<EnvelopeHash, SpanRecord> =
-        records.iter().map(|record| (record.hash, *record)).collect();
-    let tree = SpanTree::build(records);
-    let finding = |anomaly: &SpanAnomaly| {
-        let concerned = span_records(&tree, anomaly, &by_hash);
-        let finding = Finding::new(anomaly.finding_code()?, anomaly.to_string())
-            .with_records(concerned.iter().map(|record| record.hash))
-            .with_seqs(concerned.iter().map(|record| SafeInt::saturating(record.position)));
-        Some(finding)
-    };
-    tree.anomalies().iter().filter_map(finding).collect()
-}
-
-/// The records that show an anomaly. All lists together are about as long as the chain: a span
-/// stands in one anomaly of a kind, but for conflicts, of which it can have one a record; those
-/// name the span's first record and the one that contradicts it.
-fn span_records(
-    tree: &SpanTree,
-    anomaly: &SpanAnomaly,
-    by_hash: &BTreeMap<EnvelopeHash, SpanRecord>,
-) -> Vec<SpanRecord> {
-    let spans = anomaly.span_ids().iter().filter_map(|id| tree.span(*id));
-    match anomaly {
-        SpanAnomaly::ConflictingParent { hash, .. } => {
-            let first = spans.filter_map(|span| span.records().first());
-            first.chain(by_hash.get(hash)).copied().collect()
-        }
-        _ => spans.flat_map(SpanNode::records).copied().collect(),
-    }
-}
-
 fn span_record(record: &Verified<'_>) -> SpanRecord {
     let trace = record.envelope.trace();
     SpanRecord {
@@ -167,17 +140,32 @@ fn span_record(record: &Verified<'_>) -> SpanRecord {
     }
 }
 
-fn not_at_hand(record: &Verified<'_>, payloads: &AbsentPayloads) -> Option<Finding> {
+fn not_at_hand(records: &[Verified<'_>], payloads: &AbsentPayloads) -> Vec<Finding> {
     if !payloads.looked_for {
-        return None;
+        return Vec::new();
     }
-    let members = ["request", "response"].into_iter().zip(record.envelope.blobs());
-    let absent: Vec<String> = members
-        .filter(|(_, blob)| payloads.names.contains(&blob.sha256))
-        .map(|(member, blob)| format!("the {member} {}", blob.sha256))
-        .collect();
-    (!absent.is_empty()).then(|| {
-        let message = format!("Not at hand: {}.", absent.join(", "));
-        finding(FindingCode::BlobNotAtHand, &[record], message)
-    })
+    let mut naming: BTreeMap<Sha256Digest, (&str, Vec<&Verified<'_>>)> = BTreeMap::new();
+    for record in records {
+        for (member, blob) in ["request", "response"].into_iter().zip(record.envelope.blobs()) {
+            if payloads.names.contains(&blob.sha256) {
+                let (_, named) = naming.entry(blob.sha256).or_insert((member, Vec::new()));
+                // One that names it in both members stands there once.
+                if named.last().is_none_or(|last| last.seq != record.seq) {
+                    named.push(record);
+                }
+            }
+        }
+    }
+    let mut found: Vec<_> = naming.into_iter().collect();
+    // By where a payload is first named, the request before the response.
+    found.sort_by_key(|(_, (member, named))| (named.first().map(|record| record.seq), *member));
+    let found = found.into_iter().map(|(name, (member, named))| {
+        let also = match named.len() {
+            0 | 1 => String::new(),
+            count => format!(", which {} more name", count - 1),
+        };
+        let message = format!("The {member} {name} is not at hand{also}.");
+        finding(FindingCode::BlobNotAtHand, &named, message)
+    });
+    found.collect()
 }

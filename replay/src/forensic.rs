@@ -70,6 +70,7 @@ pub(crate) fn replay(inputs: &Inputs<'_>, trace_id: TraceId, seqs: &[Seq]) -> Re
     };
     let mut findings = if failure.is_none() { findings::of_chain(&verified, &payloads) } else { Vec::new() };
     findings.extend(rejections);
+    findings::sort(&mut findings);
     Ok(Outcome::Verdict(Box::new(run.conclude(inputs.plan, trace_id, &chain, failure, findings))))
 }
 

@@ -124,11 +124,7 @@ pub fn certify(bytes: &[u8], key: &EnvelopeHash) -> Result<Certificate, Uncertif
 ///
 /// # Errors
 /// As [`certify`].
-pub fn certify_within(
-    bytes: &[u8],
-    key: &EnvelopeHash,
-    limits: &Limits,
-) -> Result<Certificate, Uncertified> {
+pub fn certify_within(bytes: &[u8], key: &EnvelopeHash, limits: &Limits) -> Result<Certificate, Uncertified> {
     let sealed = read_envelope(bytes, limits)?;
     if let Some(offset) = first_difference(bytes, sealed.canonical()) {
         return Err(Uncertified::NotCanonical { offset });

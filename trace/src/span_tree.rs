@@ -1,6 +1,8 @@
 //! The span tree of one trace: a node per span, the records on it, and what is odd about it.
 //! Producers are not trusted: spans may be orphaned, doubled, circular or 100,000 deep.
 
+mod findings;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -12,7 +14,7 @@ use crate::artifact::{Finding, FindingCode};
 use crate::ids::{EnvelopeHash, SpanId};
 use crate::record::RecordType;
 use crate::seal::SealedEnvelope;
-use crate::words::{Millis, SafeInt};
+use crate::words::Millis;
 
 /// What the tree needs to know of one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -405,16 +407,16 @@ impl SpanTree {
         &self.anomalies
     }
 
-    /// The anomalies as findings, each with the records on its spans.
-    pub fn findings(&self) -> impl Iterator<Item = Finding> {
-        self.anomalies.iter().filter_map(|anomaly| {
-            let spans = anomaly.span_ids().iter().filter_map(|id| self.span(*id));
-            let records: Vec<&SpanRecord> = spans.flat_map(SpanNode::records).collect();
-            let finding = Finding::new(anomaly.finding_code()?, anomaly.to_string())
-                .with_records(records.iter().map(|record| record.hash))
-                .with_seqs(records.iter().map(|record| SafeInt::saturating(record.position)));
-            Some(finding)
-        })
+    /// What is odd as findings: of every parent that some record names, where
+    /// [`anomalies`](Self::anomalies) follow each span's first record as the picture does.
+    ///
+    /// A finding names the record that it is about first, then those that it concerns in ledger order. They come
+    /// by the record that they are about, then by code. `CONFLICTING_PARENT` is one a span, with the first record
+    /// for each parent; `PARENT_SPAN_MISSING` one a missing span, with every record that names it; `SECOND_ROOT`
+    /// one a further root, with the first root's first record. So the list is about as long as the chain.
+    #[must_use]
+    pub fn findings(&self) -> Vec<Finding> {
+        findings::of(self)
     }
 
     /// The graph, edges from parent to child.

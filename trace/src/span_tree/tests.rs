@@ -114,7 +114,7 @@ fn a_first_record_is_believed_and_each_other_claim_reported_once() {
 #[test]
 fn findings_carry_code_severity_records_and_entries() {
     let tree = tree(&[(1, 0, 10), (2, 9, 5), (2, 9, 6), (4, 4, 1)]);
-    let findings: Vec<Finding> = tree.findings().collect();
+    let findings = tree.findings();
     let codes: Vec<&str> = findings.iter().map(|finding| finding.code.as_str()).collect();
     assert_eq!(codes, ["PARENT_SPAN_MISSING", "SPAN_CYCLE"]);
     let seqs: Vec<u64> = findings[0].seqs.iter().map(|seq| seq.get()).collect();
@@ -122,9 +122,59 @@ fn findings_carry_code_severity_records_and_entries() {
     assert_eq!(findings[0].records, [1_usize, 2].map(|position| EnvelopeHash::of(&position.to_be_bytes())));
     assert_eq!(
         findings[0].message,
-        "span 0000000000000002 has the parent 0000000000000009, on which the trace has no record"
+        "Span 0000000000000002 has the parent 0000000000000009, on which the trace has no record."
     );
-    assert_eq!(findings[1].message, "span 0000000000000004 is its own ancestor, in a circle of 1");
+    assert_eq!(findings[1].message, "Span 0000000000000004 is its own parent.");
+}
+
+/// Code and positions of each finding, the record that it is about first.
+fn found(list: &[(u64, u64, u32)]) -> Vec<(&'static str, Vec<u64>)> {
+    let seqs = |finding: &Finding| finding.seqs.iter().map(|seq| seq.get()).collect();
+    tree(list).findings().iter().map(|finding| (finding.code.as_str(), seqs(finding))).collect()
+}
+
+#[test]
+fn findings_weigh_every_parent_that_is_named() {
+    // Span 2 is below 1 by its first record, and by later ones below 3, below 9 and a root.
+    let list = [(1, 0, 0), (2, 1, 1), (2, 3, 2), (2, 9, 3), (2, 3, 4), (2, 0, 5), (3, 1, 6)];
+    let expected = [
+        ("LATE_PARENT", vec![1, 6]),
+        ("CONFLICTING_PARENT", vec![2, 1, 3]),
+        ("PARENT_SPAN_MISSING", vec![3]),
+        ("SECOND_ROOT", vec![5, 0]),
+    ];
+    assert_eq!(found(&list), expected);
+    // A circle that only a later claim closes; no parent on it is late.
+    let list = [(1, 0, 0), (2, 1, 1), (3, 2, 2), (2, 3, 3)];
+    assert_eq!(found(&list), [("SPAN_CYCLE", vec![1, 2, 3]), ("CONFLICTING_PARENT", vec![3, 1])]);
+}
+
+#[test]
+fn one_missing_parent_is_one_finding() {
+    let list = [(1, 0, 0), (2, 9, 1), (3, 9, 2), (2, 9, 3), (4, 8, 4)];
+    assert_eq!(found(&list), [("PARENT_SPAN_MISSING", vec![1, 2, 3]), ("PARENT_SPAN_MISSING", vec![4])]);
+}
+
+#[test]
+fn findings_are_about_as_long_as_the_chain() {
+    let number = 20_000;
+    let named = |list: &[(u64, u64, u32)]| {
+        let findings = tree(list).findings();
+        let text: usize = findings.iter().map(|finding| finding.message.len()).sum();
+        assert!(text < 200 * list.len(), "{text}");
+        findings.iter().map(|finding| finding.records.len()).sum::<usize>()
+    };
+    // A span whose every record names a parent of its own: none there, all there, or later.
+    let absent: Vec<_> = (0..number).map(|at| (2, 10 + at, 0)).collect();
+    let there: Vec<_> =
+        (0..number).map(|at| (10 + at, 0, 0)).chain((0..number).map(|at| (2, 10 + at, 0))).collect();
+    let later: Vec<_> =
+        (0..number).map(|at| (2, 10 + at, 0)).chain((0..number).map(|at| (10 + at, 1, 0))).collect();
+    // A root with as many records as there are further roots.
+    let roots: Vec<_> = (0..number).map(|_| (1, 0, 0)).chain((0..number).map(|at| (10 + at, 0, 0))).collect();
+    for list in [absent, there, later, roots] {
+        assert!(named(&list) <= 4 * list.len());
+    }
 }
 
 #[test]
@@ -132,7 +182,7 @@ fn without_a_root_there_is_an_orphan_or_a_circle() {
     for list in [&[(2, 1, 0)][..], &[(2, 3, 0), (3, 2, 0)], &[(2, 3, 0), (3, 4, 0), (4, 3, 0)]] {
         let tree = tree(list);
         assert_eq!(tree.anomalies().first(), Some(&SpanAnomaly::NoRoot));
-        assert!(tree.findings().count() > 0, "{list:?}");
+        assert!(!tree.findings().is_empty(), "{list:?}");
     }
 }
 
