@@ -5,7 +5,9 @@
 //! read, in this process or another, while others append.
 
 mod artifact;
+mod blobs;
 mod cache;
+mod catalogue;
 mod cbor;
 pub mod disk;
 mod durable;
@@ -30,6 +32,10 @@ mod snapshot;
 mod verify;
 
 pub use artifact::ArtifactKind;
+pub use blobs::{BLOBS_DIR, BlobError, BlobTotals, Blobs, StoredBlob};
+pub use catalogue::{
+    ArtifactHit, CATALOGUE_DIR, Catalogue, CatalogueError, Counters, FollowProgress, Replaced, TraceSpan,
+};
 pub use error::{ArtifactRefusal, Damage, LedgerError};
 pub use gate::{DeclaredDigest, DeclaredType, Submission};
 pub use header::{EntryHeader, EntryKind, EntryStatus};
