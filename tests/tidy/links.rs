@@ -106,7 +106,7 @@ pub(crate) fn decisions(tree: &Tree) -> Vec<Complaint> {
         if !listed.iter().any(|(_, target)| target == name) {
             complaints.push(Complaint::of(path, format!("is not listed in {index}")));
         }
-        if !text.contains("Not taken") {
+        if !text.to_lowercase().contains("not taken") {
             complaints.push(Complaint::of(path, "does not say what was not taken"));
         }
     }
