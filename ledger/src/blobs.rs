@@ -5,6 +5,7 @@
 //! `blobs/<process>-<number>.tmp`; write; sync; rename; sync the folder of the name. A crash
 //! leaves at most a `.tmp` file, which nothing reads and [`Blobs::check`] names.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -137,6 +138,20 @@ pub struct Blobs {
     spare: Mutex<Vec<Temporary>>,
 }
 
+/// A file as a stream.
+struct FromStart {
+    file: Arc<dyn DiskFile>,
+    at: u64,
+}
+
+impl Read for FromStart {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(buffer, self.at)?;
+        self.at += count as u64;
+        Ok(count)
+    }
+}
+
 #[derive(Debug)]
 struct Temporary {
     file: Arc<dyn DiskFile>,
@@ -160,7 +175,12 @@ impl Blobs {
         if !crate::is_ledger(&*disk, dir) {
             return Err(LedgerError::NotALedger(dir.to_owned()));
         }
-        Ok(Blobs {
+        Ok(Self::within(disk, dir))
+    }
+
+    /// The payloads in a folder that need not be a ledger any more.
+    pub(crate) fn within(disk: Arc<dyn Disk>, dir: &Path) -> Self {
+        Blobs {
             disk,
             dir: dir.join(BLOBS_DIR),
             max_bytes: DEFAULT_MAX_BYTES,
@@ -168,7 +188,29 @@ impl Blobs {
             distrusts: AtomicBool::new(false),
             next_number: AtomicU64::new(0),
             spare: Mutex::default(),
-        })
+        }
+    }
+
+    /// Copies every payload whose bytes match its name, in bounded memory, and reports the
+    /// others as [`Blobs::check`] does. Returns how many were copied.
+    pub(crate) fn copy_sound(&self, to: &Blobs, on_each: &mut dyn FnMut(Damage)) -> Result<u64, BlobError> {
+        let mut damaged = BTreeSet::new();
+        self.check(&mut |found| {
+            damaged.insert(found.file.clone());
+            on_each(found);
+        })?;
+        let mut copied = 0;
+        for name in self.names() {
+            let name = name?;
+            let path = self.path(&name);
+            let place = format!("{BLOBS_DIR}/{}", path.strip_prefix(&self.dir).unwrap_or(&path).display());
+            if !damaged.contains(&place) {
+                let file = self.disk.open(&path, Access::Read).during("open", &path)?;
+                to.put_reader(&mut FromStart { file, at: 0 }, u64::MAX)?;
+                copied += 1;
+            }
+        }
+        Ok(copied)
     }
 
     /// Refuses to put or get a payload of more than `max_bytes` bytes whole; 256 MiB at first.

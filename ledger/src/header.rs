@@ -268,8 +268,9 @@ pub enum HeaderError {
     /// A declared hash where none belongs, or in a form that its length does not allow.
     #[error("the declared hash is not in the form that its length asks for")]
     DeclaredHash,
-    /// An all-zero trace id, or trace fields that contradict each other.
-    #[error("the trace id, the trace's previous entry and its count contradict each other")]
+    /// An all-zero trace id, trace fields that contradict each other or name an entry that is not
+    /// before this one, a genesis entry with a trace, or evidence without one.
+    #[error("the trace id, the trace's previous entry and its count contradict each other or the entry")]
     TraceLink,
     /// A missing previous leaf hash, or one on the genesis entry; or a genesis entry elsewhere than at seq 0.
     #[error("the previous leaf hash or the kind does not go with the sequence number")]
@@ -377,6 +378,14 @@ impl EntryHeader {
         let is_first = seq == Seq::GENESIS;
         if is_first != previous_leaf.is_none() || is_first != (kind == EntryKind::Genesis) {
             return Err(HeaderError::PreviousLeaf);
+        }
+        let may_have_none = !matches!(kind, EntryKind::Accepted | EntryKind::Rejected);
+        let fits = match &trace {
+            None => may_have_none,
+            Some(link) => !is_first && link.previous.is_none_or(|previous| previous < seq),
+        };
+        if !fits {
+            return Err(HeaderError::TraceLink);
         }
         Ok(EntryHeader { seq, previous_leaf, trace, envelope_hash, status, recorded_at_ms })
     }

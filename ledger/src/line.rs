@@ -50,7 +50,9 @@ impl<'a> EvidenceLine<'a> {
         if let RawMembers::Object(list) = &members
             && let Some(other) = list
                 .iter()
-                .find(|member| ![RECORD_TYPE, DECLARED_HASH, ENVELOPE].contains(&member.name.as_str()))
+                .filter(|member| ![RECORD_TYPE, DECLARED_HASH, ENVELOPE].contains(&member.name.as_str()))
+                // Unknown members are met in the order of canonical bytes (RFC 8785 §3.2.3).
+                .min_by(|one, other| one.name.encode_utf16().cmp(other.name.encode_utf16()))
         {
             let message =
                 "A submission has the members record_type, declared_hash and envelope, and no other.";

@@ -1,9 +1,10 @@
-//! Makes everything derived again from the log, in one call: the index of each sealed segment
-//! and the published size. (The catalogue makes itself again, see `Catalogue::rebuild`.)
+//! Makes everything derived again from the log, in one call: the index of each sealed segment,
+//! the published size, and the catalogue.
 
 use std::collections::HashMap;
 use std::path::Path;
 
+use crate::catalogue::{Catalogue, CatalogueError};
 use crate::disk::{Disk, OsDisk};
 use crate::durable;
 use crate::error::{IoContext, LedgerError};
@@ -14,6 +15,7 @@ use crate::log::LOCK_FILE;
 use crate::mark::{MARK_FILE, MarkFile};
 use crate::recovery::{Recovery, settle};
 use crate::segments::LOG_DIR;
+use crate::snapshot::Snapshot;
 
 /// What was made again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,20 +24,29 @@ pub struct ReindexReport {
     pub indexes: u64,
     /// Entries of the ledger.
     pub entries: u64,
+    /// Entries of the catalogue; none when it is open elsewhere and was left to whoever has it.
+    pub catalogue_entries: Option<u64>,
     /// What had to be mended on the way, as at every opening.
     pub recovery: Recovery,
 }
 
-/// Makes the indexes and the published size of the ledger in `dir` again.
+/// Makes the indexes, the published size and the catalogue of the ledger in `dir` again.
 ///
 /// # Errors
 /// As [`Ledger::open`](crate::Ledger::open): a damaged log is refused, because what is derived
 /// from it would hide the damage.
 pub fn reindex(dir: impl AsRef<Path>) -> Result<ReindexReport, LedgerError> {
-    reindex_on(&OsDisk, dir.as_ref())
+    let dir = dir.as_ref();
+    let report = reindex_on(&OsDisk, dir)?;
+    let catalogue_entries = match Catalogue::rebuild(&Snapshot::open(dir)?, &mut |_| {}) {
+        Ok(catalogue) => Some(catalogue.entries()),
+        Err(CatalogueError::Busy(_)) => None,
+        Err(error) => return Err(LedgerError::Catalogue(Box::new(error))),
+    };
+    Ok(ReindexReport { catalogue_entries, ..report })
 }
 
-/// [`reindex`] on another [`Disk`].
+/// [`reindex`] on another [`Disk`], where there is no catalogue.
 ///
 /// # Errors
 /// As [`reindex`].
@@ -53,6 +64,7 @@ pub fn reindex_on(disk: &dyn Disk, dir: &Path) -> Result<ReindexReport, LedgerEr
     Ok(ReindexReport {
         indexes: settled.recovery.rebuilt_indexes,
         entries: settled.mark.entries,
+        catalogue_entries: None,
         recovery: Recovery { rebuilt_indexes: 0, ..settled.recovery },
     })
 }

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use proofline_canon::{Number, Object, Profile, Value, hex};
 
+use crate::blobs::Blobs;
 use crate::disk::{Access, Disk, DiskFile, OsDisk};
 use crate::durable;
 use crate::error::{Damage, IoContext, LedgerError};
@@ -76,14 +77,16 @@ pub fn damage_value(damage: &Damage) -> Value {
 /// # Errors
 /// When there is no trace of a ledger, `out` is not empty, or the system refuses a call.
 pub fn salvage(dir: impl AsRef<Path>, out: impl AsRef<Path>) -> Result<SalvageReport, LedgerError> {
-    salvage_on(&OsDisk, dir.as_ref(), out.as_ref())
+    salvage_on(Arc::new(OsDisk), dir.as_ref(), out.as_ref())
 }
 
 /// [`salvage`] on another [`Disk`].
 ///
 /// # Errors
 /// As [`salvage`].
-pub fn salvage_on(disk: &dyn Disk, dir: &Path, out: &Path) -> Result<SalvageReport, LedgerError> {
+pub fn salvage_on(disk: Arc<dyn Disk>, dir: &Path, out: &Path) -> Result<SalvageReport, LedgerError> {
+    let shared = Arc::clone(&disk);
+    let disk = &*disk;
     let seqs = segment_seqs(disk, dir)?;
     durable::create_dirs(disk, out).during("create", out)?;
     if !disk.list(out).during("list", out)?.is_empty() {
@@ -103,7 +106,9 @@ pub fn salvage_on(disk: &dyn Disk, dir: &Path, out: &Path) -> Result<SalvageRepo
     let mut report = salvage.report;
     salvage.entries.finish(disk)?;
     salvage.evidence.finish(disk)?;
-    report.blobs = copy_blobs(disk, dir, out, &mut report.gaps)?;
+    let payloads = Blobs::within(Arc::clone(&shared), dir);
+    let gaps = &mut report.gaps;
+    report.blobs = payloads.copy_sound(&Blobs::within(shared, out), &mut |damage| gaps.push(damage))?;
     let mut gaps = Lines::create(disk, out, "gaps.json")?;
     let text = report.to_value().to_canonical(Profile::Envelope).unwrap_or_default();
     gaps.put(&[&text])?;
@@ -256,10 +261,4 @@ impl Lines {
             .and_then(|()| durable::sync_parent(disk, &path))
             .during("write", &path)
     }
-}
-
-/// Copies every blob whose bytes match its name; the others are gaps.
-fn copy_blobs(disk: &dyn Disk, dir: &Path, out: &Path, gaps: &mut Vec<Damage>) -> Result<u64, LedgerError> {
-    let _ = (disk, dir, out, gaps);
-    Ok(0)
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use proofline_trace::{EnvelopeHash, GenesisRecord, LedgerId, TraceId, certify_within};
 
 use crate::artifact::ArtifactKind;
+use crate::catalogue::{CATALOGUE_DIR, Catalogue, CatalogueError};
 use crate::disk::{Access, Disk, DiskFile, OsDisk};
 use crate::durable::read_full_at;
 use crate::error::{Damage, IoContext, LedgerError};
@@ -21,7 +22,7 @@ use crate::mark::{MARK_FILE, Mark, MarkReading, read_mark};
 use crate::scan::{ChainState, Found, Scan, Step};
 use crate::segment::{SEGMENT_HEADER_BYTES, SegmentFault, SegmentHeader, read_segment_header, segment_name};
 use crate::segments::LOG_DIR;
-use crate::snapshot::LogEnd;
+use crate::snapshot::{LogEnd, Snapshot};
 
 /// How far a verification is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,10 +76,31 @@ pub fn verify(
     dir: impl AsRef<Path>,
     progress: &mut dyn FnMut(VerifyProgress),
 ) -> Result<VerifyReport, LedgerError> {
-    verify_on(&OsDisk, dir.as_ref(), progress)
+    let dir = dir.as_ref();
+    let mut report = verify_on(&OsDisk, dir, progress)?;
+    if report.damage.is_empty() && dir.join(CATALOGUE_DIR).is_dir() {
+        check_catalogue(&Snapshot::open(dir)?, &mut report.derived);
+    }
+    Ok(report)
 }
 
-/// [`verify`] on another [`Disk`].
+/// Compares the catalogue with the log. One that is open elsewhere, or that cannot be opened in
+/// a folder that is only readable, is left unchecked: nothing rests on it.
+fn check_catalogue(snapshot: &Snapshot, derived: &mut Vec<Damage>) {
+    match Catalogue::verify(snapshot, &mut |damage| derived.push(damage)) {
+        Ok(_) | Err(CatalogueError::Busy(_)) => {}
+        Err(error) if error.code() == "catalogue.read_only" => {}
+        Err(error) => derived.push(Damage {
+            code: "catalogue.unreadable",
+            file: CATALOGUE_DIR.to_owned(),
+            offset: None,
+            seq: None,
+            message: error.to_string(),
+        }),
+    }
+}
+
+/// [`verify`] on another [`Disk`], where there is no catalogue.
 ///
 /// # Errors
 /// As [`verify`].

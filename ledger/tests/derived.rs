@@ -13,8 +13,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{NOW_MS, bare, chain, genesis, hash_of};
+use proofline_canon::{ContentStore, Sha256Digest};
 use proofline_ledger::{
-    Damage, Ledger, LogEnd, MARK_FILE, Options, Snapshot, VerifyReport, reindex, salvage, verify,
+    Blobs, CATALOGUE_DIR, Catalogue, Damage, Ledger, LogEnd, MARK_FILE, Options, Snapshot, VerifyReport,
+    reindex, salvage, verify,
 };
 
 const OPTIONS: fn() -> Options = || Options { segment_bytes: 4096, ..Options::default() };
@@ -89,6 +91,49 @@ fn each_derived_file_is_noticed_and_made_again() {
     assert!(check(&path).is_sound());
     let ledger = Ledger::open(&path, OPTIONS()).unwrap();
     assert!(ledger.recovery().is_clean());
+}
+
+#[test]
+fn the_catalogue_is_compared_with_the_log_and_made_again() {
+    let (_dir, path, lines) = ledger();
+    let snapshot = Snapshot::open(&path).unwrap();
+    let mut catalogue = Catalogue::open(&snapshot).unwrap();
+    catalogue.follow(&snapshot, &mut |_| {}).unwrap();
+    assert!(check(&path).is_sound(), "open elsewhere, and left alone");
+    assert_eq!(reindex(&path).unwrap().catalogue_entries, None);
+    drop(catalogue);
+    assert!(check(&path).is_sound());
+    for entry in fs::read_dir(path.join(CATALOGUE_DIR)).unwrap() {
+        let file = entry.unwrap().path();
+        if file.is_file() {
+            fs::write(file, b"").unwrap();
+        }
+    }
+    let report = check(&path);
+    assert!(report.damage.is_empty());
+    assert!(codes(&report.derived)[0].starts_with("catalogue."), "{:?}", report.derived);
+    assert_eq!(reindex(&path).unwrap().catalogue_entries, Some(lines.len() as u64 + 1));
+    assert!(check(&path).is_sound());
+}
+
+#[test]
+fn salvage_copies_the_payloads_that_match_their_names() {
+    let (dir, path, _) = ledger();
+    let blobs = Blobs::open(&path).unwrap();
+    let payloads: [&[u8]; 3] = [b"one", b"two", b""];
+    for payload in payloads {
+        blobs.put(&Sha256Digest::of(payload), payload).unwrap();
+    }
+    let damaged = Sha256Digest::of(b"two").to_string();
+    fs::write(path.join("blobs").join(&damaged[..2]).join(&damaged[2..]), b"tow").unwrap();
+    let out = dir.path().join("out");
+    let report = salvage(&path, &out).unwrap();
+    assert_eq!((report.blobs, codes(&report.gaps)), (2, vec!["blob.damaged"]));
+    let kept = |payload: &[u8]| {
+        let name = Sha256Digest::of(payload).to_string();
+        fs::read(out.join("blobs").join(&name[..2]).join(&name[2..])).ok()
+    };
+    assert_eq!(payloads.map(kept), [Some(b"one".to_vec()), None, Some(Vec::new())]);
 }
 
 #[test]
