@@ -4,6 +4,7 @@
 //! cargo run --example embed            # in a temporary folder
 //! cargo run --example embed -- FOLDER  # in a new folder, to look at with `proofline`
 //! ```
+#![allow(clippy::print_stdout, reason = "an example prints")]
 
 use std::error::Error;
 use std::path::PathBuf;

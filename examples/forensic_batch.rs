@@ -5,6 +5,7 @@
 //! cargo run --example forensic_batch             # over the evidence that ships with the project
 //! cargo run --example forensic_batch -- FOLDER   # over a ledger of your own
 //! ```
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example prints")]
 
 use std::error::Error;
 use std::ops::ControlFlow;

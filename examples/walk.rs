@@ -4,6 +4,7 @@
 //! cargo run --example walk             # over the evidence that ships with the project
 //! cargo run --example walk -- FOLDER   # over a ledger of your own
 //! ```
+#![allow(clippy::print_stdout, reason = "an example prints")]
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
