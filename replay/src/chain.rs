@@ -13,6 +13,7 @@ use proofline_trace::{
 };
 use rayon::prelude::*;
 
+use crate::census::Census;
 use crate::check::{Check, Subject};
 use crate::error::ReplayError;
 use crate::reading::{LinkFacts, read_entry};
@@ -188,6 +189,13 @@ impl TraceLog {
         Ok(log)
     }
 
+    /// The entries as a census has them.
+    pub(crate) fn census(&self, trace_id: TraceId) -> Census {
+        let mut census = Census::default();
+        self.entries.iter().for_each(|entry| census.count(trace_id, entry.facts.seq));
+        census
+    }
+
     /// The evidence of the trace, in ledger order.
     pub(crate) fn records(&self) -> impl Iterator<Item = &Record> {
         self.entries.iter().filter_map(|entry| entry.record.as_ref())
@@ -219,7 +227,12 @@ pub(crate) struct Verified<'a> {
 impl<'a> Verified<'a> {
     /// The accepted records of a chain, in its order.
     pub(crate) fn of_chain(chain: &[&'a Record]) -> Vec<Self> {
-        let accepted = chain.iter().filter(|record| record.is_accepted() && record.fault.is_none());
+        Self::of_records(chain.iter().copied())
+    }
+
+    /// The accepted records among some, in their order.
+    pub(crate) fn of_records(records: impl Iterator<Item = &'a Record>) -> Vec<Self> {
+        let accepted = records.filter(|record| record.is_accepted() && record.fault.is_none());
         let verified = accepted.filter_map(|record| {
             let envelope = record.envelope.as_ref()?;
             Some(Self { seq: record.seq, hash: record.key, envelope })

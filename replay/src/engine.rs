@@ -10,6 +10,7 @@ use proofline_trace::TraceId;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use crate::census::Census;
 use crate::error::ReplayError;
 use crate::forensic::{self, Inputs, Outcome};
 use crate::integrity;
@@ -39,7 +40,8 @@ pub fn replay(
     sink: &mut dyn ReplaySink,
 ) -> Result<Summary, ReplayError> {
     let inputs = Inputs { snapshot, payloads, plan };
-    let mut run = Run { pool: pool(plan)?, inputs, sink, tally: Tally::new(snapshot, plan), entries: 0 };
+    let (pool, tally) = (pool(plan)?, Tally::new(snapshot, plan));
+    let mut run = Run { pool, inputs, sink, tally, entries: 0, census: Census::default() };
     match &plan.traces {
         Selection::All => run.everything()?,
         Selection::Chosen(traces) => {
@@ -66,19 +68,26 @@ struct Run<'a> {
     sink: &'a mut dyn ReplaySink,
     tally: Tally,
     entries: u64,
+    /// What the traces gave so far.
+    census: Census,
 }
 
 impl Run<'_> {
     fn everything(&mut self) -> Result<(), ReplayError> {
         let (snapshot, tally) = (self.inputs.snapshot, &mut self.tally);
-        integrity::check(&self.pool, snapshot, &mut *self.sink, |damage| tally.entry_damage(damage))?;
+        let log =
+            integrity::check(&self.pool, snapshot, &mut *self.sink, |damage| tally.entry_damage(damage))?;
         let mut last = None;
         loop {
             let traces = snapshot.traces_after(last, TRACES_PER_CHUNK).map_err(ReplayError::Lookup)?;
-            let Some(end) = traces.last() else { return Ok(()) };
+            let Some(end) = traces.last() else { break };
             last = Some(*end);
             self.chunk(&traces, None)?;
         }
+        if let Some(damage) = log.fault_of_traces(self.census) {
+            self.tally.entry_damage(damage);
+        }
+        Ok(())
     }
 
     fn chunk(&mut self, traces: &[TraceId], total: Option<u64>) -> Result<(), ReplayError> {
@@ -108,9 +117,10 @@ impl Run<'_> {
         let replay = |(trace, seqs): &(TraceId, Vec<Seq>)| match inputs.plan.mode {
             Mode::Forensic => forensic::replay(inputs, *trace, seqs),
         };
-        let outcomes: Result<Vec<Outcome>, ReplayError> =
+        let outcomes: Result<Vec<(Outcome, Census)>, ReplayError> =
             self.pool.install(|| batch.par_iter().with_max_len(1).map(replay).collect());
-        for outcome in outcomes? {
+        for (outcome, census) in outcomes? {
+            self.census.add(census);
             match outcome {
                 Outcome::Verdict(replay) => {
                     self.tally.verdict(&replay);

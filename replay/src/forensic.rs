@@ -16,6 +16,7 @@ use proofline_trace::{
     Verdict,
 };
 
+use crate::census::Census;
 use crate::chain::{Record, TraceLog, Verified};
 use crate::check::{self, Check};
 use crate::error::ReplayError;
@@ -44,9 +45,17 @@ pub(crate) enum Outcome {
     Nothing,
 }
 
-/// Replays the trace whose entries are at `seqs`, ascending.
-pub(crate) fn replay(inputs: &Inputs<'_>, trace_id: TraceId, seqs: &[Seq]) -> Result<Outcome, ReplayError> {
+/// Replays the trace whose entries are at `seqs`, ascending; counts those that name it.
+pub(crate) fn replay(
+    inputs: &Inputs<'_>,
+    trace_id: TraceId,
+    seqs: &[Seq],
+) -> Result<(Outcome, Census), ReplayError> {
     let log = TraceLog::read(inputs.snapshot, trace_id, seqs)?;
+    Ok((conclude(inputs, trace_id, &log)?, log.census(trace_id)))
+}
+
+fn conclude(inputs: &Inputs<'_>, trace_id: TraceId, log: &TraceLog) -> Result<Outcome, ReplayError> {
     let chain = log.chain(inputs.plan.include_rejected);
     let verified = Verified::of_chain(&chain);
     let records = ChainRecords::of(&verified);
@@ -54,17 +63,17 @@ pub(crate) fn replay(inputs: &Inputs<'_>, trace_id: TraceId, seqs: &[Seq]) -> Re
 
     let mut run = Run { coverage: coverage(&chain, &payloads), damage: Vec::new() };
     run.coverage.absent = count(gate_again::absent(&verified, &records));
-    let failure = match run.bytes(&chain, &log).or_else(|| run.gate(trace_id, &verified, &records)) {
+    let failure = match run.bytes(&chain, log).or_else(|| run.gate(trace_id, &verified, &records)) {
         Some(failure) => Some(failure),
-        None => run.links(inputs.snapshot, trace_id, &log)?,
+        None => run.links(inputs.snapshot, trace_id, log)?,
     };
-    let rejections = gate_again::not_reproduced(inputs.snapshot, &log)?;
+    let rejections = gate_again::not_reproduced(inputs.snapshot, log)?;
     let failure = match failure {
         None if chain.is_empty() => {
             if matches!(inputs.plan.traces, Selection::All) {
-                return Ok(without_chain(trace_id, &log, rejections));
+                return Ok(without_chain(trace_id, log, rejections));
             }
-            Some(not_found(trace_id, &log))
+            Some(not_found(trace_id, log))
         }
         other => other,
     };

@@ -1,5 +1,6 @@
 //! The integrity of every entry, in a run over everything: its frame, its body's hash, its link to
-//! the entry before, its clock. Damage in entries of no trace, or of nobody knows which, is found here.
+//! the entry before, its clock. Damage in entries of no trace, or of nobody knows which, is found
+//! here, and the entries that name a trace are counted.
 //!
 //! Work is cut by log range; each range reads one entry in front of it for the first link.
 
@@ -10,6 +11,7 @@ use proofline_trace::EnvelopeHash;
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
+use crate::census::Census;
 use crate::error::ReplayError;
 use crate::reading::{LinkFacts, damage_at, read_entry};
 use crate::sink::{Event, ReplaySink};
@@ -19,27 +21,39 @@ const RANGE_ENTRIES: u64 = 512;
 /// Ranges between two events; what they found is held until then.
 const RANGES_PER_WINDOW: u64 = 32;
 
-/// Checks every entry and hands on what is wrong with them, in log order.
+/// Checks every entry and hands on what is wrong with them, in log order. Returns the readable
+/// entries that name a trace.
 pub(crate) fn check(
     pool: &ThreadPool,
     snapshot: &Snapshot,
     sink: &mut dyn ReplaySink,
     mut found: impl FnMut(Damage),
-) -> Result<(), ReplayError> {
+) -> Result<Census, ReplayError> {
     let total = snapshot.entries();
     let mut checked = 0;
+    let mut census = Census::default();
     while checked < total {
         let end = total.min(checked + RANGE_ENTRIES * RANGES_PER_WINDOW);
         let check = |range| check_range(snapshot, range);
-        let damage: Result<Vec<_>, ReplayError> =
+        let looks: Result<Vec<Look>, ReplayError> =
             pool.install(|| ranges(checked..end).into_par_iter().map(check).collect());
-        damage?.into_iter().flatten().for_each(&mut found);
+        for look in looks? {
+            look.damage.into_iter().for_each(&mut found);
+            census.add(look.census);
+        }
         checked = end;
         if let ControlFlow::Break(()) = sink.event(&Event::EntriesChecked { checked, total }) {
             return Err(ReplayError::Stopped);
         }
     }
-    Ok(())
+    Ok(census)
+}
+
+/// What one range of the log shows.
+#[derive(Default)]
+struct Look {
+    damage: Vec<Damage>,
+    census: Census,
 }
 
 fn ranges(window: Range<u64>) -> Vec<Range<u64>> {
@@ -53,8 +67,8 @@ fn ranges(window: Range<u64>) -> Vec<Range<u64>> {
     ranges
 }
 
-fn check_range(snapshot: &Snapshot, range: Range<u64>) -> Result<Vec<Damage>, ReplayError> {
-    let mut damage = Vec::new();
+fn check_range(snapshot: &Snapshot, range: Range<u64>) -> Result<Look, ReplayError> {
+    let mut look = Look::default();
     let mut before = match range.start.checked_sub(1) {
         // The range before reports what is wrong with its own last entry.
         Some(last) => read_entry(snapshot, Seq::new(last))?.ok().map(|entry| LinkFacts::of(&entry)),
@@ -66,17 +80,18 @@ fn check_range(snapshot: &Snapshot, range: Range<u64>) -> Result<Vec<Damage>, Re
             Ok(entry) => {
                 let facts = LinkFacts::of(&entry);
                 let fault = before.and_then(|before| before.fault_of_next(&facts));
-                damage.extend(fault.map(|fault| fault.damage(snapshot, seq)));
-                damage.extend(body_fault(snapshot, &entry));
+                look.damage.extend(fault.map(|fault| fault.damage(snapshot, seq)));
+                look.damage.extend(body_fault(snapshot, &entry));
+                entry.header.trace.iter().for_each(|link| look.census.count(link.trace_id, seq));
                 Some(facts)
             }
             Err(found) => {
-                damage.push(found);
+                look.damage.push(found);
                 None
             }
         };
     }
-    Ok(damage)
+    Ok(look)
 }
 
 fn body_fault(snapshot: &Snapshot, entry: &Entry) -> Option<Damage> {

@@ -72,8 +72,11 @@
 //! payloads that are named and not at hand, which without a store of payloads are all of them.
 //!
 //! A run over everything also checks each entry of the log (frame, hash of the body, link,
-//! clock), so that damage in entries of no trace is reported with its place.
+//! clock), so that damage in entries of no trace is reported with its place. At its end the entries
+//! that name a trace must be those that the traces gave: traces are found through indexes, and an
+//! index that leaves some out is damage, `index.incomplete`.
 
+mod census;
 mod chain;
 mod check;
 mod engine;

@@ -19,7 +19,9 @@ use common::{NOW_MS, fresh, run};
 use proofline_ledger::frame::FrameLengths;
 use proofline_ledger::segment::SEGMENT_HEADER_BYTES;
 use proofline_ledger::{Ledger, Options, Snapshot};
-use proofline_replay::{Plan, RunVerdict, Summary, record_all};
+use proofline_replay::{Mode, Plan, RunVerdict, Summary, record_all};
+
+const MODES: [Mode; 1] = [Mode::Forensic];
 
 fn plan() -> Plan {
     Plan { threads: NonZeroUsize::new(1), ..Plan::default() }
@@ -215,4 +217,36 @@ fn an_untouched_ledger_stays_as_it_is() {
     let (_dir, path) = small(4096);
     let ledger = Ledger::open(&path, Options::default()).unwrap();
     assert!(ledger.recovery().is_clean());
+}
+
+/// A sealed index without its last `cut` pairs of trace and ordinal, with the right checksum.
+fn forged_index(whole: &[u8], cut: usize) -> Vec<u8> {
+    let number = |at: usize| u32::from_le_bytes(whole[at..at + 4].try_into().unwrap());
+    let (count, traced) = (number(12) as usize, number(16) as usize);
+    let end = 88 + 20 * count + 20 * traced;
+    assert_eq!(whole.len(), end + 32);
+    let mut forged = whole[..end - 20 * cut].to_vec();
+    forged[16..20].copy_from_slice(&u32::try_from(traced - cut).unwrap().to_le_bytes());
+    let checksum = proofline_canon::Blake3Digest::of(&forged);
+    forged.extend(checksum.as_bytes());
+    forged
+}
+
+/// An index is derived, and one that hides entries hides them from the trace, not from the run.
+#[test]
+fn an_index_that_leaves_entries_out_is_damage() {
+    let (_dir, path) = small(4096);
+    let index = path.join("log/00000000000000000000.idx");
+    let whole = std::fs::read(&index).unwrap();
+    for (cut, listed) in [(0, true), (1, false), (2, false)] {
+        std::fs::write(&index, forged_index(&whole, cut)).unwrap();
+        let snapshot = Snapshot::open(&path).unwrap();
+        assert_eq!(snapshot.derived_damage(), [], "the forgery is not noticed on opening");
+        for mode in MODES {
+            let (_, summary) = run(&snapshot, &Plan { mode, ..plan() });
+            let codes: Vec<&str> = summary.damage.iter().map(|damage| damage.code).collect();
+            assert_eq!(codes, if listed { vec![] } else { vec!["index.incomplete"] }, "{cut}");
+            assert_eq!(summary.verdict() == RunVerdict::Damaged, !listed);
+        }
+    }
 }
