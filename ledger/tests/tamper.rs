@@ -281,7 +281,7 @@ fn other_ledger() -> Original {
     Original::on(disk)
 }
 
-/// A frame with right checksums and a header of its own making: an accepted entry without trace.
+/// A frame with right checksums and a header of its own making: an artifact that concerns no trace.
 fn forged(seq: u64, previous: [u8; 32]) -> Vec<u8> {
     let body = b"{}";
     let mut header = vec![0x8c, 0x00];
@@ -298,9 +298,10 @@ fn forged(seq: u64, previous: [u8; 32]) -> Vec<u8> {
     }
     header.extend_from_slice(&[0x58, 0x20]);
     header.extend_from_slice(&previous);
-    header.extend_from_slice(&[0x01, 0xf6, 0xf6, 0x00, 0x58, 0x20]);
+    header.extend_from_slice(&[0x03, 0xf6, 0xf6, 0x00, 0x58, 0x20]);
     header.extend_from_slice(proofline_canon::Sha256Digest::of(body).as_bytes());
-    header.extend_from_slice(&[0x00, 0xf6, 0xf6, 0x00]);
+    header.extend_from_slice(&[0xf6, 0xf6, 0xf6, 0x00]);
+    assert_eq!(proofline_ledger::EntryHeader::decode(&header).is_ok(), seq > 0);
     raw::frame(&header, body)
 }
 
