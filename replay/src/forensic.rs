@@ -160,6 +160,7 @@ impl Run {
             coverage: self.coverage,
             failures: failure.into_iter().collect(),
             findings,
+            differences: Vec::new(),
         };
         TraceReplay { result, artifact_sha256, diagnostics, damage: self.damage }
     }

@@ -65,8 +65,9 @@ mod words;
 mod write;
 
 pub use artifact::{
-    Coverage, Failure, FailureClass, Finding, FindingCode, GenesisRecord, NotAFailure, ReplayDiagnostics,
-    ReplayMode, ReplayResult, ReplayType, Severity, Timestamp, TimestampError, Verdict,
+    Coverage, Difference, DifferenceKind, DifferenceSide, Failure, FailureClass, Finding, FindingCode,
+    GenesisRecord, NotAFailure, ReplayDiagnostics, ReplayMode, ReplayResult, ReplayType, Severity, Timestamp,
+    TimestampError, Verdict,
 };
 pub use certify::{Certificate, Uncertified, certify, certify_within};
 pub use chain::{ChainKey, sort_chain};

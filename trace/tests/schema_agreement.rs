@@ -16,8 +16,8 @@ use common::{DIGEST, auth_context, model_call, policy_decision, tool_call, witho
 use jsonschema::Validator;
 use proofline_canon::{Limits, Value, parse};
 use proofline_trace::{
-    ErrorKind, FailureClass, FindingCode, GenesisRecord, RecordType, ReplayDiagnostics, ReplayResult,
-    ReplayType, SchemaFault, Severity, Violation, schemas, validate,
+    DifferenceKind, ErrorKind, FailureClass, FindingCode, GenesisRecord, RecordType, ReplayDiagnostics,
+    ReplayResult, ReplayType, SchemaFault, Severity, Violation, schemas, validate,
 };
 use serde_json::{Value as Json, json};
 
@@ -238,7 +238,7 @@ fn reshaped(value: &Json, place: &str) -> Vec<Json> {
             members.insert(format!("{name}_"), value);
         })
     });
-    let added = ["usage", "parent_span_id", "reference_trace_id", "failure_class", "", "x"];
+    let added = ["usage", "parent_span_id", "reference_trace_id", "failure_class", "differences", "", "x"];
     let added =
         added.into_iter().map(|name| edit(&|members| drop(members.insert(name.to_owned(), json!(true)))));
     dropped.chain(renamed).chain(added).collect()
@@ -321,6 +321,8 @@ fn enums_are_spelled_alike_on_both_sides() {
     assert_eq!(listed(diagnostics, "finding_code"), names(&known));
     let known: Vec<&str> = Severity::ALL.iter().map(|severity| severity.as_str()).collect();
     assert_eq!(listed(diagnostics, "severity"), names(&known));
+    let known: Vec<&str> = DifferenceKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    assert_eq!(listed(diagnostics, "difference_kind"), names(&known));
     let known: Vec<&str> = ReplayType::ALL.iter().map(|replay_type| replay_type.as_str()).collect();
     assert_eq!(listed("replay_result", "replay_type"), names(&known));
     let known: Vec<&str> = RecordType::ALL.iter().map(|record_type| record_type.as_str()).collect();
@@ -403,7 +405,15 @@ fn diagnostics() -> Vec<Json> {
             "failures": failures, "findings": findings
         })
     };
-    vec![whole(json!([failure, bare]), json!([finding])), whole(json!([]), json!([]))]
+    let difference = json!({
+        "kind": "response", "record_type": "model_call", "allowed": true,
+        "baseline": {"records": [DIGEST], "seqs": [7], "value": "a"},
+        "candidate": {"records": [], "seqs": [], "value": null}
+    });
+    let mut compared = whole(json!([]), json!([]));
+    compared["replay_type"] = json!("constrained");
+    compared["differences"] = json!([difference]);
+    vec![whole(json!([failure, bare]), json!([finding])), whole(json!([]), json!([])), compared]
 }
 
 fn genesis() -> Json {

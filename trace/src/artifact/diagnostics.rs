@@ -3,6 +3,7 @@
 
 use proofline_canon::{Pointer, Sha256Digest, Value};
 
+use super::difference::Difference;
 use super::finding::Finding;
 use super::replay_result::{FailureClass, ReplayType};
 use crate::ids::{EnvelopeHash, TraceId};
@@ -73,6 +74,9 @@ pub struct ReplayDiagnostics {
     pub failures: Vec<Failure>,
     /// What is suspicious but legal.
     pub findings: Vec<Finding>,
+    /// How the two runs of a constrained replay differ, allowed or not. Other replays compare nothing, have none,
+    /// and their records no such member.
+    pub differences: Vec<Difference>,
 }
 
 super::identity!(ReplayDiagnostics);
@@ -84,7 +88,7 @@ impl ReplayDiagnostics {
     /// The record as a JSON value.
     #[must_use]
     pub fn to_value(&self) -> Value {
-        Value::object([
+        let always = [
             ("artifact_type", text(ARTIFACT_TYPE)),
             ("version", text(VERSION)),
             ("result_sha256", text(self.result_sha256)),
@@ -93,16 +97,22 @@ impl ReplayDiagnostics {
             ("coverage", self.coverage.to_value()),
             ("failures", Value::array(self.failures.iter().map(Failure::to_value))),
             ("findings", Value::array(self.findings.iter().map(Finding::to_value))),
-        ])
+        ];
+        let listed = || Value::array(self.differences.iter().map(Difference::to_value));
+        let compared = matches!(self.replay_type, ReplayType::Constrained).then(|| ("differences", listed()));
+        Value::object(always.into_iter().chain(compared))
     }
 
-    /// Reads a record.
+    /// Reads a record; `replay_type` chooses whether there must be differences.
     ///
     /// # Errors
     /// The first violation of the schema.
     pub fn from_value(value: &Value) -> Result<Self, Violation> {
         let path = Path::Root("the diagnostics record");
-        let required = [
+        let node = Node { value, path: &path };
+        let named = node.object()?.get("replay_type").and_then(Value::as_str);
+        let compares = named == Some(ReplayType::Constrained.as_str());
+        let mut required = vec![
             "artifact_type",
             "version",
             "result_sha256",
@@ -112,7 +122,8 @@ impl ReplayDiagnostics {
             "failures",
             "findings",
         ];
-        let members = Node { value, path: &path }.members(&required, &[])?;
+        required.extend(compares.then_some("differences"));
+        let members = node.members(&required, &[])?;
         members.get("artifact_type", |node| node.text_const(ARTIFACT_TYPE))?;
         members.get("version", |node| node.text_const(VERSION))?;
         Ok(Self {
@@ -122,6 +133,10 @@ impl ReplayDiagnostics {
             coverage: members.get("coverage", Coverage::read)?,
             failures: members.get("failures", |node| node.items(Failure::read))?,
             findings: members.get("findings", |node| node.items(Finding::read))?,
+            differences: match compares {
+                true => members.get("differences", |node| node.items(Difference::read))?,
+                false => Vec::new(),
+            },
         })
     }
 }

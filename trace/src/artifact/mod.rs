@@ -2,12 +2,14 @@
 //! record (sections 5 and 7 of the contract). Closed schemas, canonical bytes, one hash each.
 
 mod diagnostics;
+mod difference;
 mod finding;
 mod genesis;
 mod replay_result;
 mod timestamp;
 
 pub use diagnostics::{Coverage, Failure, ReplayDiagnostics};
+pub use difference::{Difference, DifferenceKind, DifferenceSide};
 pub use finding::{Finding, FindingCode, Severity};
 pub use genesis::GenesisRecord;
 pub use replay_result::{FailureClass, NotAFailure, ReplayMode, ReplayResult, ReplayType, Verdict};
