@@ -13,11 +13,12 @@ use super::clock::Clock;
 use super::error::CliError;
 use super::exit::Exit;
 use super::ingest::{Answer, ingest};
-use super::input::{Lines, Source};
+use super::input::{Lines, Source, ledger_folder};
 use super::output::{Format, Out, OutputArgs, note};
+use super::phrase::{counted, wrap_words};
 use super::progress::Progress;
 use super::safe::{safe, safe_cut};
-use super::table::{Cell, Column, plain, row, titles, wrap_words};
+use super::table::{Cell, Column, plain, row, titles};
 
 /// Commits evidence, one record a line
 ///
@@ -52,7 +53,7 @@ pub(crate) struct CommitArgs {
 /// Commits the lines.
 pub(crate) fn run(args: &CommitArgs, out: &mut Out) -> Result<Exit, CliError> {
     let mut lines = Lines::open(&Source::of(args.file.as_deref()))?;
-    let ledger = Ledger::open(&args.dir, Options::default())?;
+    let ledger = Ledger::open(ledger_folder(&args.dir)?, Options::default())?;
     tell_recovery(args.output.format, &ledger.recovery());
     if let Some(from) = &args.blobs {
         blobs::store(Arc::new(OsDisk), &args.dir, from)?;
@@ -73,18 +74,19 @@ pub(crate) fn tell_recovery(format: Format, recovery: &Recovery) {
     }
     let mut mended = Vec::new();
     if recovery.recovered_entries > 0 {
-        mended
-            .push(format!("{} entries past the durable mark were written again", recovery.recovered_entries));
+        mended.push(format!(
+            "{} past the durable mark written again",
+            counted(recovery.recovered_entries, "entry", "entries")
+        ));
     }
     for torn in &recovery.torn {
-        mended
-            .push(format!("{} bytes that are no whole entry were kept as {}", torn.size_bytes, torn.kept_as));
+        mended.push(format!("{} bytes that are no whole entry kept as {}", torn.size_bytes, torn.kept_as));
     }
     if recovery.rebuilt_indexes > 0 {
-        mended.push(format!("{} index files were made again", recovery.rebuilt_indexes));
+        mended.push(format!("{} made again", counted(recovery.rebuilt_indexes, "index file", "index files")));
     }
     if recovery.mark_rebuilt {
-        mended.push("the published size was missing or damaged and was made again".to_owned());
+        mended.push("the published size was missing or damaged, and made again".to_owned());
     }
     note(format, "ledger.recovered", &format!("mended on opening: {}", mended.join("; ")));
 }

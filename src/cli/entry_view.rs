@@ -10,6 +10,7 @@ use super::clock::moment;
 use super::error::{CliError, place_of};
 use super::exit::Exit;
 use super::output::{Format, Out, tell};
+use super::phrase::counted;
 use super::safe::{safe, safe_cut};
 
 /// The longest string of a body that is shown whole.
@@ -216,8 +217,8 @@ fn quoted(text: &str) -> String {
 pub(crate) fn warn_of_damage(format: Format, snapshot: &Snapshot) -> Exit {
     let Some(first) = snapshot.damage().first() else { return Exit::Ok };
     let message = format!(
-        "the log is damaged in {} places, so what is shown may be incomplete: {}",
-        snapshot.damage().len(),
+        "the log is damaged in {}, so what is shown may be incomplete: {}",
+        counted(snapshot.damage().len() as u64, "place", "places"),
         first.message
     );
     let hint = "run `proofline verify` to see all damage";

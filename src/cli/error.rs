@@ -3,7 +3,7 @@
 use std::io;
 
 use proofline::canon::CanonError;
-use proofline::ledger::{BlobError, Damage, EntryFault, LedgerError};
+use proofline::ledger::{BlobError, CatalogueError, Damage, EntryFault, LedgerError};
 use proofline::replay::{RecordError, ReplayError};
 use proofline::trace::TraceId;
 use serde::Serialize;
@@ -36,7 +36,7 @@ pub(crate) enum CliError {
         source: io::Error,
     },
     /// A document is not what it has to be.
-    #[error("{source}")]
+    #[error("{}", what_is_wrong(.source))]
     Content {
         /// Where it came from.
         name: String,
@@ -150,8 +150,7 @@ impl CliError {
     /// The exit code.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Ledger(error) => exit_of_ledger(error),
-            Self::Record(RecordError::Ledger(error)) => exit_of_ledger(error),
+            Self::Ledger(error) | Self::Record(RecordError::Ledger(error)) => exit_of_ledger(error),
             Self::Entry(EntryFault::Damaged(_))
             | Self::Replay(ReplayError::Lookup(EntryFault::Damaged(_))) => Exit::DamagedLedger,
             Self::Blob { source: BlobError::TooLarge { .. } | BlobError::Source(_), .. } => Exit::BadInput,
@@ -222,7 +221,16 @@ impl CliError {
     }
 }
 
-const fn exit_of_ledger(error: &LedgerError) -> Exit {
+/// The fault of a document alone; its place and what to do are told beside it.
+fn what_is_wrong(error: &CanonError) -> String {
+    match error {
+        CanonError::Parse(error) => format!("not one strict JSON value: {}", error.kind),
+        CanonError::NotCanonical { .. } => "the bytes are not canonical".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn exit_of_ledger(error: &LedgerError) -> Exit {
     match error {
         LedgerError::NotALedger(_)
         | LedgerError::NotEmpty(_)
@@ -230,6 +238,11 @@ const fn exit_of_ledger(error: &LedgerError) -> Exit {
         | LedgerError::NoSuchEntry { .. } => Exit::BadInput,
         LedgerError::Damaged(_) => Exit::DamagedLedger,
         LedgerError::Option { .. } => Exit::Usage,
+        LedgerError::Catalogue(error) => match &**error {
+            CatalogueError::Ledger(error) => exit_of_ledger(error),
+            CatalogueError::Log(_) => Exit::DamagedLedger,
+            _ => Exit::SystemRefused,
+        },
         _ => Exit::SystemRefused,
     }
 }

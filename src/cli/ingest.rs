@@ -10,6 +10,7 @@ use super::clock::Clock;
 use super::error::CliError;
 use super::exit::Exit;
 use super::input::{Content, Line, Lines};
+use super::phrase::counted;
 use super::progress::Progress;
 
 /// What became of one line; the shape of `commit --format json`.
@@ -103,7 +104,7 @@ impl Counts {
 
     /// The counts as a sentence.
     pub(crate) fn sentence(&self) -> String {
-        let lines = if self.lines == 1 { "1 line".to_owned() } else { format!("{} lines", self.lines) };
+        let lines = counted(self.lines, "line", "lines");
         let mut parts = vec![format!("{} accepted", self.accepted)];
         if self.duplicates > 0 {
             parts.push(format!("{} of them there before", self.duplicates));

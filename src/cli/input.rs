@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use proofline::canon::Limits;
-use proofline::ledger::WRAPPER_BYTES;
+use proofline::ledger::{LedgerError, WRAPPER_BYTES};
 
 use super::error::CliError;
 use super::safe::safe_path;
@@ -84,6 +84,12 @@ impl Source {
         }
         Ok(bytes)
     }
+}
+
+/// A ledger's folder, if it can be one.
+pub(crate) fn ledger_folder(dir: &Path) -> Result<&Path, CliError> {
+    let is_other = dir.exists() && !dir.is_dir();
+    if is_other { Err(LedgerError::NotALedger(dir.to_owned()).into()) } else { Ok(dir) }
 }
 
 /// One line, without its newline.

@@ -9,6 +9,7 @@ use super::Cli;
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Out, OutputArgs};
+use super::phrase::counted;
 use super::safe::safe_path;
 
 /// Prints the manual page, or writes one for each verb into a folder
@@ -67,5 +68,5 @@ fn write(dir: &Path, out: &mut Out) -> Result<(), CliError> {
     if out.is_json() {
         return out.json(&ManLine { page: None, files: Some(files) });
     }
-    out.line(format_args!("wrote {} pages into {}", files.len(), safe_path(dir)))
+    out.line(format_args!("wrote {} into {}", counted(files.len() as u64, "page", "pages"), safe_path(dir)))
 }

@@ -14,6 +14,7 @@ mod init;
 mod input;
 mod man;
 mod output;
+mod phrase;
 mod progress;
 mod record_facts;
 mod reindex;

@@ -10,8 +10,8 @@ use proofline::ledger::Damage;
 use serde::Serialize;
 
 use super::error::{CliError, ErrorLine, place_of};
+use super::phrase::{counted, wrap_words};
 use super::safe::{safe, safe_json};
-use super::table::wrap_words;
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -34,19 +34,24 @@ pub(crate) struct OutputArgs {
 /// The width of text that goes to no terminal, unless the variable COLUMNS says otherwise.
 const DEFAULT_COLUMNS: usize = 80;
 
+/// More than any line needs.
+const WIDE_COLUMNS: usize = 400;
+
 /// The standard output.
 pub(crate) struct Out {
     format: Format,
     stream: BufWriter<Stdout>,
-    columns: usize,
+    columns: Option<usize>,
     paint: Paint,
+    /// Whether nothing stands above the next line.
+    is_blank: bool,
 }
 
 impl Out {
     pub(crate) fn new(format: Format) -> Self {
         let stdout = io::stdout();
         let paint = Paint::of(AutoStream::choice(&stdout));
-        Self { format, stream: BufWriter::new(stdout), columns: columns(), paint }
+        Self { format, stream: BufWriter::new(stdout), columns: columns(), paint, is_blank: true }
     }
 
     pub(crate) fn is_json(&self) -> bool {
@@ -54,8 +59,13 @@ impl Out {
     }
 
     /// How many characters fit on a line.
-    pub(crate) const fn columns(&self) -> usize {
-        self.columns
+    pub(crate) fn columns(&self) -> usize {
+        self.columns.unwrap_or(DEFAULT_COLUMNS)
+    }
+
+    /// The same where there is no telling what the output goes to: what can be long is then not cut.
+    pub(crate) fn columns_or_wide(&self) -> usize {
+        self.columns.unwrap_or(WIDE_COLUMNS)
     }
 
     pub(crate) const fn paint(&self) -> Paint {
@@ -64,13 +74,22 @@ impl Out {
 
     /// One line of text, which the caller made safe.
     pub(crate) fn line(&mut self, text: impl Display) -> Result<(), CliError> {
+        self.is_blank = false;
         writeln!(self.stream, "{text}").map_err(CliError::Output)
     }
 
-    /// A heading, after an empty line.
+    /// An empty line below what stands there.
+    pub(crate) fn space(&mut self) -> Result<(), CliError> {
+        if !std::mem::replace(&mut self.is_blank, true) {
+            writeln!(self.stream).map_err(CliError::Output)?;
+        }
+        Ok(())
+    }
+
+    /// A heading, below an empty line.
     pub(crate) fn heading(&mut self, text: &str) -> Result<(), CliError> {
         let text = self.paint.strong(text);
-        self.line("")?;
+        self.space()?;
         self.line(text)
     }
 
@@ -102,10 +121,11 @@ pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-fn columns() -> usize {
+/// The width of the terminal, else that in the variable COLUMNS.
+fn columns() -> Option<usize> {
     let set = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
     let terminal = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
-    terminal.or(set).filter(|columns| *columns > 0).unwrap_or(DEFAULT_COLUMNS)
+    terminal.or(set).filter(|columns| *columns > 0)
 }
 
 /// Colours, where they are wanted.
@@ -263,7 +283,7 @@ pub(crate) fn show_damage(out: &mut Out, title: &str, list: &[&Damage], total: u
     }
     let shown = u64::try_from(list.len().min(DAMAGE_SHOWN)).unwrap_or(u64::MAX);
     if total > shown {
-        out.line(format_args!("  and {} places more", total - shown))?;
+        out.line(format_args!("  and {} more", counted(total - shown, "place", "places")))?;
     }
     Ok(())
 }

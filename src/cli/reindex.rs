@@ -8,9 +8,11 @@ use serde::Serialize;
 use super::commit::tell_recovery;
 use super::error::CliError;
 use super::exit::Exit;
+use super::input::ledger_folder;
 use super::output::{Out, OutputArgs};
+use super::phrase::counted;
 
-/// Makes indexes and the published size again from the log
+/// Makes indexes, the published size and the catalogue again from the log
 ///
 /// A damaged log is refused, because what would be derived from it would hide
 /// the damage.
@@ -33,11 +35,13 @@ struct ReindexLine {
     recovered_entries: u64,
     torn_tails: Vec<String>,
     mark_was_damaged: bool,
+    catalogue_entries: Option<u64>,
 }
 
 /// Makes everything again.
 pub(crate) fn run(args: &ReindexArgs, out: &mut Out) -> Result<Exit, CliError> {
-    let ReindexReport { indexes, entries, recovery, .. } = reindex(&args.dir)?;
+    let ReindexReport { indexes, entries, catalogue_entries, recovery, .. } =
+        reindex(ledger_folder(&args.dir)?)?;
     if out.is_json() {
         out.json(&ReindexLine {
             entries,
@@ -45,10 +49,21 @@ pub(crate) fn run(args: &ReindexArgs, out: &mut Out) -> Result<Exit, CliError> {
             recovered_entries: recovery.recovered_entries,
             torn_tails: recovery.torn.iter().map(|torn| torn.kept_as.clone()).collect(),
             mark_was_damaged: recovery.mark_rebuilt,
+            catalogue_entries,
         })?;
     } else {
         tell_recovery(args.output.format, &recovery);
-        out.line(format_args!("made {indexes} indexes and the published size again, for {entries} entries"))?;
+        out.line(format_args!(
+            "made {} and the published size again, for {}",
+            counted(indexes, "index", "indexes"),
+            counted(entries, "entry", "entries")
+        ))?;
+        match catalogue_entries {
+            Some(count) => {
+                out.line(format_args!("made the catalogue again, of {}", counted(count, "entry", "entries")))
+            }
+            None => out.line("left the catalogue as it is, for it is open elsewhere"),
+        }?;
     }
     Ok(Exit::Ok)
 }

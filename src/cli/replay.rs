@@ -242,7 +242,7 @@ fn bring_in(ledger: &Ledger, lines: &mut Lines, clock: Clock, out: &mut Out) -> 
     let counts = ingest(ledger, lines, clock, &progress, &mut told)?;
     if !out.is_json() {
         out.line(counts.sentence())?;
-        out.line("")?;
+        out.space()?;
     }
     Ok(counts)
 }

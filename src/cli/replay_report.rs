@@ -11,8 +11,9 @@ use proofline::trace::{Failure, Finding, FindingCode, Severity, TraceId};
 use super::error::CliError;
 use super::ingest::Counts;
 use super::output::{Out, show_damage};
+use super::phrase::{counted, wrap_words};
 use super::safe::{safe, safe_cut, safe_json};
-use super::table::{Cell, Column, plain, row, titles, wrap_words};
+use super::table::{Cell, Column, plain, row, titles};
 
 /// Failures that text explains; the others are counted, and JSON has them all.
 const FAILURES_SHOWN: usize = 100;
@@ -152,7 +153,7 @@ impl<'a> Report<'a> {
         let derived: Vec<_> = tail.summary.derived_damage.iter().collect();
         show_damage(self.out, "derived files (no verdict rests on them)", &derived, derived.len() as u64)?;
         self.tell_coverage(tail)?;
-        self.out.line("")?;
+        self.out.space()?;
         let sentence = sentence(tail.summary);
         let paint = self.out.paint();
         self.out.line(match tail.summary.verdict() {
@@ -212,29 +213,31 @@ impl<'a> Report<'a> {
     fn tell_coverage(&mut self, tail: &Tail<'_>) -> Result<(), CliError> {
         let (summary, covered) = (tail.summary, &self.covered);
         let mut lines = vec![format!(
-            "{} of {} records verified (bytes, schema, hash), {} decided again by the gate",
-            summary.verified, summary.records, summary.gate_rechecked
+            "{} of {} verified (bytes, schema, hash), {} decided again by the gate",
+            summary.verified,
+            counted(summary.records, "record", "records"),
+            summary.gate_rechecked
         )];
         lines.push(match covered.policy_re_decided {
             0 => "policy not re-decided, nothing executed again".to_owned(),
             count => format!("{count} re-decided by policy, {} executed again", covered.re_executed),
         });
         if covered.rejected_listed > 0 {
-            lines.push(format!("{} refused attempts listed", covered.rejected_listed));
+            let attempts = counted(covered.rejected_listed, "refused attempt", "refused attempts");
+            lines.push(format!("{attempts} listed"));
         }
         if covered.blobs_absent > 0 {
-            lines.push(format!("{} payloads named and not at hand", covered.blobs_absent));
+            let payloads = counted(covered.blobs_absent, "payload", "payloads");
+            lines.push(format!("{payloads} named and not at hand"));
         }
         lines.push(match summary.entries_checked {
-            true => format!("all {} entries of the log checked; {}", summary.entries, end_text(summary.end)),
-            false => format!(
-                "of the log's {} entries only those of the chosen traces and their neighbours; {}",
-                summary.entries,
-                end_text(summary.end)
-            ),
+            true => format!("every entry of the log checked: {}", summary.entries),
+            false => "of the log only the chosen traces checked, and the entries beside theirs".to_owned(),
         });
+        lines.push(end_text(summary.end).to_owned());
         if let Some((appended, there_before)) = tail.recorded {
-            lines.push(format!("{appended} verdicts recorded, {there_before} there before"));
+            let verdicts = counted(appended, "verdict", "verdicts");
+            lines.push(format!("{verdicts} recorded, {there_before} there before"));
         }
         self.out.heading("coverage")?;
         lines.iter().try_for_each(|line| self.out.line(format_args!("  {line}")))
@@ -243,8 +246,8 @@ impl<'a> Report<'a> {
 
 const fn end_text(end: LogEnd) -> &'static str {
     match end {
-        LogEnd::Published => "its end is anchored by the published size",
-        _ => "its end is not anchored: entries may have been cut off there unseen",
+        LogEnd::Published => "the end of the log is anchored by the published size",
+        _ => "the end of the log is not anchored: entries may have been cut off there unseen",
     }
 }
 
@@ -277,8 +280,9 @@ fn failure_facts(failure: &Failure, artifact: &str) -> Vec<(&'static str, String
 }
 
 fn sentence(summary: &Summary) -> String {
-    let traces = |count: u64| if count == 1 { "1 trace".to_owned() } else { format!("{count} traces") };
-    let failed = format!("{} of {} fail", summary.failed, traces(summary.traces));
+    let traces = |count| counted(count, "trace", "traces");
+    let verb = if summary.failed == 1 { "fails" } else { "fail" };
+    let failed = format!("{} of {} {verb}", summary.failed, traces(summary.traces));
     match summary.verdict() {
         RunVerdict::AllWell if summary.traces == 0 => "Nothing to replay: there is no trace.".to_owned(),
         RunVerdict::AllWell if summary.traces == 1 => {
@@ -287,9 +291,8 @@ fn sentence(summary: &Summary) -> String {
         RunVerdict::AllWell => format!("All {} pass {} replay.", traces(summary.traces), summary.replay_type),
         RunVerdict::SomeFailed => format!("{failed} {} replay.", summary.replay_type),
         RunVerdict::Damaged => {
-            let places = if summary.damage_count == 1 { "place" } else { "places" };
-            let count = summary.damage_count;
-            format!("The log is damaged in {count} {places}; {failed} {} replay.", summary.replay_type)
+            let places = counted(summary.damage_count, "place", "places");
+            format!("The log is damaged in {places}; {failed} {} replay.", summary.replay_type)
         }
     }
 }

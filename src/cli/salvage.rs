@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use super::error::CliError;
 use super::exit::Exit;
+use super::input::ledger_folder;
 use super::output::{DamageLine, Out, OutputArgs, show_damage};
+use super::phrase::counted;
 use super::safe::safe_path;
 
 /// Copies all that verifies out of a damaged ledger, with a report of the gaps
@@ -42,16 +44,17 @@ struct SalvageLine {
 
 /// Copies and reports.
 pub(crate) fn run(args: &SalvageArgs, out: &mut Out) -> Result<Exit, CliError> {
-    let SalvageReport { entries, evidence, unlinked, blobs, gaps, .. } = salvage(&args.dir, &args.out)?;
+    let SalvageReport { entries, evidence, unlinked, blobs, gaps, .. } =
+        salvage(ledger_folder(&args.dir)?, &args.out)?;
     let exit = Exit::when(!gaps.is_empty(), Exit::DamagedLedger);
     if out.is_json() {
         let gaps = gaps.iter().map(DamageLine::from).collect();
         out.json(&SalvageLine { entries, evidence, unlinked, blobs, gaps })?;
         return Ok(exit);
     }
-    out.line(format_args!("saved {entries} entries into {}", safe_path(&args.out)))?;
-    out.line(format_args!("  evidence  {evidence} records and attempts, as lines for `proofline commit`"))?;
-    out.line(format_args!("  unlinked  {unlinked} entries do not link to the one before"))?;
+    out.line(format_args!("saved {} into {}", counted(entries, "entry", "entries"), safe_path(&args.out)))?;
+    out.line(format_args!("  evidence  {evidence}, as lines for `proofline commit`"))?;
+    out.line(format_args!("  unlinked  {unlinked} without a link to the entry before"))?;
     out.line(format_args!("  payloads  {blobs}"))?;
     let list: Vec<&Damage> = gaps.iter().collect();
     show_damage(out, "left behind", &list, list.len() as u64)?;

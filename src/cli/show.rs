@@ -8,6 +8,7 @@ use proofline::trace::EnvelopeHash;
 use super::entry_view::{EntryLine, show_entry, warn_of_damage};
 use super::error::CliError;
 use super::exit::Exit;
+use super::input::ledger_folder;
 use super::output::{self, Out, OutputArgs};
 
 /// Shows an entry: header, leaf hash, place, and the record in lines
@@ -17,7 +18,7 @@ use super::output::{self, Out, OutputArgs};
 ///
 /// Examples:
 ///   proofline show ledger 17
-///   proofline show ledger b377f5ec9503dda34bb1aa4b6d0663a6d53ee72811aa33d0ae9ae3f8ac472555
+///   proofline show ledger 17 --format json
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct ShowArgs {
@@ -37,6 +38,9 @@ enum Wanted {
     Seq(Seq),
 }
 
+/// As many digits as a 64-bit number has.
+const MAX_SEQ_DIGITS: usize = 20;
+
 /// A text that names no entry.
 #[derive(Debug, thiserror::Error)]
 #[error("neither 64 lower-case hex digits nor a sequence number")]
@@ -47,7 +51,8 @@ impl Wanted {
         if let Ok(hash) = text.parse() {
             return Ok(Self::Hash(hash));
         }
-        let plain = text.bytes().all(|byte| byte.is_ascii_digit());
+        // Longer ones are hashes that lost a digit, zeros in front or not.
+        let plain = text.len() <= MAX_SEQ_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
         let number = text.parse().ok().filter(|_| plain);
         number.map(|number| Self::Seq(Seq::new(number))).ok_or(NamesNoEntry)
     }
@@ -55,7 +60,7 @@ impl Wanted {
 
 /// Shows the entries.
 pub(crate) fn run(args: &ShowArgs, out: &mut Out) -> Result<Exit, CliError> {
-    let snapshot = Snapshot::open(&args.dir)?;
+    let snapshot = Snapshot::open(ledger_folder(&args.dir)?)?;
     let seqs = match args.what {
         Wanted::Seq(seq) => vec![seq],
         Wanted::Hash(hash) => snapshot.with_hash(&hash)?,
@@ -63,7 +68,7 @@ pub(crate) fn run(args: &ShowArgs, out: &mut Out) -> Result<Exit, CliError> {
     let mut exit = Exit::Ok;
     for (index, seq) in seqs.iter().enumerate() {
         if index > 0 && !out.is_json() {
-            out.line("")?;
+            out.space()?;
         }
         match snapshot.entry(*seq) {
             Ok(Some(entry)) if out.is_json() => out.json(&EntryLine::of(&entry, snapshot.place(*seq)))?,
@@ -94,7 +99,7 @@ mod tests {
         let digits = "1".repeat(64);
         assert!(matches!(Wanted::parse(&digits), Ok(Wanted::Hash(hash)) if hash.to_string() == digits));
         assert_eq!(Wanted::parse("017").unwrap(), Wanted::Seq(Seq::new(17)));
-        for bad in ["", "+1", "-1", "abc", "99999999999999999999999", &"A".repeat(64)] {
+        for bad in ["", "+1", "-1", "abc", "99999999999999999999999", &"A".repeat(64), &"0".repeat(63)] {
             assert!(Wanted::parse(bad).is_err(), "{bad}");
         }
     }

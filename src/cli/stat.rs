@@ -16,7 +16,9 @@ use serde::Serialize;
 use super::entry_view::time_text;
 use super::error::CliError;
 use super::exit::Exit;
+use super::input::ledger_folder;
 use super::output::{DamageLine, Out, OutputArgs, show_damage};
+use super::phrase::counted;
 use super::progress::Progress;
 use super::safe::{safe, safe_bytes};
 
@@ -63,7 +65,7 @@ struct StatLine {
 
 /// Counts and prints.
 pub(crate) fn run(args: &StatArgs, out: &mut Out) -> Result<Exit, CliError> {
-    let snapshot = Snapshot::open(&args.dir)?;
+    let snapshot = Snapshot::open(ledger_folder(&args.dir)?)?;
     let mut counting = Counting::default();
     let progress = Progress::up_to(snapshot.entries(), "entries");
     for seq in 0..snapshot.entries() {
@@ -200,7 +202,8 @@ fn hints(snapshot: &Snapshot, counting: &Counting, files: &LogFiles) -> Vec<Stri
         ));
     }
     if !files.torn_tails.is_empty() {
-        hints.push(format!("{TORN_DIR}/ keeps {} tails that were no whole entries", files.torn_tails.len()));
+        let tails = counted(files.torn_tails.len() as u64, "tail", "tails");
+        hints.push(format!("{TORN_DIR}/ keeps {tails} that held no whole entry"));
     }
     hints
 }
@@ -260,7 +263,7 @@ fn show(out: &mut Out, snapshot: &Snapshot, counting: &Counting, files: &LogFile
         ("traces", traces(snapshot)?.to_string()),
         ("first recorded", time(counting.first_recorded_at_ms)),
         ("last recorded", time(counting.last_recorded_at_ms)),
-        ("log", format!("{} bytes in {} segments", files.log_bytes, files.segments)),
+        ("log", format!("{} bytes in {}", files.log_bytes, counted(files.segments, "segment", "segments"))),
         ("head", head),
         ("end", snapshot.end().to_string()),
     ];

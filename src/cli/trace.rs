@@ -3,13 +3,16 @@
 use std::path::PathBuf;
 
 use proofline::canon::Limits;
-use proofline::ledger::{ArtifactKind, Damage, Entry, EntryFault, EntryStatus, Seq, Snapshot};
-use proofline::trace::{SpanAnomaly, SpanRecord, SpanTree, TraceId, read_envelope};
+use proofline::ledger::{
+    ArtifactKind, ArtifactRefusal, Damage, Entry, EntryFault, EntryStatus, Seq, Snapshot,
+};
+use proofline::trace::{Rejection, SpanAnomaly, SpanRecord, SpanTree, TraceId, read_envelope};
 use serde::Serialize;
 
 use super::entry_view::warn_of_damage;
 use super::error::CliError;
 use super::exit::Exit;
+use super::input::ledger_folder;
 use super::output::{self, Out, OutputArgs};
 use super::record_facts::RecordFacts;
 use super::tree_view;
@@ -109,7 +112,7 @@ pub(crate) struct TraceView {
 
 /// Draws the trace.
 pub(crate) fn run(args: &TraceArgs, out: &mut Out) -> Result<Exit, CliError> {
-    let snapshot = Snapshot::open(&args.dir)?;
+    let snapshot = Snapshot::open(ledger_folder(&args.dir)?)?;
     let trace_id = args.id.find(&snapshot)?;
     let seqs = snapshot.of_trace(trace_id)?;
     if seqs.is_empty() {
@@ -135,12 +138,12 @@ fn read(
     for seq in seqs {
         let damaged = match snapshot.entry(*seq) {
             Ok(None) => continue,
-            Ok(Some(entry)) => take(&entry, &mut records, &mut verdicts).err().map(|message| Damage {
+            Ok(Some(entry)) => take(&entry, &mut records, &mut verdicts).err().map(|fault| Damage {
                 code: "log.body",
                 file: snapshot.place(*seq).map(|(file, _)| file).unwrap_or_default(),
                 offset: snapshot.place(*seq).and_then(|(_, offset)| offset),
                 seq: Some(*seq),
-                message,
+                message: fault.to_string(),
             }),
             Err(EntryFault::Damaged(damage)) => Some(damage),
             Err(fault) => return Err(fault.into()),
@@ -156,12 +159,21 @@ fn read(
     Ok((TraceView { trace_id, records, tree, anomalies, verdicts }, exit))
 }
 
-/// Takes an entry in, or says why its body is not what its header says.
+/// A body that is not what its header says.
+#[derive(Debug, thiserror::Error)]
+enum BodyFault {
+    #[error(transparent)]
+    Envelope(#[from] Rejection),
+    #[error(transparent)]
+    Artifact(#[from] ArtifactRefusal),
+}
+
+/// Takes an entry in.
 fn take(
     entry: &Entry,
     records: &mut Vec<TraceRecord>,
     verdicts: &mut Vec<VerdictLine>,
-) -> Result<(), String> {
+) -> Result<(), BodyFault> {
     let seq = entry.header.seq.get();
     let refusal = match &entry.header.status {
         EntryStatus::Accepted => None,
@@ -169,13 +181,13 @@ fn take(
             Some((classification.to_string(), error_kind.to_string()))
         }
         EntryStatus::Artifact => {
-            let artifact = ArtifactKind::read(&entry.body).map_err(|error| error.to_string())?;
+            let artifact = ArtifactKind::read(&entry.body)?;
             verdicts.extend(verdict(seq, entry, &artifact));
             return Ok(());
         }
         _ => return Ok(()),
     };
-    let sealed = read_envelope(&entry.body, &Limits::CONTENT).map_err(|error| error.to_string())?;
+    let sealed = read_envelope(&entry.body, &Limits::CONTENT)?;
     let facts = RecordFacts::of(sealed.envelope());
     records.push(TraceRecord { span: SpanRecord::of(&sealed, seq), facts, refusal });
     Ok(())

@@ -11,11 +11,10 @@ use super::clock::moment;
 use super::entry_view::warn_of_damage;
 use super::error::CliError;
 use super::exit::Exit;
+use super::input::ledger_folder;
 use super::output::{self, Out, OutputArgs};
+use super::phrase::counted;
 use super::table::{Cell, Column, plain, row, titles};
-
-/// What a file or pipe is taken for: nothing is cut there.
-const WIDE: usize = 400;
 
 /// How many trace ids are asked for at once.
 const PAGE: usize = 1000;
@@ -97,8 +96,8 @@ impl TraceLine {
 
 /// Lists the traces.
 pub(crate) fn run(args: &TracesArgs, out: &mut Out) -> Result<Exit, CliError> {
-    let snapshot = Snapshot::open(&args.dir)?;
-    let columns = columns(if output::is_terminal() { out.columns() } else { WIDE });
+    let snapshot = Snapshot::open(ledger_folder(&args.dir)?)?;
+    let columns = columns(out.columns_or_wide());
     if !out.is_json() {
         let titles = out.paint().faint(&titles(&columns));
         out.line(titles)?;
@@ -120,7 +119,7 @@ pub(crate) fn run(args: &TracesArgs, out: &mut Out) -> Result<Exit, CliError> {
         after = Some(*last);
     }
     if !out.is_json() {
-        out.line(format_args!("{count} {}", if count == 1 { "trace" } else { "traces" }))?;
+        out.line(counted(count, "trace", "traces"))?;
     }
     Ok(Exit::first([exit, warn_of_damage(args.output.format, &snapshot)]))
 }
@@ -146,7 +145,7 @@ fn read_trace(
     Ok((line, exit))
 }
 
-/// On a narrow terminal the time has no seconds, and a long actor is cut.
+/// On a narrow line the time has no seconds, and a long actor is cut.
 fn columns(width: usize) -> [Column; 5] {
     let time = if width >= 100 { 23 } else { 16 };
     let actor = width.saturating_sub(32 + 4 + 7 + time + 8).max(12);

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::clock::moment;
 use super::error::CliError;
 use super::output::{Out, Paint};
+use super::phrase::{counted, wrap_words};
 use super::record_facts::{Phrase, RecordFacts, Tone, duration_text};
 use super::safe::safe;
 use super::trace::{TraceRecord, TraceView, VerdictLine};
@@ -39,8 +40,10 @@ const CONTINUED: &str = "    ";
 pub(crate) fn draw(out: &mut Out, view: &TraceView, ascii: bool) -> Result<(), CliError> {
     let title = out.paint().strong(&format!("trace {}", view.trace_id));
     out.line(title)?;
-    out.line(format_args!("  {}", summary(view)))?;
-    out.line("")?;
+    for line in wrap_words(&summary(view), out.columns().saturating_sub(2)) {
+        out.line(format_args!("  {line}"))?;
+    }
+    out.space()?;
     let drawing = Drawing {
         glyphs: if ascii { &ASCII } else { &UNICODE },
         paint: out.paint(),
@@ -66,21 +69,17 @@ pub(crate) fn draw(out: &mut Out, view: &TraceView, ascii: bool) -> Result<(), C
 fn summary(view: &TraceView) -> String {
     let refused = view.records.iter().filter(|record| record.refusal.is_some()).count();
     let accepted = view.records.len() - refused;
-    let mut parts = vec![counted(accepted, "record")];
+    let mut parts = vec![counted(accepted as u64, "record", "records")];
     if refused > 0 {
-        parts.push(counted(refused, "refused attempt"));
+        parts.push(counted(refused as u64, "refused attempt", "refused attempts"));
     }
-    parts.push(counted(view.tree.len(), "span"));
+    parts.push(counted(view.tree.len() as u64, "span", "spans"));
     let (start, end) = (start_ms(view), end_ms(view));
     if let Some(moment) = moment(start) {
         parts.push(format!("from {moment}"));
     }
     parts.push(format!("over {}", duration_text(end.saturating_sub(start))));
     parts.join(", ")
-}
-
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 fn start_ms(view: &TraceView) -> u64 {
@@ -209,14 +208,17 @@ impl Drawing<'_> {
     }
 
     fn painted(&self, line: &[Phrase], is_refused: bool) -> String {
-        let texts = line.iter().map(|(text, tone)| match (is_refused, tone) {
-            (true, _) => self.paint.struck(text),
-            (_, Tone::Plain) => text.clone(),
-            (_, Tone::Strong) => self.paint.strong(text),
-            (_, Tone::Good) => self.paint.good(text),
-            (_, Tone::Bad) => self.paint.bad(text),
-            (_, Tone::Odd) => self.paint.odd(text),
-            (_, Tone::Faint) => self.paint.faint(text),
+        if is_refused {
+            let texts: Vec<&str> = line.iter().map(|(text, _)| text.as_str()).collect();
+            return self.paint.struck(&texts.join(" "));
+        }
+        let texts = line.iter().map(|(text, tone)| match tone {
+            Tone::Plain => text.clone(),
+            Tone::Strong => self.paint.strong(text),
+            Tone::Good => self.paint.good(text),
+            Tone::Bad => self.paint.bad(text),
+            Tone::Odd => self.paint.odd(text),
+            Tone::Faint => self.paint.faint(text),
         });
         texts.collect::<Vec<_>>().join(" ")
     }

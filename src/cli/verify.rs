@@ -7,15 +7,18 @@ use serde::Serialize;
 
 use super::error::CliError;
 use super::exit::Exit;
+use super::input::ledger_folder;
 use super::output::{DamageLine, Out, OutputArgs, show_damage};
+use super::phrase::counted;
 use super::progress::Progress;
 use super::safe::safe;
 
 /// Checks frames, headers, links, bodies, indexes and payloads; repairs nothing
 ///
-/// The log is what counts: if it is damaged the exit code is 3. Indexes and the
-/// published size are derived from it: if only they are missing or damaged the
-/// exit code is 5, and `proofline reindex` makes them again.
+/// The log is what counts: if it or a payload is damaged the exit code is 3.
+/// Indexes, the published size and the catalogue are derived from the log: if
+/// only they are missing or damaged the exit code is 5, and `proofline reindex`
+/// makes them again.
 ///
 /// Example:
 ///   proofline verify ledger
@@ -56,7 +59,8 @@ struct Payloads {
 /// Checks and reports.
 pub(crate) fn run(args: &VerifyArgs, out: &mut Out) -> Result<Exit, CliError> {
     let progress = Progress::bytes();
-    let report = verify(&args.dir, &mut |step| progress.set(step.done_bytes, step.total_bytes))?;
+    let report =
+        verify(ledger_folder(&args.dir)?, &mut |step| progress.set(step.done_bytes, step.total_bytes))?;
     drop(progress);
     let payloads = check_payloads(&args.dir)?;
     if out.is_json() {
@@ -118,17 +122,17 @@ fn show(out: &mut Out, report: &VerifyReport, payloads: &Payloads) -> Result<(),
     let mut facts = vec![
         ("ledger", report.ledger_id.to_string()),
         ("origin", report.origin.clone().unwrap_or_else(unknown)),
-        (
-            "log",
-            format!("{} entries, {} bytes in {} segments", report.entries, report.log_bytes, report.segments),
-        ),
+        ("log", log_text(report)),
         ("head", report.head.map_or_else(unknown, |leaf| leaf.to_string())),
         ("end", report.end.to_string()),
     ];
     if report.unpublished_entries > 0 {
         facts.push((
             "unpublished",
-            format!("{} whole entries past the published size", report.unpublished_entries),
+            format!(
+                "{} past the published size",
+                counted(report.unpublished_entries, "whole entry", "whole entries")
+            ),
         ));
     }
     if payloads.totals.blobs > 0 {
@@ -142,13 +146,17 @@ fn show(out: &mut Out, report: &VerifyReport, payloads: &Payloads) -> Result<(),
     for (title, list) in sections {
         show_damage(out, title, &list.iter().collect::<Vec<_>>(), list.len() as u64)?;
     }
-    out.line("")?;
+    out.space()?;
     out.line(sentence(out, report, payloads))
+}
+
+fn log_text(report: &VerifyReport) -> String {
+    let segments = counted(report.segments, "segment", "segments");
+    format!("{}, {} bytes in {segments}", counted(report.entries, "entry", "entries"), report.log_bytes)
 }
 
 fn sentence(out: &Out, report: &VerifyReport, payloads: &Payloads) -> String {
     let paint = out.paint();
-    let damaged = report.damage.len() + payloads.damage.len();
     let anchor = match report.end {
         LogEnd::NotAnchored => "; its end is not anchored, so entries may have been cut off there unseen",
         _ => "",
@@ -156,16 +164,11 @@ fn sentence(out: &Out, report: &VerifyReport, payloads: &Payloads) -> String {
     match exit(report, payloads) {
         Exit::Ok => paint.good(&format!("The ledger is sound{anchor}.")),
         Exit::DerivedDamaged => {
-            let count = report.derived.len();
-            let files = if count == 1 {
-                "1 derived file is not".to_owned()
-            } else {
-                format!("{count} derived files are not")
-            };
+            let files = counted(report.derived.len() as u64, "derived file is not", "derived files are not");
             paint.odd(&format!("The log is sound and {files}: run `proofline reindex`{anchor}."))
         }
         _ => {
-            let places = if damaged == 1 { "1 place".to_owned() } else { format!("{damaged} places") };
+            let places = counted((report.damage.len() + payloads.damage.len()) as u64, "place", "places");
             paint.bad(&format!("The ledger is damaged in {places}{anchor}."))
         }
     }

@@ -1,0 +1,19 @@
+//! The program as a person or a script meets it: what it prints, where, and with which exit code. Expected answers
+//! come from the contract, from the independent reference in `vectors/`, or from pictures that a person looked at.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
+
+mod bad_input;
+mod damage;
+mod evidence;
+mod hostile;
+mod pictures;
+mod run;
+mod shapes;
+mod streams;
+mod verbs;

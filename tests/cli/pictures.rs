@@ -1,0 +1,82 @@
+//! What people see, as pictures: help, and each view at 80 and 200 columns. A changed picture is looked at.
+
+use insta::assert_snapshot;
+
+use crate::run::{Ledger, program, proofline, ran, vectors};
+
+const VERBS: [&str; 14] = [
+    "init",
+    "commit",
+    "replay",
+    "verify",
+    "show",
+    "traces",
+    "trace",
+    "stat",
+    "reindex",
+    "salvage",
+    "canon",
+    "hash",
+    "completions",
+    "man",
+];
+
+#[test]
+fn help() {
+    assert_snapshot!("help", proofline(["--help"]).well().stdout);
+    for verb in VERBS {
+        assert_snapshot!(format!("help_{verb}"), proofline([verb, "--help"]).well().stdout);
+    }
+}
+
+#[test]
+fn short_help_fits_a_line_each() {
+    for line in proofline(["-h"]).well().stdout.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+}
+
+/// A view at both widths, one below the other.
+fn both(ledger: &Ledger, verb: &str, more: &[&str]) -> String {
+    let view = |columns: &str| {
+        let mut command = program();
+        command.arg(verb).arg(&ledger.dir).args(more).env("COLUMNS", columns);
+        let shown = ran(&mut command).stdout;
+        let width: usize = columns.parse().unwrap();
+        for line in shown.lines() {
+            assert!(line.chars().count() <= width, "{line}");
+        }
+        shown
+    };
+    format!("{}\n{}\n{}", view("80"), "=".repeat(80), view("200"))
+}
+
+#[test]
+fn views() {
+    let ledger = Ledger::of("evidence/trouble/denied-call.jsonl");
+    assert_snapshot!("trace", both(&ledger, "trace", &["a3d5"]));
+    assert_snapshot!("traces", both(&ledger, "traces", &[]));
+    assert_snapshot!("stat", both(&ledger, "stat", &[]));
+    assert_snapshot!("verify", both(&ledger, "verify", &[]));
+    assert_snapshot!("replay", both(&ledger, "replay", &["--include-rejected"]));
+    assert_snapshot!("show", ledger.run("show", &["3"]).well().stdout);
+}
+
+#[test]
+fn refused_lines() {
+    let file = vectors("evidence/trouble/wrong-types.jsonl");
+    assert_snapshot!("commit", Ledger::empty().commit(&file, &[]).exits(4).stdout);
+    let file = vectors("evidence/trouble/other-trace.jsonl");
+    assert_snapshot!("replay_file", ran(program().arg("replay").arg(file)).exits(0).stdout);
+}
+
+#[test]
+fn damage() {
+    let ledger = Ledger::of("evidence/trouble/denied-call.jsonl");
+    ledger.edit(&ledger.segment(), |bytes| {
+        let at = bytes.len() - 900;
+        bytes[at] ^= 1;
+    });
+    assert_snapshot!("verify_damaged", both(&ledger, "verify", &[]));
+    assert_snapshot!("replay_damaged", both(&ledger, "replay", &[]));
+}
