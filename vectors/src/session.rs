@@ -369,21 +369,14 @@ impl Session {
     }
 
     fn hand_in(&mut self, sealed: SealedEnvelope, fate: Fate, payloads: Vec<Payload>) {
-        let declared_hash =
-            if fate == Fate::WrongHash { self.wrong_hash(&sealed) } else { sealed.hash().to_string() };
+        let declared_hash = if fate == Fate::WrongHash {
+            wrong_hash(&mut self.random, &sealed)
+        } else {
+            sealed.hash().to_string()
+        };
         let form = Form::draw(&mut self.random, fate == Fate::WrongHash);
         self.now_ms += 1;
         self.ready.push_back(Submission { sealed, declared_hash, form, fate, at_ms: self.now_ms, payloads });
-    }
-
-    /// The ways in which people get a hash wrong: capitals, a prefix, or the hash of the bytes with a newline.
-    fn wrong_hash(&mut self, sealed: &SealedEnvelope) -> String {
-        let right = sealed.hash().to_string();
-        match self.random.below(3) {
-            0 => right.to_uppercase(),
-            1 => format!("sha256:{right}"),
-            _ => Sha256Digest::of(&[sealed.canonical(), b"\n"].concat()).to_string(),
-        }
     }
 
     fn child(&mut self, parent_span_id: SpanId) -> (SpanId, TraceContext) {
@@ -396,7 +389,17 @@ impl Session {
     }
 }
 
-fn blob(payload: &Payload) -> BlobRef {
+/// The ways in which people get a hash wrong: capitals, a prefix, or the hash of the bytes with a newline.
+pub(crate) fn wrong_hash(random: &mut SplitMix64, sealed: &SealedEnvelope) -> String {
+    let right = sealed.hash().to_string();
+    match random.below(3) {
+        0 => right.to_uppercase(),
+        1 => format!("sha256:{right}"),
+        _ => Sha256Digest::of(&[sealed.canonical(), b"\n"].concat()).to_string(),
+    }
+}
+
+pub(crate) fn blob(payload: &Payload) -> BlobRef {
     BlobRef {
         content_type: content_type("application/json"),
         sha256: Sha256Digest::of(&payload.bytes),
@@ -408,19 +411,19 @@ fn filled(text: &str, number: u64) -> String {
     text.replace("{n}", &number.to_string())
 }
 
-fn millis(number: u64) -> Millis {
+pub(crate) fn millis(number: u64) -> Millis {
     Millis::saturating(number)
 }
 
 const CONSTANTS: &str = "the texts of world.rs and of this file are valid, and a test draws them all";
 
 #[expect(clippy::expect_used, reason = "constants; a test draws them all")]
-fn token(text: &str) -> Token {
+pub(crate) fn token(text: &str) -> Token {
     Token::new(text).expect(CONSTANTS)
 }
 
 #[expect(clippy::expect_used, reason = "constants; a test draws them all")]
-fn resource(text: &str) -> Resource {
+pub(crate) fn resource(text: &str) -> Resource {
     Resource::new(text).expect(CONSTANTS)
 }
 
@@ -435,16 +438,16 @@ fn content_type(text: &str) -> ContentType {
 }
 
 #[expect(clippy::expect_used, reason = "constants; a test draws them all")]
-fn set(texts: &[&str]) -> StringSet {
+pub(crate) fn set(texts: &[&str]) -> StringSet {
     StringSet::of(texts).expect(CONSTANTS)
 }
 
 #[expect(clippy::expect_used, reason = "constants; a test draws them all")]
-fn canonical_content(text: &str) -> Vec<u8> {
+pub(crate) fn canonical_content(text: &str) -> Vec<u8> {
     canonicalize(text.as_bytes(), Profile::Content, &Limits::CONTENT).expect(CONSTANTS)
 }
 
-fn trace_id(random: &mut SplitMix64) -> TraceId {
+pub(crate) fn trace_id(random: &mut SplitMix64) -> TraceId {
     loop {
         if let Ok(id) = TraceId::from_bytes(random.bytes()) {
             return id;
@@ -452,7 +455,7 @@ fn trace_id(random: &mut SplitMix64) -> TraceId {
     }
 }
 
-fn span_id(random: &mut SplitMix64) -> SpanId {
+pub(crate) fn span_id(random: &mut SplitMix64) -> SpanId {
     loop {
         if let Ok(id) = SpanId::from_bytes(random.bytes()) {
             return id;

@@ -98,6 +98,9 @@ pub(crate) const MODELS: [Model; 4] = [
     Model { provider: "on-prem", name: "heron-mini-q4", token_ms: 31 },
 ];
 
+/// What those models are called after they were replaced by others.
+pub(crate) const NEW_NAMES: [&str; 4] = ["nw-large-3", "nw-small-3", "heron-2.0", "heron-mini-q5"];
+
 /// What a tool does; `{n}` in a text stands for a number of the case at hand.
 pub(crate) struct Tool {
     pub(crate) adapter: &'static str,
@@ -224,6 +227,18 @@ pub(crate) const TASKS: [(&str, &str); 8] = [
         "«délivré» means delivered; it was left with a neighbour (隣人).",
     ),
     ("Plan the next step for order HG-{n}.", "1. find the order\n2. check the photos\n3. offer a new one"),
+];
+
+/// What a later version answers to the same questions, one for each of the tasks.
+pub(crate) const NEW_ANSWERS: [&str; 8] = [
+    "The shade of a lamp broke on the way. A replacement is wanted.",
+    "Yes, because the damage was reported in time and can be seen.",
+    "I am sorry about the lamp. We are sending you another one today.",
+    "Rounding per line loses a cent on line 17; round the sum instead.",
+    "Damage in transit, which nearly doubled: 9 to 17.",
+    "Round the sum instead of each line",
+    "It was delivered to a neighbour («délivré», 隣人).",
+    "1. check the photos\n2. find the order\n3. send a new lamp",
 ];
 
 /// Why a policy says yes, and what it asks for besides.

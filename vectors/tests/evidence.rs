@@ -8,11 +8,14 @@
     reason = "tests fail by panicking"
 )]
 
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use common::Gate;
 use proofline_canon::{Limits, Profile, Sha256Digest, check_canonical};
-use proofline_trace::{DecisionResult, Envelope, EnvelopeHash, RecordType, TraceId, read_envelope};
+use proofline_trace::{Envelope, RecordType, TraceId, read_envelope};
 use proofline_vectors::{EvidencePlan, Fate, Form, Generator, files, generate};
 
 fn folder() -> std::path::PathBuf {
@@ -85,30 +88,12 @@ fn fates_follow_from_the_records_before() {
         repeated_per_mille: 200,
         ..EvidencePlan::AGENT_WORK.with_traces(200)
     };
-    let mut accepted: BTreeMap<EnvelopeHash, Envelope> = BTreeMap::new();
+    let mut gate = Gate::default();
     let mut last_ms = 0;
     for one in Generator::new(&plan) {
-        let (hash, envelope) = (one.sealed.hash(), one.sealed.envelope());
         assert!(one.at_ms >= last_ms, "time runs forward");
         last_ms = one.at_ms;
-        let found = |hash: Option<EnvelopeHash>| hash.is_none_or(|hash| accepted.contains_key(&hash));
-        let decision = envelope.policy_decision_hash().and_then(|hash| accepted.get(&hash));
-        let denied = matches!(decision, Some(Envelope::PolicyDecision(record)) if record.decision.result == DecisionResult::Deny);
-        let expected = if one.declared_hash != hash.to_string() {
-            Fate::WrongHash
-        } else if !found(envelope.auth_context_hash()) || !found(envelope.policy_decision_hash()) {
-            Fate::TooEarly
-        } else if denied {
-            Fate::Denied
-        } else if accepted.contains_key(&hash) {
-            Fate::Repeated
-        } else {
-            Fate::Accepted
-        };
-        assert_eq!(one.fate, expected, "{}", String::from_utf8_lossy(one.sealed.canonical()));
-        if expected == Fate::Accepted {
-            accepted.insert(hash, envelope.clone());
-        }
+        assert_eq!(one.fate, gate.hand_in(&one), "{}", String::from_utf8_lossy(one.sealed.canonical()));
     }
 }
 
