@@ -9,10 +9,23 @@ import json
 import pathlib
 import sys
 
-from . import cases_canon, cases_evidence, cases_forensic, cases_gate, cases_log, cases_records
+from . import (
+    cases_canon, cases_constrained, cases_evidence, cases_findings, cases_forensic, cases_gate, cases_invariant,
+    cases_log, cases_pairs, cases_records,
+)
 
 HERE = pathlib.Path(__file__).resolve().parent.parent
-FAMILIES = ("canon", "numbers", "records", "order", "gate", "chain", "headers", "links", "forensic")
+FAMILIES = (
+    "canon", "numbers", "records", "order", "gate", "chain", "headers", "links", "forensic", "invariant", "constrained",
+    "findings",
+)
+MODULES = (
+    cases_canon, cases_records, cases_gate, cases_log, cases_forensic, cases_invariant, cases_constrained, cases_findings,
+)
+# How deep each document of the evidence folder has a line for each member or item.
+EVIDENCE_DEPTHS = {
+    "evidence/expected.json": 2, "evidence/trouble/expected.json": 4, "evidence/expected-pairs.json": 2,
+}
 
 
 def line(value) -> str:
@@ -41,13 +54,11 @@ def rows(value, depth: int) -> str:
 def golden() -> dict:
     """Every golden file: path below `vectors/` to bytes."""
     out = {}
-    for module in (cases_canon, cases_records, cases_gate, cases_log, cases_forensic):
+    for module in MODULES:
         for path, parts in module.files().items():
             out[path] = document(*parts)
-    out["evidence/expected.json"], out["evidence/trouble/expected.json"] = (
-        (rows(value, depth) + "\n").encode("ascii")
-        for value, depth in zip(cases_evidence.files(HERE).values(), (2, 4))
-    )
+    for path, value in {**cases_evidence.files(HERE), **cases_pairs.files(HERE)}.items():
+        out[path] = (rows(value, EVIDENCE_DEPTHS[path]) + "\n").encode("ascii")
     return out
 
 

@@ -1,4 +1,4 @@
-"""Meaning: the forensic verdict of one trace over a list of ledger entries.
+"""Meaning: the forensic and the invariant verdict of one trace over a list of ledger entries.
 
 An entry is a dict {seq, kind, trace_id, key, body}: `kind` accepted or rejected, `trace_id` and
 `key` as the entry header states them, `body` the stored bytes. Entries may be forged.
@@ -6,17 +6,25 @@ An entry is a dict {seq, kind, trace_id, key, body}: `kind` accepted or rejected
 
 from __future__ import annotations
 
+import functools
+
 from . import canon, gate, schema
 
 RANKS = {"auth_context": 0, "policy_decision": 1, "model_call": 2, "tool_call": 2}
 UNREADABLE_RANK = 3
 
 
+@functools.lru_cache(maxsize=4096)
+def read(body: bytes):
+    """`gate.read`, for bodies that several replays meet; nobody changes the value."""
+    return gate.read(body)
+
+
 def sort_key(entry):
     """Rank, time, hash in byte order; accepted before rejected; then ledger order."""
     rank, time_ms = UNREADABLE_RANK, 0
     try:
-        value, record_type = gate.read(entry["body"])
+        value, record_type = read(entry["body"])
     except gate.Rejected:
         pass  # only a forged entry: after all that can be read, by hash
     else:
@@ -32,35 +40,70 @@ def chain(entries, trace_id: str, include_rejected: bool):
     return sorted(mine, key=sort_key)
 
 
-def byte_checks(entry) -> None:
-    """Schema; re-canonicalize and compare with the stored bytes; re-hash and compare with the key."""
-    value, _ = gate.read(entry["body"])
-    if canon.write(value) != entry["body"] or canon.sha256(entry["body"]) != entry["key"]:
+def is_key(data: bytes, entry) -> None:
+    if canon.sha256(data) != entry["key"]:
         raise gate.Rejected("HASH_MISMATCH", "hash_mismatch.envelope_hash", "")
 
 
-def failed_check(entry, answer) -> str:
+def byte_checks(entry) -> None:
+    """Schema; re-canonicalize and compare with the stored bytes; re-hash and compare with the key."""
+    value, _ = read(entry["body"])
+    if canon.write(value) != entry["body"]:
+        raise gate.Rejected("HASH_MISMATCH", "hash_mismatch.envelope_hash", "")
+    is_key(entry["body"], entry)
+
+
+def value_checks(entry) -> None:
+    """Schema; the hash, which is over the canonical bytes of the value however it is stored."""
+    value, _ = read(entry["body"])
+    is_key(canon.write(value), entry)
+
+
+def forensic_check(entry, answer) -> str:
     """The name of the step that failed, finer than its classification."""
     if answer.classification == "SCHEMA_REJECT":
         return "schema"
     if answer.classification != "HASH_MISMATCH":
         return "gate"
-    value, _ = gate.read(entry["body"])
+    value, _ = read(entry["body"])
     return "canonical_bytes" if canon.write(value) != entry["body"] else "hash"
+
+
+INVARIANT_STEPS = {
+    "SCHEMA_REJECT": "schema", "HASH_MISMATCH": "hash", "MISSING_PREREQ": "prerequisites",
+    "TRACE_VIOLATION": "trace_continuity", "UNAUTHORIZED_EXECUTION": "authorization",
+}
+
+
+def invariant_check(_entry, answer) -> str:
+    return INVARIANT_STEPS[answer.classification]
 
 
 def forensic(entries, trace_id: str, include_rejected: bool, clock: str) -> dict:
     """{record, artifact_sha256, failure}: the hashed result, its key, and what failed first (or None)."""
     members = chain(entries, trace_id, include_rejected)
-    failure = None
-    failure_class = None
-    if not members:
-        failure_class = "REPLAY_CHAIN_NOT_FOUND"
-    else:
-        failure = first_failure(members)
-        failure_class = failure["classification"] if failure else None
+    failure = first_failure(members, byte_checks, forensic_check)
+    return verdict("forensic", trace_id, members, failure, clock)
+
+
+def invariant(entries, trace_id: str, include_rejected: bool, clock: str) -> dict:
+    """The same, and `coverage` where it passed: without policy bytes nothing is re-decided."""
+    members = chain(entries, trace_id, include_rejected)
+    failure = invariant_failure(members)
+    out = verdict("invariant", trace_id, members, failure, clock)
+    if out["record"]["result"] == "pass":
+        out["coverage"] = {"re_decided": 0, "re_executed": 0, "verified": len(members), "absent": 0}
+    return out
+
+
+def invariant_failure(members):
+    return first_failure(members, value_checks, invariant_check)
+
+
+def verdict(replay_type: str, trace_id: str, members, failure, clock: str) -> dict:
+    failure_class = failure["classification"] if failure else None if members else "REPLAY_CHAIN_NOT_FOUND"
     record = {
-        "replay_type": "forensic",
+        "replay_type": replay_type,
         "target_trace_id": trace_id,
         "input_envelope_hashes": [entry["key"] for entry in members],
         "result": "fail" if failure_class else "pass",
@@ -68,25 +111,29 @@ def forensic(entries, trace_id: str, include_rejected: bool, clock: str) -> dict
     }
     if failure_class:
         record["failure_class"] = failure_class
-    return {"record": record, "artifact_sha256": canon.sha256(canon.write(record)), "failure": failure}
+    return {**sealed(record), "failure": failure}
 
 
-def first_failure(members):
+def sealed(record: dict) -> dict:
+    return {"record": record, "artifact_sha256": canon.sha256(canon.write(record))}
+
+
+def first_failure(members, byte_checks, name_of):
     """All byte checks of the chain come before its gate checks; rejected attempts get no gate checks."""
     for entry in members:
         try:
             byte_checks(entry)
         except gate.Rejected as answer:
-            return explained(entry, answer, failed_check(entry, answer))
+            return explained(entry, answer, name_of(entry, answer))
     accepted = [entry for entry in members if entry["kind"] == "accepted"]
     known = {}
     for entry in accepted:
-        known.setdefault(entry["key"], (entry["seq"], canon.parse(entry["body"])))
+        known.setdefault(entry["key"], (entry["seq"], read(entry["body"])[0]))
     for entry in accepted:
         try:
-            gate.decide(canon.parse(entry["body"]), entry["seq"], known.get)
+            gate.decide(read(entry["body"])[0], entry["seq"], known.get)
         except gate.Rejected as answer:
-            return explained(entry, answer, "gate")
+            return explained(entry, answer, name_of(entry, answer))
     return None
 
 
