@@ -91,11 +91,16 @@ impl Image {
 
 fn mend_segment(segment: &mut [u8]) {
     put_checksum(segment, 0, SEGMENT_HEADER_BYTES - 4);
-    let mut at = SEGMENT_HEADER_BYTES;
-    while let Some(lengths) = segment.get(at..).and_then(|rest| FrameLengths::read(rest).ok()) {
+    mend_frames(segment.get_mut(SEGMENT_HEADER_BYTES..).unwrap_or_default());
+}
+
+/// Makes the checksums of frames that follow each other right.
+pub(crate) fn mend_frames(frames: &mut [u8]) {
+    let mut at = 0;
+    while let Some(lengths) = frames.get(at..).and_then(|rest| FrameLengths::read(rest).ok()) {
         let header_end = at + LENGTHS_BYTES + lengths.header_bytes;
-        put_checksum(segment, at, header_end);
-        put_checksum(segment, header_end + 4, header_end + 4 + lengths.body_bytes);
+        put_checksum(frames, at, header_end);
+        put_checksum(frames, header_end + 4, header_end + 4 + lengths.body_bytes);
         at += lengths.frame_bytes();
     }
 }

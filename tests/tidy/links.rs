@@ -13,6 +13,13 @@ pub(crate) fn resolve(tree: &Tree) -> Vec<Complaint> {
                 complaints.push(Complaint::at(path, line, format!("{target} {why}")));
             }
         }
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        for (at, line) in text.lines().enumerate() {
+            let lost =
+                spans(line).into_iter().filter(|named| !tree.has(named) && !tree.has(&join(folder, named)));
+            complaints
+                .extend(lost.map(|named| Complaint::at(path, at + 1, format!("{named} does not exist"))));
+        }
     }
     let sources = tree.ending(".rs").chain(tree.ending(".toml")).chain(tree.ending(".py"));
     // The samples below name pages that are not there.
@@ -23,6 +30,14 @@ pub(crate) fn resolve(tree: &Tree) -> Vec<Complaint> {
         }
     }
     complaints
+}
+
+/// Source files and pages that a code span of a page names, with their folder: `ledger/src/log.rs`.
+fn spans(line: &str) -> Vec<&str> {
+    let is_part = |next: char| next.is_ascii_alphanumeric() || matches!(next, '/' | '-' | '_' | '.');
+    let spans = line.split('`').skip(1).step_by(2);
+    let paths = spans.filter(|span| span.contains('/') && span.chars().all(is_part));
+    paths.filter(|path| [".rs", ".md", ".py", ".toml"].iter().any(|end| path.ends_with(end))).collect()
 }
 
 /// Pages under `docs/` that a line of source names.
@@ -124,7 +139,7 @@ fn links_bite() {
     let tree = Tree::of(&[
         ("README.md", "[docs](docs) [k](nowhere)\n"),
         ("docs/a.md", page),
-        ("docs/b.md", "## `b`, the second\n"),
+        ("docs/b.md", "## `b`, the second\n`src/a.rs` `src/gone.rs` `a/*.rs` `lost.rs` `../docs/a.md`\n"),
         ("src/a.rs", "// see docs/b.md.\n// see docs/c.md\n"),
     ]);
     assert_eq!(
@@ -133,6 +148,7 @@ fn links_bite() {
             "README.md:1: nowhere does not exist",
             "docs/a.md:2: ../gone.md#x does not exist",
             "docs/a.md:3: #two names no heading there",
+            "docs/b.md:2: src/gone.rs does not exist",
             "src/a.rs:2: docs/c.md does not exist",
         ]
     );
