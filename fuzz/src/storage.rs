@@ -74,13 +74,17 @@ fn dir() -> &'static Path {
 /// Reads, verifies, salvages and opens a ledger. Nothing panics, only opening for writing changes
 /// a file, and what it opens goes on as a ledger whose frames and links are sound.
 fn judge(image: &Image) {
-    let disk = image.lay_out(dir());
+    let disk = Arc::new(image.lay_out(dir()));
     read(&disk);
-    let verified = verify_on(&disk, dir(), &mut |_| {});
-    let salvaged = salvage_on(&disk, dir(), Path::new("saved"));
+    let verified = verify_on(&*disk, dir(), &mut |_| {});
+    let salvaged = salvage_on(as_disk(&disk), dir(), Path::new("saved"));
     assert_eq!(kept(&disk), kept(&image.lay_out(dir())), "a reader changed a ledger");
     assert!(verified.is_err() || salvaged.is_ok(), "verified, not salvaged: {salvaged:?}");
-    append(Arc::new(disk), image);
+    append(&disk, image);
+}
+
+fn as_disk(disk: &Arc<MemoryDisk>) -> Arc<dyn Disk> {
+    Arc::clone(disk) as Arc<dyn Disk>
 }
 
 fn read(disk: &MemoryDisk) {
@@ -119,11 +123,10 @@ fn content_bytes(disk: &MemoryDisk) -> usize {
     disk.files(dir()).into_iter().map(size).sum()
 }
 
-fn append(disk: Arc<MemoryDisk>, image: &Image) {
-    let before = content_bytes(&disk);
-    let as_disk = || Arc::clone(&disk) as Arc<dyn Disk>;
-    let Ok(ledger) = Ledger::open_on(as_disk(), dir(), Options::default()) else { return };
-    assert_eq!(content_bytes(&disk), before, "recovery deletes nothing");
+fn append(disk: &Arc<MemoryDisk>, image: &Image) {
+    let before = content_bytes(disk);
+    let Ok(ledger) = Ledger::open_on(as_disk(disk), dir(), Options::default()) else { return };
+    assert_eq!(content_bytes(disk), before, "recovery deletes nothing");
     let entries = ledger.entries();
     let action = Action::Evidence(Submission::bare(RECORD.as_bytes()));
     let outcome = ledger.commit_action(&action, 1).expect("a ledger that opens takes a record");
@@ -131,9 +134,9 @@ fn append(disk: Arc<MemoryDisk>, image: &Image) {
     assert!(duplicate || seq.get() == entries, "appended at {seq} behind {entries} entries");
     drop(ledger);
     let again =
-        Ledger::open_on(as_disk(), dir(), Options::default()).expect("a ledger that took a record opens");
+        Ledger::open_on(as_disk(disk), dir(), Options::default()).expect("a ledger that took a record opens");
     assert!(again.recovery().is_clean(), "opened twice, mended twice: {:?}", again.recovery());
-    let report = verify_on(&*disk, dir(), &mut |_| {}).expect("a ledger that opens can be verified");
+    let report = verify_on(&**disk, dir(), &mut |_| {}).expect("a ledger that opens can be verified");
     let unsound = report.damage.iter().find(|damage| !is_forgeable(damage.code));
     assert!(unsound.is_none(), "opened over damage: {unsound:?} in {} segments", image.segments.len());
 }
