@@ -49,8 +49,18 @@ pub(crate) struct Record {
     pub(crate) fault: Option<Box<Failure>>,
 }
 
+/// Which bytes of a record are the right ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ByteRule {
+    /// The canonical ones, as the gate stored them.
+    Stored,
+    /// Any spelling of the record: the hash is over its canonical bytes (section 3), and whether
+    /// the stored ones are those is forensic replay's question.
+    Meant,
+}
+
 impl Record {
-    fn of(entry: &Entry) -> Option<Self> {
+    fn of(entry: &Entry, rule: ByteRule) -> Option<Self> {
         let standing = match &entry.header.status {
             EntryStatus::Accepted => Standing::Accepted,
             EntryStatus::Rejected { classification, error_kind, declared_hash } => {
@@ -63,7 +73,7 @@ impl Record {
             EntryStatus::Genesis | EntryStatus::Artifact | EntryStatus::System => return None,
         };
         let (seq, key) = (entry.header.seq, entry.header.envelope_hash);
-        let (envelope, fault) = check_bytes(seq, key, &entry.body);
+        let (envelope, fault) = check_bytes(seq, key, &entry.body, rule);
         Some(Self { seq, key, standing, envelope, fault: fault.map(Box::new) })
     }
 
@@ -93,9 +103,14 @@ impl Record {
     }
 }
 
-/// Schema, canonical form, hash, in this order. The limits are those of the format: an embedder
+/// Schema, canonical form where the rule asks for it, hash, in this order. The limits are those of the format: an embedder
 /// may have admitted envelopes longer than the default.
-fn check_bytes(seq: Seq, key: EnvelopeHash, body: &[u8]) -> (Option<Envelope>, Option<Failure>) {
+fn check_bytes(
+    seq: Seq,
+    key: EnvelopeHash,
+    body: &[u8],
+    rule: ByteRule,
+) -> (Option<Envelope>, Option<Failure>) {
     let limits = Limits::ENVELOPE.with_max_bytes(MAX_BODY_BYTES);
     let sealed = match read_envelope(body, &limits) {
         Ok(sealed) => sealed,
@@ -116,7 +131,7 @@ fn check_bytes(seq: Seq, key: EnvelopeHash, body: &[u8]) -> (Option<Envelope>, O
         pointer: Some(Pointer::root()),
         ..subject.fails(check, FailureClass::HashMismatch, message)
     };
-    let fault = if canonical != body {
+    let fault = if rule == ByteRule::Stored && canonical != body {
         let offset = canonical.iter().zip(body).take_while(|(expected, found)| expected == found).count();
         let message =
             format!("The stored bytes leave the canonical form (RFC 8785) of their record at byte {offset}.");
@@ -126,7 +141,7 @@ fn check_bytes(seq: Seq, key: EnvelopeHash, body: &[u8]) -> (Option<Envelope>, O
             ..mismatch(Check::CanonicalBytes, message)
         })
     } else if computed != key {
-        let message = "The stored bytes are those of another key than the one they are stored under.";
+        let message = "The record is that of another key than the one it is stored under.";
         Some(Failure {
             expected: Some(key.to_string()),
             found: Some(computed.to_string()),
@@ -150,10 +165,10 @@ pub(crate) struct TraceEntry {
 
 impl TraceEntry {
     /// `None` when the header names another trace: an index is a hint, the header is the truth.
-    fn of(trace_id: TraceId, entry: &Entry) -> Option<Self> {
+    fn of(trace_id: TraceId, entry: &Entry, rule: ByteRule) -> Option<Self> {
         let link = entry.header.trace.filter(|link| link.trace_id == trace_id)?;
         let (facts, hash) = (LinkFacts::of(entry), entry.header.envelope_hash);
-        Some(Self { facts, hash, link, record: Record::of(entry) })
+        Some(Self { facts, hash, link, record: Record::of(entry, rule) })
     }
 
     pub(crate) fn subject(&self) -> Subject<'_> {
@@ -172,10 +187,15 @@ pub(crate) struct TraceLog {
 
 impl TraceLog {
     /// Reads and byte-checks the entries at `seqs`, which are ascending.
-    pub(crate) fn read(snapshot: &Snapshot, trace_id: TraceId, seqs: &[Seq]) -> Result<Self, ReplayError> {
+    pub(crate) fn read(
+        snapshot: &Snapshot,
+        trace_id: TraceId,
+        seqs: &[Seq],
+        rule: ByteRule,
+    ) -> Result<Self, ReplayError> {
         let read = |seq: &Seq| {
             let entry = read_entry(snapshot, *seq)?;
-            Ok((*seq, entry.map(|entry| TraceEntry::of(trace_id, &entry))))
+            Ok((*seq, entry.map(|entry| TraceEntry::of(trace_id, &entry, rule))))
         };
         let tasks = seqs.par_iter().with_min_len(ENTRIES_PER_TASK);
         let found = tasks.map(read).collect::<Result<Vec<_>, ReplayError>>()?;

@@ -31,11 +31,17 @@ pub(crate) enum Check {
     AcceptedOnce,
     /// There is a chain.
     Chain,
+    /// Two runs hold the same policy signatures equally often.
+    PolicySignatures,
+    /// Two runs hold the same evidence identities equally often.
+    EvidenceIdentities,
+    /// Paired calls differ only where they may.
+    Variance,
 }
 
 impl Check {
     #[cfg(test)]
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 15] = [
         Self::Schema,
         Self::CanonicalBytes,
         Self::EnvelopeHash,
@@ -48,6 +54,9 @@ impl Check {
         Self::TraceLink,
         Self::AcceptedOnce,
         Self::Chain,
+        Self::PolicySignatures,
+        Self::EvidenceIdentities,
+        Self::Variance,
     ];
 
     const fn as_str(self) -> &'static str {
@@ -64,6 +73,9 @@ impl Check {
             Self::TraceLink => "trace_link",
             Self::AcceptedOnce => "accepted_once",
             Self::Chain => "chain",
+            Self::PolicySignatures => "policy_signatures",
+            Self::EvidenceIdentities => "evidence_identities",
+            Self::Variance => "variance",
         }
     }
 

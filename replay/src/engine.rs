@@ -2,6 +2,7 @@
 //! own threads and hands the verdicts on by position, so that no output depends on how many
 //! threads there are or which was first.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use proofline_canon::ContentStore;
@@ -11,14 +12,18 @@ use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::census::Census;
+use crate::constrained::{self, Side};
 use crate::error::ReplayError;
-use crate::forensic::{self, Inputs, Outcome};
 use crate::integrity;
+use crate::pairs::{Pair, Pairs};
 use crate::plan::{Mode, Plan, Selection};
+use crate::single::{self, Inputs, Outcome};
 use crate::sink::{Event, ReplaySink};
 use crate::summary::{Summary, Tally};
+use crate::variance::VariancePolicy;
+use crate::verdict::TraceReplay;
 
-/// Traces that are looked up at once.
+/// Traces, or pairs of them, that are looked up at once.
 const TRACES_PER_CHUNK: usize = 256;
 /// A batch ends with the trace that brings it to this many entries. Memory holds one batch: so
 /// many records, or one trace that is longer.
@@ -42,9 +47,13 @@ pub fn replay(
     let inputs = Inputs { snapshot, payloads, plan };
     let (pool, tally) = (pool(plan)?, Tally::new(snapshot, plan));
     let mut run = Run { pool, inputs, sink, tally, entries: 0, census: Census::default() };
-    match &plan.traces {
-        Selection::All => run.everything()?,
-        Selection::Chosen(traces) => {
+    let unfit = |wanted| Err(ReplayError::Plan { replay_type: plan.mode.replay_type(), wanted });
+    match (plan.mode, &plan.traces) {
+        (Mode::Constrained(variance), Selection::Pairs(pairs)) => run.pairs(pairs, variance)?,
+        (Mode::Constrained(_), _) => return unfit("pairs of traces"),
+        (_, Selection::Pairs(_)) => return unfit("traces, one by one"),
+        (_, Selection::All) => run.everything()?,
+        (_, Selection::Chosen(traces)) => {
             let traces: Vec<TraceId> = traces.iter().copied().collect();
             for chunk in traces.chunks(TRACES_PER_CHUNK) {
                 run.chunk(chunk, Some(traces.len() as u64))?;
@@ -90,12 +99,16 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn chunk(&mut self, traces: &[TraceId], total: Option<u64>) -> Result<(), ReplayError> {
+    fn look_up(&self, traces: &[TraceId]) -> Result<Vec<(TraceId, Vec<Seq>)>, ReplayError> {
         let snapshot = self.inputs.snapshot;
         let look_up = |trace: &TraceId| Ok((*trace, snapshot.of_trace(*trace)?));
         let found: Result<Vec<_>, EntryFault> =
             self.pool.install(|| traces.par_iter().map(look_up).collect());
-        let mut rest = found.map_err(ReplayError::Lookup)?.into_iter().peekable();
+        found.map_err(ReplayError::Lookup)
+    }
+
+    fn chunk(&mut self, traces: &[TraceId], total: Option<u64>) -> Result<(), ReplayError> {
+        let mut rest = self.look_up(traces)?.into_iter().peekable();
         while rest.peek().is_some() {
             let mut entries = 0;
             let batch: Vec<(TraceId, Vec<Seq>)> = std::iter::from_fn(|| {
@@ -114,9 +127,7 @@ impl Run<'_> {
 
     fn batch(&mut self, batch: &[(TraceId, Vec<Seq>)]) -> Result<(), ReplayError> {
         let inputs = &self.inputs;
-        let replay = |(trace, seqs): &(TraceId, Vec<Seq>)| match inputs.plan.mode {
-            Mode::Forensic => forensic::replay(inputs, *trace, seqs),
-        };
+        let replay = |(trace, seqs): &(TraceId, Vec<Seq>)| single::replay(inputs, *trace, seqs);
         let outcomes: Result<Vec<(Outcome, Census)>, ReplayError> =
             self.pool.install(|| batch.par_iter().with_max_len(1).map(replay).collect());
         for (outcome, census) in outcomes? {
@@ -136,9 +147,97 @@ impl Run<'_> {
         Ok(())
     }
 
+    fn pairs(&mut self, pairs: &Pairs, variance: VariancePolicy) -> Result<(), ReplayError> {
+        let pairs: Vec<Pair> = pairs.iter().collect();
+        let mut sides = Sides::new();
+        for chunk in pairs.chunks(TRACES_PER_CHUNK) {
+            let traces: BTreeSet<TraceId> =
+                chunk.iter().flat_map(|pair| [pair.baseline, pair.candidate]).collect();
+            let traces: Vec<TraceId> = traces.into_iter().collect();
+            let seqs: BTreeMap<TraceId, Vec<Seq>> = self.look_up(&traces)?.into_iter().collect();
+            let mut rest = chunk;
+            while !rest.is_empty() {
+                let (batch, behind) = rest.split_at(batch_of_pairs(rest, &seqs, &sides));
+                rest = behind;
+                self.prepare(batch, &seqs, &mut sides)?;
+                self.compare(batch, &sides, variance)?;
+                let (traces, entries) = (self.tally.traces(), self.entries);
+                self.tell(&Event::TracesReplayed { traces, total: Some(pairs.len() as u64), entries })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the traces of a batch that the batch before did not leave, each once.
+    fn prepare(
+        &mut self,
+        batch: &[Pair],
+        seqs: &BTreeMap<TraceId, Vec<Seq>>,
+        sides: &mut Sides,
+    ) -> Result<(), ReplayError> {
+        let wanted: BTreeSet<TraceId> =
+            batch.iter().flat_map(|pair| [pair.baseline, pair.candidate]).collect();
+        sides.retain(|trace, _| wanted.contains(trace));
+        let missing: Vec<TraceId> = wanted.into_iter().filter(|trace| !sides.contains_key(trace)).collect();
+        let inputs = &self.inputs;
+        let read = |trace: &TraceId| {
+            let seqs = seqs.get(trace).map_or(&[][..], |seqs| seqs);
+            Ok((*trace, Side::read(inputs, *trace, seqs)?))
+        };
+        let found: Result<Vec<_>, ReplayError> =
+            self.pool.install(|| missing.par_iter().with_max_len(1).map(read).collect());
+        sides.extend(found?);
+        self.entries +=
+            missing.iter().filter_map(|trace| seqs.get(trace)).map(|seqs| seqs.len() as u64).sum::<u64>();
+        Ok(())
+    }
+
+    fn compare(
+        &mut self,
+        batch: &[Pair],
+        sides: &Sides,
+        variance: VariancePolicy,
+    ) -> Result<(), ReplayError> {
+        let inputs = &self.inputs;
+        let compare = |pair: &Pair| {
+            let (baseline, candidate) = (sides.get(&pair.baseline)?, sides.get(&pair.candidate)?);
+            Some(constrained::replay(inputs.plan, variance, baseline, candidate))
+        };
+        let verdicts: Vec<TraceReplay> =
+            self.pool.install(|| batch.par_iter().with_max_len(1).filter_map(compare).collect());
+        for replay in verdicts {
+            self.tally.verdict(&replay);
+            stop(self.sink.verdict(replay))?;
+        }
+        Ok(())
+    }
+
     fn tell(&mut self, event: &Event) -> Result<(), ReplayError> {
         stop(self.sink.event(event))
     }
+}
+
+/// The traces that a batch of pairs compares. The last batch's are kept where the next one wants
+/// them again: a baseline of many candidates is read once.
+type Sides = BTreeMap<TraceId, Side>;
+
+/// How many of these pairs make a batch: as many as have about [`ENTRIES_PER_BATCH`] entries that
+/// were not read yet, and one at least.
+fn batch_of_pairs(pairs: &[Pair], seqs: &BTreeMap<TraceId, Vec<Seq>>, sides: &Sides) -> usize {
+    let (mut known, mut entries): (BTreeSet<TraceId>, usize) = (BTreeSet::new(), 0);
+    let mut taken = 0;
+    for pair in pairs {
+        for trace in [pair.baseline, pair.candidate] {
+            if known.insert(trace) && !sides.contains_key(&trace) {
+                entries += seqs.get(&trace).map_or(0, Vec::len);
+            }
+        }
+        if taken > 0 && entries > ENTRIES_PER_BATCH {
+            break;
+        }
+        taken += 1;
+    }
+    taken
 }
 
 fn stop(answer: ControlFlow<()>) -> Result<(), ReplayError> {

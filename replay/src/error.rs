@@ -5,7 +5,7 @@ use std::io;
 
 use proofline_canon::StoreError;
 use proofline_ledger::{ArtifactRefusal, EntryFault, LedgerError, Seq};
-use proofline_trace::TraceId;
+use proofline_trace::{ReplayType, TraceId};
 use rayon::ThreadPoolBuildError;
 use thiserror::Error;
 
@@ -30,6 +30,14 @@ pub enum ReplayError {
     /// The system did not give the threads that the plan asks for.
     #[error("cannot start the threads of the replay: {0}")]
     Threads(#[from] ThreadPoolBuildError),
+    /// The plan asks a question of what it cannot be asked of.
+    #[error("the plan does not fit: {replay_type} replay is of {wanted}")]
+    Plan {
+        /// The question.
+        replay_type: ReplayType,
+        /// What it can be asked of.
+        wanted: &'static str,
+    },
     /// The sink asked to stop. What it took by then is whole.
     #[error("the replay was stopped before its end")]
     Stopped,
@@ -44,6 +52,7 @@ impl ReplayError {
             Self::Lookup(_) => "replay.lookup",
             Self::Payloads(_) => "replay.payloads",
             Self::Threads(_) => "replay.threads",
+            Self::Plan { .. } => "replay.plan",
             Self::Stopped => "replay.stopped",
         }
     }
@@ -57,6 +66,7 @@ impl ReplayError {
             }
             Self::Payloads(_) => "mend the store of payloads, or replay without it",
             Self::Threads(_) => "ask for fewer threads",
+            Self::Plan { .. } => "give pairs of traces to constrained replay, and traces to the others",
             Self::Stopped => "replay again; the same inputs give the same verdicts",
         }
     }

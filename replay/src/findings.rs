@@ -48,6 +48,11 @@ impl AbsentPayloads {
         fault.map_or(Ok(Self { names, looked_for: true }), Err)
     }
 
+    /// How many payloads neither of two runs has at hand, each counted once.
+    pub(crate) fn count_with(&self, other: &Self) -> usize {
+        self.names.union(&other.names).count()
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.names.len()
     }

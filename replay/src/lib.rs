@@ -67,6 +67,30 @@
 //! repeat its answer there is a `REJECTION_NOT_REPRODUCED`. Other findings rest on a chain that
 //! passed; a failed run has none.
 //!
+//! # Invariant replay
+//!
+//! The checks from `schema` to `authorization`, and `chain`. The hash is over the canonical bytes of
+//! the record, in whatever spelling it is stored; whether these are the stored bytes, and how
+//! entries are linked, is forensic replay's question. No policy is decided again yet: coverage says
+//! `policy_re_decided` 0.
+//!
+//! # Constrained replay
+//!
+//! Asked of [`Pairs`]. The chains are of accepted records alone, and either side must pass invariant
+//! replay: a failure says which one does not. Then, and the first that does not hold gives the class:
+//!
+//! | check | class | asks |
+//! |---|---|---|
+//! | `policy_signatures`, `evidence_identities` | `REPLAY_POLICY_PATH_MISMATCH` | do both runs hold the same ones, each equally often? |
+//! | `variance` | `REPLAY_VARIANCE_VIOLATION` | do calls of equal identity, the k-th with the k-th in chain order, differ in response, outcome or usage only where the [`VariancePolicy`] allows it? |
+//!
+//! Diagnostics list every difference with both sides, as canonical JSON text: policy signatures of the
+//! baseline in chain order, those that only the candidate has, identities likewise; or, where the
+//! path is the same, what paired calls differ in, allowed or not. Findings are told by invariant
+//! replay of the traces.
+//!
+//! # All of them
+//!
 //! Coverage says what was done: `verified` and `gate_rechecked` count records up to the failure,
 //! `absent` the records that are named as prerequisites and not in the chain, `blobs_absent` the
 //! payloads that are named and not at hand, which without a store of payloads are all of them.
@@ -79,22 +103,30 @@
 mod census;
 mod chain;
 mod check;
+mod compare;
+mod constrained;
 mod engine;
 mod error;
 mod findings;
-mod forensic;
+mod form;
 mod gate_again;
 mod integrity;
 mod links;
+mod pairs;
 mod plan;
 mod reading;
+mod single;
 mod sink;
 mod summary;
+mod variance;
 mod verdict;
 
 pub use engine::replay;
 pub use error::{RecordError, ReplayError};
+pub use form::FormError;
+pub use pairs::{Pair, Pairs, PairsError};
 pub use plan::{Mode, Plan, Selection};
 pub use sink::{Event, ReplaySink, Unlisted};
 pub use summary::{RunVerdict, Summary};
+pub use variance::VariancePolicy;
 pub use verdict::{Place, Recorded, TraceReplay, record, record_all};

@@ -5,6 +5,9 @@ use std::num::NonZeroUsize;
 
 use proofline_trace::{ReplayType, Timestamp, TraceId};
 
+use crate::pairs::Pairs;
+use crate::variance::VariancePolicy;
+
 /// The question of a replay.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -12,6 +15,11 @@ pub enum Mode {
     /// Are these the exact bytes, and did the gate have to accept them?
     #[default]
     Forensic,
+    /// Would the same policy give the same answer, with no execution?
+    Invariant,
+    /// Does another run of the same work follow the same policy path, with differences only where
+    /// this policy allows them? Asked of [`Selection::Pairs`].
+    Constrained(VariancePolicy),
 }
 
 impl Mode {
@@ -20,12 +28,15 @@ impl Mode {
     pub const fn replay_type(self) -> ReplayType {
         match self {
             Self::Forensic => ReplayType::Forensic,
+            Self::Invariant => ReplayType::Invariant,
+            Self::Constrained(_) => ReplayType::Constrained,
         }
     }
 }
 
 /// Which traces are replayed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Selection {
     /// Everything: each trace that has a chain, and the integrity of every entry of the log.
     ///
@@ -36,6 +47,8 @@ pub enum Selection {
     All,
     /// These traces, each with a verdict: one that is not there fails as `REPLAY_CHAIN_NOT_FOUND`.
     Chosen(BTreeSet<TraceId>),
+    /// These pairs of traces, each with a verdict: for a constrained replay, and for no other.
+    Pairs(Pairs),
 }
 
 impl FromIterator<TraceId> for Selection {
@@ -55,10 +68,18 @@ pub struct Plan {
     /// The traces.
     pub traces: Selection,
     /// True to list rejected attempts in the chain: their bytes and hashes are then checked, and
-    /// a trace of rejected attempts alone is a found chain.
+    /// a trace of rejected attempts alone is a found chain. Constrained replay never lists them.
     pub include_rejected: bool,
     /// `generated_at` of every result: the only clock a replay knows.
     pub generated_at: Timestamp,
     /// How many threads work; none for as many as the machine has. No output depends on it.
     pub threads: Option<NonZeroUsize>,
+}
+
+impl Plan {
+    /// A constrained replay of these pairs, else as the default.
+    #[must_use]
+    pub fn constrained(pairs: Pairs, variance: VariancePolicy) -> Self {
+        Self { mode: Mode::Constrained(variance), traces: Selection::Pairs(pairs), ..Self::default() }
+    }
 }

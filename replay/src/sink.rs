@@ -13,7 +13,8 @@ use crate::verdict::TraceReplay;
 /// best looked at in [`ReplaySink::event`]: it is called after each batch of work, which is some
 /// ten thousand entries or one trace that has more.
 pub trait ReplaySink {
-    /// The next verdict: traces come in byte order of their ids, whatever order was asked for.
+    /// The next verdict: traces come in byte order of their ids, whatever order was asked for, and
+    /// pairs of them by baseline, then by candidate.
     fn verdict(&mut self, replay: TraceReplay) -> ControlFlow<()>;
 
     /// Something to tell of on the way.
@@ -42,13 +43,13 @@ pub enum Event {
         /// In the ledger.
         total: u64,
     },
-    /// Traces that were replayed; sent after their verdicts.
+    /// Traces, or pairs of them, that were replayed; sent after their verdicts.
     TracesReplayed {
         /// Traces so far.
         traces: u64,
         /// Traces in all, when they were chosen.
         total: Option<u64>,
-        /// Entries of those traces so far.
+        /// Entries of those traces so far; a baseline of many candidates is read once.
         entries: u64,
     },
     /// A trace without a verdict; see [`Selection::All`](crate::Selection::All).

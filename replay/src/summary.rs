@@ -59,7 +59,7 @@ pub struct Summary {
     /// True for a run over everything, which checked every entry; else damage is what opening the
     /// ledger and reading the chosen traces came upon.
     pub entries_checked: bool,
-    /// Traces with a verdict.
+    /// Traces, or pairs of them, with a verdict.
     pub traces: u64,
     /// Those that passed.
     pub passed: u64,
@@ -67,7 +67,7 @@ pub struct Summary {
     pub failed: u64,
     /// Failed traces by class.
     pub failures: BTreeMap<FailureClass, u64>,
-    /// Records in the chains of those traces.
+    /// Records in the chains of those traces, both sides of a pair.
     pub records: u64,
     /// Records whose bytes, schema and hash were verified.
     pub verified: u64,

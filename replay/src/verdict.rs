@@ -3,7 +3,7 @@
 
 use proofline_canon::{Sha256Digest, Value};
 use proofline_ledger::{Action, Damage, Ledger, Outcome, Seq};
-use proofline_trace::{EnvelopeHash, Failure, Finding, ReplayDiagnostics, ReplayResult, TraceId};
+use proofline_trace::{Difference, EnvelopeHash, Failure, Finding, ReplayDiagnostics, ReplayResult, TraceId};
 
 use crate::error::RecordError;
 
@@ -22,7 +22,7 @@ pub struct TraceReplay {
 }
 
 impl TraceReplay {
-    /// The trace.
+    /// The trace; of a constrained replay the candidate.
     #[must_use]
     pub const fn trace_id(&self) -> TraceId {
         self.result.target_trace_id
@@ -44,6 +44,18 @@ impl TraceReplay {
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.diagnostics.findings
+    }
+
+    /// The baseline of a constrained replay.
+    #[must_use]
+    pub const fn baseline(&self) -> Option<TraceId> {
+        self.result.reference_trace_id()
+    }
+
+    /// How the two runs of a constrained replay differ, allowed or not; of other replays none.
+    #[must_use]
+    pub fn differences(&self) -> &[Difference] {
+        &self.diagnostics.differences
     }
 
     /// The output line of the contract:

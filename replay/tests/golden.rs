@@ -12,9 +12,9 @@ mod common;
 
 use common::forge::{self, Forged};
 use common::{Look, golden, one, run};
-use proofline_canon::Value;
-use proofline_replay::{Plan, Selection, TraceReplay};
-use proofline_trace::{Failure, TraceId};
+use proofline_canon::{ContentStore, Limits, MemoryStore, Profile, Sha256Digest, Value, parse};
+use proofline_replay::{Mode, Pair, Pairs, Plan, Selection, TraceReplay, VariancePolicy, replay};
+use proofline_trace::{Difference, DifferenceSide, Failure, Finding, TraceId};
 
 fn forged(case: &Value) -> (tempfile::TempDir, proofline_ledger::Snapshot) {
     let entries: Vec<Forged> = case.items("entries").iter().map(Forged::of).collect();
@@ -33,18 +33,19 @@ fn plan(case: &Value) -> Plan {
     }
 }
 
-/// The reference knows one check of the gate and calls the hash check `hash`.
-fn check_name(check: &str) -> &str {
-    match check {
-        "envelope_hash" => "hash",
-        "prerequisite" | "trace_continuity" | "authorization" => "gate",
-        other => other,
+/// The reference calls the hash check `hash`; in a forensic replay it knows one check of the gate.
+fn check_name(mode: Mode, check: &str) -> &str {
+    match (mode, check) {
+        (_, "envelope_hash") => "hash",
+        (Mode::Forensic, "prerequisite" | "trace_continuity" | "authorization") => "gate",
+        (_, "prerequisite") => "prerequisites",
+        (_, other) => other,
     }
 }
 
-fn assert_failure(name: &str, failure: &Failure, expected: &Value) {
+fn assert_failure(mode: Mode, name: &str, failure: &Failure, expected: &Value) {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    assert_eq!(check_name(failure.check.as_str()), expected.text("check"), "{name}");
+    assert_eq!(check_name(mode, failure.check.as_str()), expected.text("check"), "{name}");
     assert_eq!(failure.class.as_str(), expected.text("classification"), "{name}");
     assert_eq!(failure.error_kind.as_ref().unwrap().to_string(), text(expected.at("error_kind")), "{name}");
     assert_eq!(failure.pointer.as_ref().unwrap().to_string(), text(expected.at("pointer")), "{name}");
@@ -52,9 +53,13 @@ fn assert_failure(name: &str, failure: &Failure, expected: &Value) {
     assert_eq!(failure.envelope_hash.unwrap().to_string(), text(expected.at("envelope_hash")), "{name}");
 }
 
-fn assert_verdict(name: &str, replay: &TraceReplay, expected: &Value) {
+fn assert_record(name: &str, replay: &TraceReplay, expected: &Value) {
     assert_eq!(&replay.result.to_value(), expected.at("record"), "{name}");
     assert_eq!(replay.artifact_sha256.to_string(), expected.text("artifact_sha256"), "{name}");
+}
+
+fn assert_verdict(mode: Mode, name: &str, replay: &TraceReplay, expected: &Value) {
+    assert_record(name, replay, expected);
     let failure = replay.failure();
     match expected.at("failure") {
         Value::Null => {
@@ -62,35 +67,43 @@ fn assert_verdict(name: &str, replay: &TraceReplay, expected: &Value) {
             let shown = failure.map(|failure| failure.class.as_str());
             assert!(matches!(shown, None | Some("REPLAY_CHAIN_NOT_FOUND")), "{name}: {shown:?}");
         }
-        expected => assert_failure(name, failure.unwrap(), expected),
+        expected => assert_failure(mode, name, failure.unwrap(), expected),
     }
 }
 
-fn forensic(file: &str) {
+fn single(mode: Mode, file: &str) {
     let golden = golden(file);
     let cases = golden.items("cases");
     assert!(cases.len() >= 10);
     for case in cases {
         let name = case.text("name");
         let (_dir, snapshot) = forged(case);
-        let (verdicts, _) = run(&snapshot, &plan(case));
-        assert_verdict(name, &one(verdicts), case.at("expected"));
+        let (verdicts, _) = run(&snapshot, &Plan { mode, ..plan(case) });
+        let replay = one(verdicts);
+        assert_verdict(mode, name, &replay, case.at("expected"));
+        assert_eq!(replay.diagnostics.coverage.policy_re_decided.get(), 0);
+        if let Some(coverage) = case.at("expected").get("coverage") {
+            let found = replay.diagnostics.coverage;
+            assert_eq!(found.verified.get(), coverage.number("verified"), "{name}");
+            assert_eq!(found.re_executed.get(), coverage.number("re_executed"), "{name}");
+            assert_eq!(found.absent.get(), coverage.number("absent"), "{name}");
+        }
     }
 }
 
 #[test]
 fn honest_ledgers() {
-    forensic("forensic/honest.json");
+    single(Mode::Forensic, "forensic/honest.json");
 }
 
 #[test]
 fn stored_bytes_that_are_not_right() {
-    forensic("forensic/bytes.json");
+    single(Mode::Forensic, "forensic/bytes.json");
 }
 
 #[test]
 fn records_that_the_gate_refuses() {
-    forensic("forensic/gate.json");
+    single(Mode::Forensic, "forensic/gate.json");
 }
 
 #[test]
@@ -142,4 +155,203 @@ fn chain_order() {
             }
         }
     }
+}
+
+#[test]
+fn traces_that_pass_invariant_replay() {
+    single(Mode::Invariant, "invariant/positive.json");
+}
+
+#[test]
+fn traces_that_fail_invariant_replay() {
+    single(Mode::Invariant, "invariant/negative.json");
+}
+
+/// Code, severity, the entry that it is about, and all entries and records in ledger order.
+fn shown(finding: &Finding) -> (String, String, u64, Vec<u64>, Vec<String>) {
+    let mut concerned: Vec<(u64, String)> = finding
+        .seqs
+        .iter()
+        .map(|seq| seq.get())
+        .zip(finding.records.iter().map(ToString::to_string))
+        .collect();
+    concerned.sort();
+    let (seqs, records) = concerned.into_iter().unzip();
+    (finding.code.to_string(), finding.severity.to_string(), finding.seqs[0].get(), seqs, records)
+}
+
+fn findings(file: &str) {
+    for case in golden(file).items("cases") {
+        let name = case.text("name");
+        let (_dir, snapshot) = forged(case);
+        let store = MemoryStore::new();
+        let payloads = case.at("payloads").as_array();
+        for text in payloads.into_iter().flatten() {
+            let bytes = text.as_str().unwrap().as_bytes();
+            store.put(&Sha256Digest::of(bytes), bytes).unwrap();
+        }
+        let store = payloads.map(|_| &store as &(dyn ContentStore + Sync));
+        for mode in [Mode::Forensic, Mode::Invariant] {
+            let plan = Plan {
+                mode,
+                traces: Selection::from_iter([case.text("trace_id").parse().unwrap()]),
+                generated_at: case.text("clock").parse().unwrap(),
+                ..Plan::default()
+            };
+            let mut verdicts = Vec::new();
+            replay(&snapshot, store, &plan, &mut verdicts).unwrap();
+            let replay = one(verdicts);
+            assert!(replay.is_pass(), "{name}");
+            if mode == Mode::Invariant {
+                assert_record(name, &replay, case.at("expected"));
+            }
+            let found: Vec<_> = replay.findings().iter().map(shown).collect();
+            let texts = |value: &Value, member: &str| {
+                value.items(member).iter().map(|item| item.as_str().unwrap().to_owned()).collect()
+            };
+            let expected: Vec<_> = case
+                .at("expected")
+                .items("findings")
+                .iter()
+                .map(|it| {
+                    let own = |member: &str| it.text(member).to_owned();
+                    (
+                        own("code"),
+                        own("severity"),
+                        it.number("seq"),
+                        numbers(it.at("seqs")),
+                        texts(it, "records"),
+                    )
+                })
+                .collect();
+            assert_eq!(found, expected, "{name}");
+        }
+    }
+}
+
+fn numbers(list: &Value) -> Vec<u64> {
+    let number = |value: &Value| value.as_number().unwrap().literal().parse().unwrap();
+    list.as_array().unwrap().iter().map(number).collect()
+}
+
+#[test]
+fn findings_of_facts() {
+    findings("findings/facts.json");
+}
+
+#[test]
+fn findings_of_spans() {
+    findings("findings/spans.json");
+}
+
+#[test]
+fn findings_of_payloads() {
+    findings("findings/blobs.json");
+}
+
+#[test]
+fn findings_of_all_kinds_at_once() {
+    findings("findings/mixed.json");
+}
+
+fn variance(case: &Value) -> VariancePolicy {
+    match case.at("variance") {
+        Value::Null => VariancePolicy::NOTHING,
+        Value::String(name) => VariancePolicy::preset(name).unwrap(),
+        policy => VariancePolicy::parse(&policy.to_canonical(Profile::Envelope).unwrap()).unwrap(),
+    }
+}
+
+fn side(side: &DifferenceSide) -> (Vec<u64>, Value) {
+    let value = side.value.as_ref().map(|text| parse(text.as_bytes(), &Limits::ENVELOPE).unwrap());
+    (side.seqs.iter().map(|seq| seq.get()).collect(), value.unwrap_or(Value::Null))
+}
+
+/// A difference as the reference has it: of a path one value and who holds it, of a pair both values.
+fn assert_difference(name: &str, found: &Difference, expected: &Value) {
+    assert_eq!(found.kind.as_str(), expected.text("kind"), "{name}");
+    for (found, member) in [(&found.baseline, "baseline"), (&found.candidate, "candidate")] {
+        assert_eq!(found.records.len(), found.seqs.len());
+        let (seqs, value) = side(found);
+        match expected.at(member) {
+            holders @ Value::Array(_) => {
+                assert_eq!(seqs, numbers(holders), "{name}");
+                assert_eq!(
+                    &value,
+                    if seqs.is_empty() { &Value::Null } else { expected.at("value") },
+                    "{name}"
+                );
+            }
+            one => {
+                assert_eq!(seqs, [one.number("seq")], "{name}");
+                assert_eq!(&value, one.at("value"), "{name}");
+            }
+        }
+    }
+    if let Some(record_type) = expected.get("record_type") {
+        assert_eq!(found.record_type.as_str(), record_type.as_str().unwrap(), "{name}");
+    }
+}
+
+fn constrained(file: &str) {
+    let golden = golden(file);
+    for case in golden.items("cases") {
+        let (name, expected) = (case.text("name"), case.at("expected"));
+        let (_dir, snapshot) = forged(case);
+        let [baseline, candidate] = ["baseline", "candidate"].map(|side| case.text(side).parse().unwrap());
+        let plan = Plan {
+            generated_at: case.text("clock").parse().unwrap(),
+            // Constrained replay never lists them.
+            include_rejected: true,
+            ..Plan::constrained(Pairs::from_iter([Pair { baseline, candidate }]), variance(case))
+        };
+        let replay = one(run(&snapshot, &plan).0);
+        assert_record(name, &replay, expected);
+        assert_eq!((replay.baseline(), replay.trace_id()), (Some(baseline), candidate));
+        match expected.at("failure") {
+            Value::Null => {}
+            expected => {
+                let failure = replay.failure().unwrap();
+                assert_failure(Mode::Invariant, name, failure, expected);
+                let side = format!("The {} fails", expected.text("side"));
+                assert!(failure.message.starts_with(&side), "{name}: {}", failure.message);
+            }
+        }
+        let (allowed, refused): (Vec<_>, Vec<_>) = replay.differences().iter().partition(|it| it.allowed);
+        let first = expected.at("first");
+        let not_allowed: Vec<&Value> =
+            (!first.is_null()).then_some(first).into_iter().chain(expected.items("others")).collect();
+        assert_eq!(allowed.len(), expected.items("allowed").len(), "{name}");
+        assert_eq!(refused.len(), not_allowed.len(), "{name}: {refused:?}");
+        allowed
+            .into_iter()
+            .zip(expected.items("allowed"))
+            .for_each(|(it, expected)| assert_difference(name, it, expected));
+        refused.into_iter().zip(not_allowed).for_each(|(it, expected)| assert_difference(name, it, expected));
+    }
+}
+
+#[test]
+fn pairs_that_follow_the_same_path() {
+    constrained("constrained/pass.json");
+}
+
+#[test]
+fn pairs_of_which_one_is_not_found() {
+    constrained("constrained/not_found.json");
+}
+
+#[test]
+fn pairs_of_which_one_fails_invariant_replay() {
+    constrained("constrained/invariant.json");
+}
+
+#[test]
+fn pairs_that_follow_other_paths() {
+    constrained("constrained/path.json");
+}
+
+#[test]
+fn pairs_that_vary_where_they_must_not() {
+    constrained("constrained/variance.json");
 }

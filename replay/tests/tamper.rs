@@ -21,7 +21,7 @@ use proofline_ledger::segment::SEGMENT_HEADER_BYTES;
 use proofline_ledger::{Ledger, Options, Snapshot};
 use proofline_replay::{Mode, Plan, RunVerdict, Summary, record_all};
 
-const MODES: [Mode; 1] = [Mode::Forensic];
+const MODES: [Mode; 2] = [Mode::Forensic, Mode::Invariant];
 
 fn plan() -> Plan {
     Plan { threads: NonZeroUsize::new(1), ..Plan::default() }

@@ -1,10 +1,13 @@
-//! Forensic replay of one trace (section 5): are these the exact bytes, and did the gate have to
-//! accept them? Stage after stage; the first failure ends the run.
+//! Replay of one trace by itself (section 5), stage after stage; the first failure ends the run.
 //!
-//! 1. Bytes, in chain order: schema, canonical form, hash against the key; then entries that
-//!    cannot be read at all.
+//! Forensic: are these the exact bytes, and did the gate have to accept them?
+//! Invariant: would the same policy give the same answer, with no execution?
+//!
+//! 1. Bytes, in chain order: schema, canonical form (forensic alone), hash against the key; then
+//!    entries that cannot be read at all.
 //! 2. The gate again, per accepted record in chain order, over the accepted records of the chain.
-//! 3. Links, in ledger order: of each entry to its neighbours in the log and within the trace.
+//! 3. Forensic alone: links, in ledger order, of each entry to its neighbours in the log and within
+//!    the trace.
 //!
 //! Findings over the chain rest on proven records, so a failed run has none. Rejected attempts
 //! are decided again whatever the outcome.
@@ -17,13 +20,13 @@ use proofline_trace::{
 };
 
 use crate::census::Census;
-use crate::chain::{Record, TraceLog, Verified};
+use crate::chain::{ByteRule, Record, TraceLog, Verified};
 use crate::check::{self, Check};
 use crate::error::ReplayError;
 use crate::findings::{self, AbsentPayloads};
 use crate::gate_again::{self, ChainRecords};
 use crate::links::{self, BrokenLink};
-use crate::plan::{Plan, Selection};
+use crate::plan::{Mode, Plan, Selection};
 use crate::sink::Unlisted;
 use crate::verdict::TraceReplay;
 
@@ -51,8 +54,16 @@ pub(crate) fn replay(
     trace_id: TraceId,
     seqs: &[Seq],
 ) -> Result<(Outcome, Census), ReplayError> {
-    let log = TraceLog::read(inputs.snapshot, trace_id, seqs)?;
+    let log = TraceLog::read(inputs.snapshot, trace_id, seqs, byte_rule(inputs.plan.mode))?;
     Ok((conclude(inputs, trace_id, &log)?, log.census(trace_id)))
+}
+
+/// Forensic replay asks for the exact bytes; the others for what they say.
+const fn byte_rule(mode: Mode) -> ByteRule {
+    match mode {
+        Mode::Forensic => ByteRule::Stored,
+        Mode::Invariant | Mode::Constrained(_) => ByteRule::Meant,
+    }
 }
 
 fn conclude(inputs: &Inputs<'_>, trace_id: TraceId, log: &TraceLog) -> Result<Outcome, ReplayError> {
@@ -61,11 +72,10 @@ fn conclude(inputs: &Inputs<'_>, trace_id: TraceId, log: &TraceLog) -> Result<Ou
     let records = ChainRecords::of(&verified);
     let payloads = AbsentPayloads::of(&verified, inputs.payloads)?;
 
-    let mut run = Run { coverage: coverage(&chain, &payloads), damage: Vec::new() };
-    run.coverage.absent = count(gate_again::absent(&verified, &records));
-    let failure = match run.bytes(&chain, log).or_else(|| run.gate(trace_id, &verified, &records)) {
-        Some(failure) => Some(failure),
-        None => run.links(inputs.snapshot, trace_id, log)?,
+    let mut run = Run::new(coverage(&chain, &payloads));
+    let failure = match run.invariants(trace_id, &chain, log, &verified, &records) {
+        None if matches!(inputs.plan.mode, Mode::Forensic) => run.links(inputs.snapshot, trace_id, log)?,
+        failure => failure,
     };
     let rejections = gate_again::not_reproduced(inputs.snapshot, log)?;
     let failure = match failure {
@@ -83,11 +93,11 @@ fn conclude(inputs: &Inputs<'_>, trace_id: TraceId, log: &TraceLog) -> Result<Ou
     Ok(Outcome::Verdict(Box::new(run.conclude(inputs.plan, trace_id, &chain, failure, findings))))
 }
 
-fn count(number: usize) -> SafeInt {
+pub(crate) fn count(number: usize) -> SafeInt {
     SafeInt::saturating(number as u64)
 }
 
-fn coverage(chain: &[&Record], payloads: &AbsentPayloads) -> Coverage {
+pub(crate) fn coverage(chain: &[&Record], payloads: &AbsentPayloads) -> Coverage {
     Coverage {
         records: count(chain.len()),
         rejected_listed: count(chain.iter().filter(|record| !record.is_accepted()).count()),
@@ -97,12 +107,30 @@ fn coverage(chain: &[&Record], payloads: &AbsentPayloads) -> Coverage {
 }
 
 /// How far the run over one trace came.
-struct Run {
-    coverage: Coverage,
-    damage: Vec<Damage>,
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) coverage: Coverage,
+    pub(crate) damage: Vec<Damage>,
 }
 
 impl Run {
+    pub(crate) const fn new(coverage: Coverage) -> Self {
+        Self { coverage, damage: Vec::new() }
+    }
+
+    /// The checks that every mode makes.
+    pub(crate) fn invariants(
+        &mut self,
+        trace_id: TraceId,
+        chain: &[&Record],
+        log: &TraceLog,
+        verified: &[Verified<'_>],
+        records: &ChainRecords,
+    ) -> Option<Failure> {
+        self.coverage.absent = count(gate_again::absent(verified, records));
+        self.bytes(chain, log).or_else(|| self.gate(trace_id, verified, records))
+    }
+
     fn bytes(&mut self, chain: &[&Record], log: &TraceLog) -> Option<Failure> {
         let sound = chain.iter().take_while(|record| record.fault.is_none()).count();
         self.coverage.verified = count(sound);
@@ -146,7 +174,10 @@ impl Run {
         findings: Vec<Finding>,
     ) -> TraceReplay {
         let result = ReplayResult {
-            mode: ReplayMode::Forensic,
+            mode: match plan.mode {
+                Mode::Forensic => ReplayMode::Forensic,
+                _ => ReplayMode::Invariant,
+            },
             target_trace_id: trace_id,
             input_envelope_hashes: chain.iter().map(|record| record.key).collect(),
             verdict: failure.as_ref().map_or(Verdict::Pass, |failure| Verdict::Fail(failure.class)),
@@ -173,7 +204,7 @@ fn without_chain(trace_id: TraceId, log: &TraceLog, findings: Vec<Finding>) -> O
     }
 }
 
-fn not_found(trace_id: TraceId, log: &TraceLog) -> Failure {
+pub(crate) fn not_found(trace_id: TraceId, log: &TraceLog) -> Failure {
     let attempts = log.records().count();
     let found = match attempts {
         0 => "no evidence".to_owned(),
