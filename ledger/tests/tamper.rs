@@ -14,13 +14,16 @@ mod common;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use common::random::full_effort;
 use common::raw::{self, RawEntry};
 use common::recovered::{dir, open, prepared};
 use common::sim_disk::{Image, SimDisk};
 use common::{NOW_MS, bare, chain, declared, hash_of};
-use proofline_ledger::{Damage, Genesis, Ledger, LogEnd, Outcome, Seq, Snapshot, VerifyReport, verify_on};
+use proofline_ledger::{
+    Damage, Genesis, Ledger, LogEnd, Outcome, Seq, Snapshot, VerifyReport, salvage_on, verify_on,
+};
 use proofline_trace::{EnvelopeHash, LedgerId, TraceId};
 
 /// A ledger of a few records in several segments, and what is known of it.
@@ -147,6 +150,16 @@ fn assert_writers_are_careful(disk: &SimDisk, what: &str) {
     }
 }
 
+/// Salvage saves all but the entry that was hit, and says what it left behind.
+fn assert_one_entry_lost(original: &Original, disk: &SimDisk, seq: u64, what: &str) {
+    let out = Path::new("/data/saved");
+    let saved = salvage_on(Arc::new(disk.copy()), dir(), out).unwrap();
+    // A body whose own checksum was hit still has the hash that its header names.
+    let total = original.entries.len() as u64;
+    assert!((total - 1..=total).contains(&saved.entries), "{what}: {:?}", saved.gaps);
+    assert!(saved.gaps.iter().any(|gap| gap.seq == Some(Seq::new(seq))), "{what}: {:?}", saved.gaps);
+}
+
 fn assert_damaged(original: &Original, disk: &SimDisk, what: &str, is_place: impl Fn(&Damage) -> bool) {
     let report = report(disk);
     assert!(report.damage.iter().any(is_place), "{what} is not reported there: {:#?}", report.damage);
@@ -186,6 +199,9 @@ fn every_changed_byte_of_the_log_is_reported_where_it_is() {
                     let here = damage.file == file && (start..=at as u64).contains(&damage.offset.unwrap());
                     here && (frame.is_none() || damage.seq == Some(Seq::new(frame.unwrap().seq)))
                 });
+                if let Some(frame) = frame.filter(|_| value == whole[at] ^ 1) {
+                    assert_one_entry_lost(&original, &disk, frame.seq, &what);
+                }
                 if is_last {
                     assert_eq!(open(&disk).unwrap_err().code(), "ledger.damaged", "{what}");
                 }
@@ -313,6 +329,9 @@ fn assert_careful_without_mark(original: &Original, disk: &SimDisk, what: &str) 
     let what = format!("{what}, the mark gone");
     assert_no_false_pass(original, &disk, &what);
     assert_writers_are_careful(&disk, &what);
+    let saved = salvage_on(Arc::new(disk), dir(), Path::new("/data/saved")).unwrap();
+    // A frame that stands there twice is saved twice, so there may be a few more.
+    assert!(saved.entries <= original.entries.len() as u64 + 1, "{what}: {} saved", saved.entries);
 }
 
 #[test]
@@ -425,6 +444,11 @@ fn removed_renamed_swapped_and_foreign_segments_are_reported() {
                     assert!(report(&disk).damage.iter().any(|it| it.code == "log.missing_segment"));
                 }
                 assert_damaged(&original, &disk, &format!("{file} removed"), is_here);
+                if count > 1 {
+                    let saved = salvage_on(Arc::new(disk), dir(), Path::new("/data/saved")).unwrap();
+                    let held = original.entries.len() - original.frames(path).len();
+                    assert_eq!(saved.entries, held as u64, "{file} removed");
+                }
             }
         }
         for (with, other_path) in original.segments.iter().enumerate() {
