@@ -43,6 +43,12 @@ pub(crate) enum CliError {
         /// What is wrong with it.
         source: CanonError,
     },
+    /// Input without a single line of evidence: more likely a mistake than a wish.
+    #[error("{name} holds no evidence: there is no line that is not blank")]
+    Empty {
+        /// The file, or `the standard input`.
+        name: String,
+    },
     /// More input than was allowed.
     #[error("{name} is longer than the {max_bytes} bytes allowed")]
     TooLong {
@@ -133,6 +139,7 @@ impl CliError {
             Self::Unreadable { .. } => "input.unreadable",
             Self::Unwritable { .. } => "output.unwritable",
             Self::Content { source, .. } => source.code(),
+            Self::Empty { .. } => "input.empty",
             Self::TooLong { .. } => "input.too_long",
             Self::Blob { source, .. } | Self::Blobs(source) => source.code(),
             Self::Replay(error) => error.code(),
@@ -157,7 +164,9 @@ impl CliError {
             Self::Entry(_) | Self::Replay(_) | Self::Blob { .. } | Self::Blobs(_) => Exit::SystemRefused,
             Self::Unwritable { .. } | Self::Output(_) | Self::Random(_) => Exit::SystemRefused,
             Self::Unreadable { .. } | Self::Content { .. } | Self::TooLong { .. } => Exit::BadInput,
-            Self::NoSuchHash(_) | Self::NoSuchTrace(_) | Self::AmbiguousTrace { .. } => Exit::BadInput,
+            Self::Empty { .. } | Self::NoSuchHash(_) | Self::NoSuchTrace(_) | Self::AmbiguousTrace { .. } => {
+                Exit::BadInput
+            }
             Self::Usage(_) => Exit::Usage,
             Self::Record(_) | Self::Internal(_) => Exit::Internal,
         }
@@ -177,6 +186,7 @@ impl CliError {
             }
             Self::Unreadable { name, .. }
             | Self::Unwritable { name, .. }
+            | Self::Empty { name }
             | Self::TooLong { name, .. }
             | Self::Blob { name, .. } => Some(name.clone()),
             Self::Content { name, source } => Some(match source {
@@ -201,6 +211,7 @@ impl CliError {
             }
             Self::Unwritable { .. } => Some("name a place where this user can write"),
             Self::Content { source, .. } => Some(source.hint()),
+            Self::Empty { .. } => Some("give a file of envelopes, one JSON record a line"),
             Self::TooLong { .. } => Some("give less, or raise the limit with --max-bytes"),
             Self::NoSuchHash(_) => Some("`proofline traces` and `proofline trace` list what there is"),
             Self::NoSuchTrace(_) => Some("`proofline traces` lists what there is"),

@@ -131,7 +131,7 @@ pub(crate) fn ingest(
     loop {
         let group = lines.next_group()?;
         if group.is_empty() {
-            return Ok(counts);
+            return if counts.lines > counts.blank { Ok(counts) } else { Err(lines.without_evidence()) };
         }
         for answer in commit_group(ledger, &group, clock.now_ms())? {
             counts.count(&answer);

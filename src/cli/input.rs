@@ -256,6 +256,17 @@ impl Queue {
     }
 }
 
+/// Whoever waits for lines is told of the end, however the reading ends.
+struct Ending<'a>(&'a Queue);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        let stopped = || Err(io::Error::other("reading stopped early"));
+        self.0.lock().end.get_or_insert_with(stopped);
+        self.0.changed.notify_all();
+    }
+}
+
 impl Lines {
     /// Begins to read.
     pub(crate) fn open(source: &Source) -> Result<Self, CliError> {
@@ -263,12 +274,18 @@ impl Lines {
         let queue = Arc::new(Queue::default());
         let feeding = Arc::clone(&queue);
         let read_ahead = move || {
-            let result = feed(&mut reader, &feeding);
-            feeding.end(result);
+            let ending = Ending(&feeding);
+            let result = feed(&mut reader, ending.0);
+            ending.0.end(result);
         };
         let started = thread::Builder::new().name("input".to_owned()).spawn(read_ahead);
         started.map_err(|error| CliError::Internal(format!("no thread for reading: {error}")))?;
         Ok(Self { queue, source: source.clone(), eager: *source == Source::Stdin })
+    }
+
+    /// The error of input that turned out to have nothing in it.
+    pub(crate) fn without_evidence(&self) -> CliError {
+        CliError::Empty { name: self.source.name() }
     }
 
     /// The next lines, none at the end.

@@ -95,6 +95,24 @@ fn a_folder_that_is_no_ledger_is_left_as_it_is() {
 }
 
 #[test]
+fn input_without_evidence_is_an_error_and_no_pass() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Ledger::empty();
+    for (name, text) in [("empty", ""), ("blank", "\n \t\r\n\n")] {
+        let file = folder.path().join(name);
+        fs::write(&file, text).unwrap();
+        let place = Some(file.to_str().unwrap().to_owned());
+        let (code, found, hint) = ran(program().arg("replay").arg(&file).args(JSON)).exits(4).error();
+        assert_eq!((code.as_str(), &found), ("input.empty", &place));
+        assert!(hint.is_some());
+        let (code, found, _) = ledger.commit(&file, &JSON).exits(4).error();
+        assert_eq!((code.as_str(), &found), ("input.empty", &place));
+    }
+    let (code, ..) = ran(program().args(["replay", "-"]).args(JSON).write_stdin("")).exits(4).error();
+    assert_eq!(code, "input.empty");
+}
+
+#[test]
 fn an_input_that_cannot_be_read_changes_nothing() {
     let ledger = Ledger::empty();
     let folder = tempfile::tempdir().unwrap();

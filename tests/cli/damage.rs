@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::run::{AGENT_WORK, Ledger, find, program, ran};
+use crate::run::{AGENT_WORK, Ledger, find, program, ran, vectors};
 
 /// Changes the last letter of a text in the log.
 fn bend(ledger: &Ledger, text: &str) {
@@ -140,8 +140,8 @@ fn a_cut_log_is_damage_and_a_torn_tail_is_kept_and_told() {
     fs::write(ledger.segment(), [&whole[..], b"torn"].concat()).unwrap();
     let stat = ledger.run("stat", &["--format", "json"]).well().json().remove(0);
     assert_eq!(stat["unpublished_bytes"], 4);
-    let committed =
-        ran(program().arg("commit").arg(&ledger.dir).args(["--format", "json"]).write_stdin("")).exits(0);
+    // Three records that are there already: nothing is appended.
+    let committed = ledger.commit(&vectors("evidence/trouble/crlf.jsonl"), &["--format", "json"]).exits(0);
     let note: serde_json::Value = serde_json::from_str(&committed.stderr).unwrap();
     assert_eq!(note["note"]["code"], "ledger.recovered");
     assert!(
@@ -157,9 +157,8 @@ fn a_damaged_payload_is_damage_of_its_own() {
     let ledger = Ledger::empty();
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("one"), "payload").unwrap();
-    let empty = folder.path().join("none.jsonl");
-    fs::write(&empty, "").unwrap();
-    ledger.commit(&empty, &["--blobs", folder.path().to_str().unwrap()]).well();
+    let evidence = vectors("evidence/trouble/crlf.jsonl");
+    ledger.commit(&evidence, &["--blobs", folder.path().to_str().unwrap()]).well();
     ledger.run("verify", &[]).well();
     // SHA-256 of "payload".
     let name = "239f59ed55e737c77147cf55ad0c1b030b6d7ee748a7426952f9b852d5a935e5";
