@@ -83,6 +83,33 @@ pub fn tool_call(trace: u32, context: &str, decision: &str, number: u32) -> Stri
     tool_call_at(place, context, decision, (start_ms, start_ms + 10))
 }
 
+/// A call of either kind, all that a comparison looks at given: payload texts, how it ended, and
+/// what it cost, if it is a model's.
+pub fn call(
+    place: Place,
+    (context, decision): (&str, &str),
+    start_ms: u64,
+    (request, response): (&str, &str),
+    status: &str,
+    usage: Option<u64>,
+) -> String {
+    let times = (start_ms, start_ms + 5);
+    let payloads = payloads(request, response);
+    let line = match usage {
+        None => {
+            let head = call_head(place, "tool_call", "adapter", context, decision, times);
+            format!(r#"{{{head},"tool":{{"adapter_id":"tickets","tool_name":"read"}},{payloads}}}"#)
+        }
+        Some(output) => {
+            let head = call_head(place, "model_call", "flow", context, decision, times);
+            let usage =
+                format!(r#"{{"input_tokens":7,"output_tokens":{output},"total_tokens":{}}}"#, output + 7);
+            format!(r#"{{{head},"model":{{"provider":"lab","model":"heron"}},{payloads},"usage":{usage}}}"#)
+        }
+    };
+    line.replace(r#""status":"ok""#, &format!(r#""status":"{status}""#))
+}
+
 /// A model call with this usage: input, output, total.
 pub fn model_call(trace: u32, context: &str, decision: &str, usage: (u64, u64, u64)) -> String {
     let place = Place { trace, span: 9, parent: Some(2) };

@@ -104,8 +104,10 @@ fn segment(entries: &[Forged], mut bend: impl FnMut(&mut EntryHeader)) -> Vec<u8
     let last = entries.iter().map(|entry| entry.seq).max().unwrap_or(0);
     let mut previous_leaf = None;
     let mut ends = std::collections::BTreeMap::<TraceId, (Seq, u64)>::new();
+    let by_seq: std::collections::BTreeMap<u64, &Forged> =
+        entries.iter().rev().map(|entry| (entry.seq, entry)).collect();
     for seq in (0..=last).map(Seq::new) {
-        let forged = entries.iter().find(|entry| entry.seq == seq.get());
+        let forged = by_seq.get(&seq.get()).copied();
         let trace = forged.map(|entry| {
             let before = ends.get(&entry.trace_id).copied();
             let count = before.map_or(1, |(_, count)| count + 1);

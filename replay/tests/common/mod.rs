@@ -4,6 +4,8 @@
 
 pub mod evidence;
 pub mod forge;
+pub mod random;
+pub mod work;
 
 use std::path::{Path, PathBuf};
 
