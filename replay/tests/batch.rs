@@ -19,7 +19,7 @@ use common::{Look, NOW_MS, committed, fresh, golden, output, run, vectors};
 use proofline_canon::{ContentStore, Limits, MemoryStore, Sha256Digest, Value};
 use proofline_ledger::{Action, EvidenceLine, Ledger, Options, Snapshot};
 use proofline_replay::{
-    Event, Plan, ReplayError, ReplaySink, RunVerdict, Selection, Summary, TraceReplay, replay,
+    Event, Mode, Plan, ReplayError, ReplaySink, RunVerdict, Selection, Summary, TraceReplay, replay,
 };
 use proofline_trace::TraceId;
 
@@ -242,4 +242,34 @@ fn one_trace_of_a_hundred_thousand_records() {
     assert_eq!(codes, [("PARENT_SPAN_MISSING", 100_000), ("CONFLICTING_PARENT", 1)]);
     let listed: usize = verdicts[0].findings().iter().map(|finding| finding.records.len()).sum();
     assert!(listed <= 300_000, "{listed}");
+}
+
+#[test]
+fn a_hundred_thousand_traces_of_one_record() {
+    let (_dir, ledger) = fresh(Options::default());
+    for numbers in (1..=100_000).collect::<Vec<u32>>().chunks(5000) {
+        let lines: Vec<String> =
+            numbers.iter().map(|number| common::evidence::auth_context(*number, "staff/ines")).collect();
+        common::commit(&ledger, &lines);
+    }
+    let snapshot = ledger.snapshot().unwrap();
+    for mode in [Mode::Forensic, Mode::Invariant] {
+        let mut watcher = Watcher::default();
+        let summary = watch(&snapshot, &Plan { mode, ..on(2) }, &mut watcher).unwrap();
+        assert_eq!((summary.passed, summary.records, summary.verified), (100_000, 100_000, 100_000));
+        assert!(summary.findings.is_empty());
+        assert!(watcher.verdicts.is_sorted() && watcher.verdicts.len() == 100_000);
+    }
+}
+
+#[test]
+fn invariant_output_is_the_same_on_any_number_of_threads() {
+    let (_dir, ledger) = agent_work(Options { segment_bytes: 1 << 16, ..Options::default() });
+    let snapshot = ledger.snapshot().unwrap();
+    for include_rejected in [false, true] {
+        let plan = |threads| Plan { mode: Mode::Invariant, include_rejected, ..on(threads) };
+        let expected = output(&snapshot, &plan(1));
+        assert_eq!(output(&snapshot, &plan(2)), expected);
+        assert_eq!(output(&snapshot, &plan(8)), expected);
+    }
 }
