@@ -110,7 +110,8 @@ mod tests {
     #[test]
     fn nothing_that_a_terminal_obeys_gets_through() {
         let hostile = "\x1b[2J\x1b]0;owned\x07 \u{9b}31m \u{202e}gpj.exe\u{2066} a\u{200b}b \r\nc\u{e0041}";
-        let shown = "\\u{1b}[2J\\u{1b}]0;owned\\u{7} \\u{9b}31m \\u{202e}gpj.exe\\u{2066} a\\u{200b}b \\r\\nc\\u{e0041}";
+        let shown =
+            r"\u{1b}[2J\u{1b}]0;owned\u{7} \u{9b}31m \u{202e}gpj.exe\u{2066} a\u{200b}b \r\nc\u{e0041}";
         assert_eq!(safe(hostile), shown);
         assert_eq!(safe("Zoë, 東京, plain"), "Zoë, 東京, plain");
     }

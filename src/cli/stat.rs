@@ -197,7 +197,8 @@ fn hints(snapshot: &Snapshot, counting: &Counting, files: &LogFiles) -> Vec<Stri
     }
     if files.unpublished_bytes > 0 {
         hints.push(format!(
-            "{} bytes lie past the published size: a writer is at work, or died; the next one to open the ledger settles them",
+            "{} bytes lie past the published size: a writer is at work, or died; \
+             the next one to open the ledger settles them",
             files.unpublished_bytes
         ));
     }

@@ -4,10 +4,9 @@ use crate::run::{Ledger, fed, program, proofline, ran, vectors};
 
 /// Characters that a terminal obeys, or that hide or turn what stands around them.
 fn assert_harmless(text: &str) {
-    let bad = text.chars().find(|c| {
-        (c.is_control() && *c != '\n')
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{61c}' | '\u{feff}')
-    });
+    let is_hidden = |c: &char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let turns = |c: &char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{61c}');
+    let bad = text.chars().find(|c| (c.is_control() && *c != '\n') || is_hidden(c) || turns(c));
     assert_eq!(bad, None, "{text:?}");
 }
 
@@ -101,14 +100,18 @@ fn context_below(number: u64) -> String {
         0 => r#""span_kind":"root""#.to_owned(),
         _ => format!(r#""parent_span_id":"{number:016x}","span_kind":"child""#),
     };
-    format!(
-        r#"{{"spec_version":"1.0.0","canon_version":"1","record_type":"auth_context","ts_ms":{},"trace":{{"trace_id":"{}","span_id":"{:016x}",{trace}}},"producer":{{"layer":"cpo","component":"gateway"}},"actor":{{"actor_kind":"agent","actor_id":"agents/{}"}},"credential":{{"credential_kind":"mtls","issuer":"x","presented_hash_sha256":"{}","verified_at_ms":0,"expires_at_ms":1}},"grants":{{}}}}"#,
-        1_000 + number,
-        "ab".repeat(16),
-        number + 1,
-        "a".repeat(200),
-        "0".repeat(64),
-    )
+    let (ts_ms, trace_id, span_id) = (1_000 + number, "ab".repeat(16), number + 1);
+    let (name, hash) = ("a".repeat(200), "0".repeat(64));
+    let members = [
+        r#""spec_version":"1.0.0","canon_version":"1","record_type":"auth_context""#.to_owned(),
+        format!(r#""ts_ms":{ts_ms},"trace":{{"trace_id":"{trace_id}","span_id":"{span_id:016x}",{trace}}}"#),
+        r#""producer":{"layer":"cpo","component":"gateway"}"#.to_owned(),
+        format!(r#""actor":{{"actor_kind":"agent","actor_id":"agents/{name}"}}"#),
+        format!(r#""credential":{{"credential_kind":"mtls","issuer":"x","presented_hash_sha256":"{hash}","#)
+            + r#""verified_at_ms":0,"expires_at_ms":1}"#,
+        r#""grants":{}"#.to_owned(),
+    ];
+    format!("{{{}}}", members.join(","))
 }
 
 #[test]
