@@ -103,8 +103,8 @@ impl Record {
     }
 }
 
-/// Schema, canonical form where the rule asks for it, hash, in this order. The limits are those of the format: an embedder
-/// may have admitted envelopes longer than the default.
+/// Schema, canonical form where the rule asks for it, hash, in this order. The limits are those of
+/// the format: an embedder may have admitted envelopes longer than the default.
 fn check_bytes(
     seq: Seq,
     key: EnvelopeHash,

@@ -17,7 +17,10 @@ impl Gate {
         let (hash, envelope) = (one.sealed.hash(), one.sealed.envelope());
         let known = |hash: Option<EnvelopeHash>| hash.is_none_or(|hash| self.accepted.contains_key(&hash));
         let decision = envelope.policy_decision_hash().and_then(|hash| self.accepted.get(&hash));
-        let denied = matches!(decision, Some(Envelope::PolicyDecision(record)) if record.decision.result == DecisionResult::Deny);
+        let denied = match decision {
+            Some(Envelope::PolicyDecision(record)) => record.decision.result == DecisionResult::Deny,
+            _ => false,
+        };
         if one.declared_hash != hash.to_string() {
             Fate::WrongHash
         } else if !known(envelope.auth_context_hash()) || !known(envelope.policy_decision_hash()) {
