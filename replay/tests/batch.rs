@@ -19,30 +19,39 @@ use common::{Look, NOW_MS, committed, fresh, golden, output, run, vectors};
 use proofline_canon::{ContentStore, Limits, MemoryStore, Sha256Digest, Value};
 use proofline_ledger::{Action, EvidenceLine, Ledger, Options, Snapshot};
 use proofline_replay::{
-    Event, Mode, Plan, ReplayError, ReplaySink, RunVerdict, Selection, Summary, TraceReplay, replay,
+    Event, Mode, Pairs, Plan, ReplayError, ReplaySink, RunVerdict, Selection, Summary, TraceReplay,
+    VariancePolicy, replay,
 };
 use proofline_trace::TraceId;
 
 /// The evidence that ships, committed line by line.
 fn agent_work(options: Options) -> (tempfile::TempDir, Ledger) {
     let (dir, ledger) = fresh(options);
-    let text = std::fs::read(vectors().join("evidence/agent-work.jsonl")).unwrap();
+    bring_in(&ledger, "evidence/agent-work.jsonl");
+    (dir, ledger)
+}
+
+fn bring_in(ledger: &Ledger, file: &str) {
+    let text = std::fs::read(vectors().join(file)).unwrap();
     let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     for line in lines {
         if let Ok(line) = EvidenceLine::read(line, &Limits::ENVELOPE) {
             ledger.commit_action(&Action::Evidence(line.submission()), NOW_MS).unwrap();
         }
     }
-    (dir, ledger)
 }
 
 fn payloads() -> MemoryStore {
-    let text = std::fs::read(vectors().join("evidence/payloads.jsonl")).unwrap();
     let store = MemoryStore::new();
+    put_payloads(&store, "evidence/payloads.jsonl");
+    store
+}
+
+fn put_payloads(store: &MemoryStore, file: &str) {
+    let text = std::fs::read(vectors().join(file)).unwrap();
     for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         store.put(&Sha256Digest::of(line), line).unwrap();
     }
-    store
 }
 
 fn on(threads: usize) -> Plan {
@@ -242,6 +251,15 @@ fn one_trace_of_a_hundred_thousand_records() {
     assert_eq!(codes, [("PARENT_SPAN_MISSING", 100_000), ("CONFLICTING_PARENT", 1)]);
     let listed: usize = verdicts[0].findings().iter().map(|finding| finding.records.len()).sum();
     assert!(listed <= 300_000, "{listed}");
+
+    // The other questions, of the same trace.
+    let (verdicts, summary) = run(&snapshot, &Plan { mode: Mode::Invariant, ..plan.clone() });
+    assert_eq!((summary.passed, summary.records, summary.gate_rechecked), (1, 105_002, 100_002));
+    assert_eq!(verdicts[0].findings().len(), 100_001);
+    let itself = Pairs::against(verdicts[0].trace_id(), [verdicts[0].trace_id()]);
+    let (verdicts, summary) = run(&snapshot, &Plan::constrained(itself, VariancePolicy::NOTHING));
+    assert_eq!((summary.passed, summary.records), (1, 200_004));
+    assert!(verdicts[0].differences().is_empty());
 }
 
 #[test]
@@ -272,4 +290,69 @@ fn invariant_output_is_the_same_on_any_number_of_threads() {
         assert_eq!(output(&snapshot, &plan(2)), expected);
         assert_eq!(output(&snapshot, &plan(8)), expected);
     }
+}
+
+/// The work that ships and the same after a model change, pair by pair, as the reference has them.
+#[test]
+fn the_evidence_that_ships_against_the_same_after_a_model_change() {
+    let expected = golden("evidence/expected-pairs.json");
+    let (_dir, ledger) = agent_work(Options { segment_bytes: 1 << 16, ..Options::default() });
+    bring_in(&ledger, "evidence/agent-work-after-model-change.jsonl");
+    let snapshot = ledger.snapshot().unwrap();
+    let pairs = Pairs::parse(&std::fs::read(vectors().join("evidence/pairs.jsonl")).unwrap()).unwrap();
+    assert_eq!(pairs.len(), expected.items("pairs").len());
+    for (name, policy) in [("none", VariancePolicy::NOTHING), ("model-output", VariancePolicy::MODEL_OUTPUT)]
+    {
+        let plan = |threads| Plan {
+            threads: NonZeroUsize::new(threads),
+            ..Plan::constrained(pairs.clone(), policy)
+        };
+        let (verdicts, _) = run(&snapshot, &plan(2));
+        for row in expected.items("pairs") {
+            let of_row = |replay: &&TraceReplay| {
+                let baseline = replay.baseline().unwrap().to_string();
+                (baseline.as_str(), replay.trace_id().to_string().as_str())
+                    == (row.text("baseline"), row.text("candidate"))
+            };
+            let (replay, row) = (verdicts.iter().find(of_row).unwrap(), row.at(name));
+            assert_eq!(&replay.result.to_value(), row.at("record"));
+            assert_eq!(replay.artifact_sha256.to_string(), row.text("artifact_sha256"));
+            for (member, allowed) in [("allowed", true), ("not_allowed", false)] {
+                let mut found = std::collections::BTreeMap::<&str, u64>::new();
+                for it in replay.differences().iter().filter(|it| it.allowed == allowed) {
+                    *found.entry(it.kind.as_str()).or_default() += 1;
+                }
+                let wanted = row.at(member).as_object().unwrap();
+                let wanted = wanted.names().map(|kind| (kind, row.at(member).number(kind))).collect();
+                assert_eq!(found, wanted);
+            }
+        }
+        let lines = output(&snapshot, &plan(1));
+        assert_eq!(lines.len(), pairs.len() + 1);
+        assert_eq!(output(&snapshot, &plan(8)), lines);
+    }
+
+    // Each trace by itself, and what is suspicious in it where all payloads but six are at hand.
+    let store = payloads();
+    put_payloads(&store, "evidence/payloads-after-model-change.jsonl");
+    let mut verdicts = Vec::new();
+    let plan = Plan { mode: Mode::Invariant, ..on(2) };
+    replay(&snapshot, Some(&store), &plan, &mut verdicts).unwrap();
+    let found: BTreeSet<String> = verdicts.iter().map(|replay| replay.artifact_sha256.to_string()).collect();
+    let rows = expected.items("invariant").iter().filter(|row| row.at("record").text("result") == "pass");
+    let wanted: BTreeSet<String> = rows.map(|row| row.text("artifact_sha256").to_owned()).collect();
+    assert_eq!(found, wanted);
+    let mut found = std::collections::BTreeMap::<(String, &str), BTreeSet<u64>>::new();
+    for replay in &verdicts {
+        for finding in replay.findings() {
+            let concerned = found.entry((replay.trace_id().to_string(), finding.code.as_str())).or_default();
+            concerned.extend(finding.seqs.iter().map(|seq| seq.get()));
+        }
+    }
+    let number = |value: &Value| value.as_number().unwrap().literal().parse().unwrap();
+    let wanted = expected.items("findings").iter().map(|row| {
+        let seqs = row.items("seqs").iter().map(number).collect();
+        ((row.text("trace_id").to_owned(), row.text("code")), seqs)
+    });
+    assert_eq!(found, wanted.collect());
 }

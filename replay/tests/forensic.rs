@@ -15,7 +15,7 @@ use common::forge::{self, Forged};
 use common::{NOW_MS, committed, fresh, one, run};
 use proofline_ledger::header::EntryHeader;
 use proofline_ledger::{LeafHash, Options, Seq, Snapshot};
-use proofline_replay::{Plan, RunVerdict, Selection, Summary, TraceReplay};
+use proofline_replay::{Mode, Pairs, Plan, RunVerdict, Selection, Summary, TraceReplay, VariancePolicy};
 use proofline_trace::{Failure, TraceId};
 
 fn trace(number: u32) -> TraceId {
@@ -351,6 +351,13 @@ fn a_frame_that_cannot_be_read() {
             assert_eq!(damage.file, "log/00000000000000000000.seg");
             assert!(damage.offset.is_some());
         }
+        // No other question passes over it either.
+        let invariant = verdict(&snapshot, &Plan { mode: Mode::Invariant, ..chosen(1) });
+        assert_eq!(failed(&invariant), Some(("HASH_MISMATCH", "frame", Some(2))));
+        let itself = Pairs::against(trace(1), [trace(1)]);
+        let constrained = verdict(&snapshot, &Plan::constrained(itself, VariancePolicy::MODEL_OUTPUT));
+        assert_eq!(failed(&constrained), Some(("HASH_MISMATCH", "frame", Some(2))));
+        assert!(constrained.failure().unwrap().message.starts_with("The baseline fails"));
     }
 }
 
