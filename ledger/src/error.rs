@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 use proofline_trace::EnvelopeHash;
 use thiserror::Error;
 
-use crate::blobs::BlobError;
-use crate::catalogue::CatalogueError;
 use crate::ids::Seq;
 
 /// One place where stored bytes are not what they have to be.
@@ -81,12 +79,6 @@ pub enum LedgerError {
         /// How many there are.
         entries: u64,
     },
-    /// A payload could not be kept or read.
-    #[error(transparent)]
-    Payload(#[from] BlobError),
-    /// The catalogue could not be made.
-    #[error(transparent)]
-    Catalogue(Box<CatalogueError>),
     /// A limit that exceeds what the format holds.
     #[error("{option} is {found}; it must lie between {least} and {most}")]
     Option {
@@ -140,8 +132,6 @@ impl LedgerError {
                 _ => "ledger.io",
             },
             LedgerError::NoSuchEntry { .. } => "ledger.no_such_entry",
-            LedgerError::Payload(error) => error.code(),
-            LedgerError::Catalogue(error) => error.code(),
             LedgerError::Option { .. } => "ledger.option",
         }
     }
@@ -171,8 +161,6 @@ impl LedgerError {
                 _ => "look at the system's log for the device, then open the ledger again",
             },
             LedgerError::NoSuchEntry { .. } => "`proofline stat` tells how many entries there are",
-            LedgerError::Payload(error) => error.hint(),
-            LedgerError::Catalogue(error) => error.hint(),
             LedgerError::Option { .. } => "choose a value in that range",
         }
     }

@@ -8,15 +8,15 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use proofline_canon::Limits;
-use proofline_trace::{EnvelopeHash, GenesisRecord, Origin, Rejection};
+use proofline_trace::{EnvelopeHash, GenesisRecord, Origin};
 
+use crate::action::{Action, Options, Outcome};
 use crate::artifact::SealedArtifact;
 use crate::disk::{Access, Disk, OsDisk};
 use crate::durable;
-use crate::error::{ArtifactRefusal, IoContext, LedgerError};
+use crate::error::{IoContext, LedgerError};
 use crate::frame::{MAX_BODY_BYTES, encode_frame};
-use crate::gate::{DeclaredDigest, Examined, Submission, examine};
+use crate::gate::{DeclaredDigest, Examined, examine};
 use crate::header::{DeclaredHash, EntryHeader, EntryStatus};
 use crate::ids::Seq;
 use crate::log::{Examinee, LOCK_FILE, Log, Pending, frame_bound};
@@ -27,48 +27,6 @@ use crate::segments::LOG_DIR;
 use crate::snapshot::Snapshot;
 use proofline_trace::LedgerId;
 
-/// How a ledger is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// A segment that would grow beyond this many bytes is followed by a new one.
-    pub segment_bytes: u64,
-    /// At most this many records share a sync.
-    pub group_records: usize,
-    /// At most about this many bytes share a sync; one record may exceed it.
-    pub group_bytes: usize,
-    /// Limits of an envelope's bytes as they come.
-    pub limits: Limits,
-}
-
-impl Default for Options {
-    /// Segments of 64 MiB, groups of 4,096 records or 8 MiB, envelopes of 1 MiB and depth 64.
-    fn default() -> Self {
-        Options {
-            segment_bytes: 64 << 20,
-            group_records: 4096,
-            group_bytes: 8 << 20,
-            limits: Limits::ENVELOPE,
-        }
-    }
-}
-
-impl Options {
-    fn check(&self) -> Result<(), LedgerError> {
-        let ranges = [
-            ("segment_bytes", self.segment_bytes, 4096, 1 << 30),
-            ("group_records", self.group_records as u64, 1, 1 << 20),
-            ("group_bytes", self.group_bytes as u64, 1, 1 << 28),
-            ("limits.max_bytes", self.limits.max_bytes() as u64, 1, MAX_BODY_BYTES as u64),
-        ];
-        for (option, found, least, most) in ranges {
-            if found < least || found > most {
-                return Err(LedgerError::Option { option, found, least, most });
-            }
-        }
-        Ok(())
-    }
-}
-
 /// Who a new ledger is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Genesis {
@@ -78,40 +36,6 @@ pub struct Genesis {
     pub origin: Origin,
     /// The caller's clock, Unix milliseconds.
     pub created_at_ms: u64,
-}
-
-/// What somebody asks to have appended.
-#[derive(Clone, Copy, Debug)]
-pub enum Action<'a> {
-    /// An envelope, through the gate of section 4.
-    Evidence(Submission<'a>),
-    /// An artifact's canonical bytes, through the gate of its kind (section 7).
-    Artifact(&'a [u8]),
-}
-
-/// What became of an action; given only when all it rests on is durable.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// In the ledger.
-    Accepted {
-        /// SHA-256 of the canonical bytes.
-        envelope_hash: EnvelopeHash,
-        /// Where it is.
-        seq: Seq,
-        /// True when it was there before; then nothing was appended.
-        duplicate: bool,
-    },
-    /// Refused by the gate.
-    Refused {
-        /// Why.
-        rejection: Rejection,
-        /// SHA-256 of the canonical bytes, when there are any.
-        envelope_hash: Option<EnvelopeHash>,
-        /// Where the attempt is kept, when the contract keeps it.
-        seq: Option<Seq>,
-    },
-    /// An artifact that the rule of its kind refuses; nothing is kept.
-    ArtifactRefused(ArtifactRefusal),
 }
 
 /// A ledger open for appending, shared by any number of threads.

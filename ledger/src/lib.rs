@@ -4,6 +4,7 @@
 //! the answer comes back when all it rests on is durable. A [`Snapshot`] is a fixed prefix to
 //! read, in this process or another, while others append.
 
+mod action;
 mod artifact;
 mod blobs;
 mod cache;
@@ -31,6 +32,7 @@ mod segments;
 mod snapshot;
 mod verify;
 
+pub use action::{Action, Options, Outcome};
 pub use artifact::ArtifactKind;
 pub use blobs::{BLOBS_DIR, BlobError, BlobTotals, Blobs, StoredBlob};
 pub use catalogue::{
@@ -40,12 +42,12 @@ pub use error::{ArtifactRefusal, Damage, LedgerError};
 pub use gate::{DeclaredDigest, DeclaredType, Submission};
 pub use header::{EntryHeader, EntryKind, EntryStatus};
 pub use ids::{LeafHash, Seq};
-pub use ledger::{Action, Genesis, Ledger, Options, Outcome, is_ledger};
+pub use ledger::{Genesis, Ledger, is_ledger};
 pub use line::{EvidenceLine, WRAPPER_BYTES};
 pub use mark::{MARK_FILE, Mark, MarkReading, decode_marks};
 pub use recovery::{Recovery, TORN_DIR, TornTail};
-pub use reindex::{ReindexReport, reindex, reindex_on};
-pub use salvage::{SalvageReport, damage_value, salvage, salvage_on};
+pub use reindex::{ReindexError, ReindexReport, reindex, reindex_on};
+pub use salvage::{SalvageError, SalvageReport, damage_value, salvage, salvage_on};
 pub use segments::{Entry, EntryFault};
 pub use snapshot::{LogEnd, Snapshot};
 pub use verify::{VerifyProgress, VerifyReport, verify, verify_on};

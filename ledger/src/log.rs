@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use proofline_trace::{Envelope, EnvelopeHash, Rejection, SealedEnvelope, TraceId};
 
+use crate::action::{Options, Outcome};
 use crate::artifact::SealedArtifact;
 use crate::cache::Cache;
 use crate::disk::{Access, Disk};
@@ -22,7 +23,6 @@ use crate::gate::{AcceptedRecords, Examined, Facts, relate};
 use crate::header::{DeclaredHash, EntryHeader, EntryKind, EntryStatus, MAX_HEADER_BYTES, TraceLink};
 use crate::ids::Seq;
 use crate::index::{SealedIndex, SegmentIndex, Table};
-use crate::ledger::{Options, Outcome};
 use crate::load::open_segment;
 use crate::mark::{MARK_FILE, Mark, MarkFile};
 use crate::recovery::{Recovery, Settled, seal, settle};

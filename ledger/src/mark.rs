@@ -176,7 +176,8 @@ fn read_marks(file: &dyn DiskFile) -> io::Result<MarkReading> {
 pub(crate) fn read_mark(disk: &dyn Disk, dir: &Path) -> io::Result<MarkReading> {
     match disk.open(&dir.join(MARK_FILE), Access::Read) {
         Ok(file) => read_marks(&*file),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        // A plain file in the ledger's place has no mark either; what it lacks more is told later.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Ok(MarkReading { mark: None, damaged: true })
         }
         Err(error) => Err(error),

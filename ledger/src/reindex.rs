@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use thiserror::Error;
+
 use crate::catalogue::{Catalogue, CatalogueError};
 use crate::disk::{Disk, OsDisk};
 use crate::durable;
@@ -30,18 +32,50 @@ pub struct ReindexReport {
     pub recovery: Recovery,
 }
 
+/// Why a ledger could not be indexed again.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ReindexError {
+    /// The log, or a file of ours.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The catalogue.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+}
+
+impl ReindexError {
+    /// The stable code of this error: that of its cause.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            ReindexError::Ledger(error) => error.code(),
+            ReindexError::Catalogue(error) => error.code(),
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            ReindexError::Ledger(error) => error.hint(),
+            ReindexError::Catalogue(error) => error.hint(),
+        }
+    }
+}
+
 /// Makes the indexes, the published size and the catalogue of the ledger in `dir` again.
 ///
 /// # Errors
 /// As [`Ledger::open`](crate::Ledger::open): a damaged log is refused, because what is derived
 /// from it would hide the damage.
-pub fn reindex(dir: impl AsRef<Path>) -> Result<ReindexReport, LedgerError> {
+pub fn reindex(dir: impl AsRef<Path>) -> Result<ReindexReport, ReindexError> {
     let dir = dir.as_ref();
     let report = reindex_on(&OsDisk, dir)?;
     let catalogue_entries = match Catalogue::rebuild(&Snapshot::open(dir)?, &mut |_| {}) {
         Ok(catalogue) => Some(catalogue.entries()),
         Err(CatalogueError::Busy(_)) => None,
-        Err(error) => return Err(LedgerError::Catalogue(Box::new(error))),
+        Err(error) => return Err(error.into()),
     };
     Ok(ReindexReport { catalogue_entries, ..report })
 }

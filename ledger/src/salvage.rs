@@ -14,9 +14,11 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use thiserror::Error;
+
 use proofline_canon::{Number, Object, Profile, Value, hex};
 
-use crate::blobs::Blobs;
+use crate::blobs::{BlobError, Blobs};
 use crate::disk::{Access, Disk, DiskFile, OsDisk};
 use crate::durable;
 use crate::error::{Damage, IoContext, LedgerError};
@@ -58,6 +60,38 @@ impl SalvageReport {
     }
 }
 
+/// Why a ledger could not be salvaged.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SalvageError {
+    /// The log, or a file of ours.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A payload, or the folder of payloads.
+    #[error(transparent)]
+    Payload(#[from] BlobError),
+}
+
+impl SalvageError {
+    /// The stable code of this error: that of its cause.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            SalvageError::Ledger(error) => error.code(),
+            SalvageError::Payload(error) => error.code(),
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            SalvageError::Ledger(error) => error.hint(),
+            SalvageError::Payload(error) => error.hint(),
+        }
+    }
+}
+
 /// A damage as JSON: `code`, `file`, `offset`, `seq`, `message`.
 #[must_use]
 pub fn damage_value(damage: &Damage) -> Value {
@@ -76,7 +110,7 @@ pub fn damage_value(damage: &Damage) -> Value {
 ///
 /// # Errors
 /// When there is no trace of a ledger, `out` is not empty, or the system refuses a call.
-pub fn salvage(dir: impl AsRef<Path>, out: impl AsRef<Path>) -> Result<SalvageReport, LedgerError> {
+pub fn salvage(dir: impl AsRef<Path>, out: impl AsRef<Path>) -> Result<SalvageReport, SalvageError> {
     salvage_on(Arc::new(OsDisk), dir.as_ref(), out.as_ref())
 }
 
@@ -84,13 +118,13 @@ pub fn salvage(dir: impl AsRef<Path>, out: impl AsRef<Path>) -> Result<SalvageRe
 ///
 /// # Errors
 /// As [`salvage`].
-pub fn salvage_on(disk: Arc<dyn Disk>, dir: &Path, out: &Path) -> Result<SalvageReport, LedgerError> {
+pub fn salvage_on(disk: Arc<dyn Disk>, dir: &Path, out: &Path) -> Result<SalvageReport, SalvageError> {
     let shared = Arc::clone(&disk);
     let disk = &*disk;
     let seqs = segment_seqs(disk, dir)?;
     durable::create_dirs(disk, out).during("create", out)?;
     if !disk.list(out).during("list", out)?.is_empty() {
-        return Err(LedgerError::NotEmpty(out.to_owned()));
+        return Err(LedgerError::NotEmpty(out.to_owned()).into());
     }
     let mut salvage = Salvage {
         disk,

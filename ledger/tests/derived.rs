@@ -57,6 +57,18 @@ fn flip(path: &Path, at: usize) {
 }
 
 #[test]
+fn a_plain_file_is_no_ledger() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, b"mine").unwrap();
+    assert_eq!(Snapshot::open(&file).unwrap_err().code(), "ledger.not_a_ledger");
+    assert_eq!(verify(&file, &mut |_| {}).unwrap_err().code(), "ledger.not_a_ledger");
+    assert_eq!(Ledger::open(&file, OPTIONS()).unwrap_err().code(), "ledger.not_a_ledger");
+    assert_eq!(reindex(&file).unwrap_err().code(), "ledger.not_a_ledger");
+    assert_eq!(salvage(&file, dir.path().join("out")).unwrap_err().code(), "ledger.not_a_ledger");
+}
+
+#[test]
 fn a_whole_ledger_is_sound() {
     let (_dir, path, lines) = ledger();
     let report = check(&path);

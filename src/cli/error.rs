@@ -3,12 +3,34 @@
 use std::io;
 
 use proofline::canon::CanonError;
-use proofline::ledger::{BlobError, CatalogueError, Damage, EntryFault, LedgerError};
+use proofline::ledger::{
+    BlobError, CatalogueError, Damage, EntryFault, LedgerError, ReindexError, SalvageError,
+};
 use proofline::replay::{RecordError, ReplayError};
 use proofline::trace::TraceId;
 use serde::Serialize;
 
 use super::exit::Exit;
+
+impl From<ReindexError> for CliError {
+    fn from(error: ReindexError) -> Self {
+        match error {
+            ReindexError::Ledger(error) => error.into(),
+            ReindexError::Catalogue(error) => error.into(),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+impl From<SalvageError> for CliError {
+    fn from(error: SalvageError) -> Self {
+        match error {
+            SalvageError::Ledger(error) => error.into(),
+            SalvageError::Payload(error) => error.into(),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
 
 /// Why a verb ended early.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +90,9 @@ pub(crate) enum CliError {
     /// The payloads of a ledger cannot be looked through.
     #[error(transparent)]
     Blobs(#[from] BlobError),
+    /// The catalogue could not be made.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
     /// A replay did not come to its end.
     #[error(transparent)]
     Replay(#[from] ReplayError),
@@ -142,6 +167,7 @@ impl CliError {
             Self::Empty { .. } => "input.empty",
             Self::TooLong { .. } => "input.too_long",
             Self::Blob { source, .. } | Self::Blobs(source) => source.code(),
+            Self::Catalogue(error) => error.code(),
             Self::Replay(error) => error.code(),
             Self::Record(error) => error.code(),
             Self::NoSuchHash(_) => "ledger.no_such_hash",
@@ -158,11 +184,15 @@ impl CliError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Ledger(error) | Self::Record(RecordError::Ledger(error)) => exit_of_ledger(error),
-            Self::Entry(EntryFault::Damaged(_))
+            Self::Catalogue(CatalogueError::Ledger(error)) => exit_of_ledger(error),
+            Self::Catalogue(CatalogueError::Log(_))
+            | Self::Entry(EntryFault::Damaged(_))
             | Self::Replay(ReplayError::Lookup(EntryFault::Damaged(_))) => Exit::DamagedLedger,
             Self::Blob { source: BlobError::TooLarge { .. } | BlobError::Source(_), .. } => Exit::BadInput,
             Self::Entry(_) | Self::Replay(_) | Self::Blob { .. } | Self::Blobs(_) => Exit::SystemRefused,
-            Self::Unwritable { .. } | Self::Output(_) | Self::Random(_) => Exit::SystemRefused,
+            Self::Catalogue(_) | Self::Unwritable { .. } | Self::Output(_) | Self::Random(_) => {
+                Exit::SystemRefused
+            }
             Self::Unreadable { .. } | Self::Content { .. } | Self::TooLong { .. } => Exit::BadInput,
             Self::Empty { .. } | Self::NoSuchHash(_) | Self::NoSuchTrace(_) | Self::AmbiguousTrace { .. } => {
                 Exit::BadInput
@@ -220,6 +250,7 @@ impl CliError {
             Self::Output(_) => Some("free space where the output goes, or send it elsewhere"),
             Self::Internal(_) => Some("please report this, with what led to it"),
             Self::Blob { source, .. } | Self::Blobs(source) => Some(source.hint()),
+            Self::Catalogue(error) => Some(error.hint()),
             Self::Replay(error) => Some(error.hint()),
             Self::Record(error) => Some(error.hint()),
             Self::Entry(_) | Self::Random(_) => None,
@@ -249,11 +280,6 @@ fn exit_of_ledger(error: &LedgerError) -> Exit {
         | LedgerError::NoSuchEntry { .. } => Exit::BadInput,
         LedgerError::Damaged(_) => Exit::DamagedLedger,
         LedgerError::Option { .. } => Exit::Usage,
-        LedgerError::Catalogue(error) => match &**error {
-            CatalogueError::Ledger(error) => exit_of_ledger(error),
-            CatalogueError::Log(_) => Exit::DamagedLedger,
-            _ => Exit::SystemRefused,
-        },
         _ => Exit::SystemRefused,
     }
 }
