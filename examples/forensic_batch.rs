@@ -7,15 +7,15 @@
 //! ```
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example prints")]
 
+mod shipped;
+
 use std::error::Error;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use proofline::canon::Limits;
-use proofline::ledger::{Action, EvidenceLine, Genesis, Ledger, Options, Snapshot};
+use proofline::ledger::Snapshot;
 use proofline::replay::{Event, Plan, ReplaySink, RunVerdict, TraceReplay, replay};
-use proofline::trace::LedgerId;
 
 /// Counts what comes and tells of what failed; a job of your own would write to its own log.
 #[derive(Default)]
@@ -47,7 +47,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let temporary = tempfile::tempdir()?;
     let dir = match std::env::args_os().nth(1) {
         Some(dir) => PathBuf::from(dir),
-        None => shipped_evidence(&temporary.path().join("ledger"))?,
+        None => shipped::ledger(&temporary.path().join("ledger"), &["agent-work.jsonl"])?,
     };
     let snapshot = Snapshot::open(&dir)?;
     let mut reporter = Reporter::default();
@@ -57,20 +57,4 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         println!("damage: {damage}");
     }
     Ok(if summary.verdict() == RunVerdict::AllWell { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// A ledger of the evidence that ships with the project; what the gate refuses is kept or not, as
-/// the contract says.
-fn shipped_evidence(dir: &Path) -> Result<PathBuf, Box<dyn Error>> {
-    let text =
-        std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/evidence/agent-work.jsonl"))?;
-    let ledger_id = LedgerId::from_bytes([0; 16]);
-    Ledger::init(dir, &Genesis { ledger_id, origin: "example.org/batch".parse()?, created_at_ms: 0 })?;
-    let ledger = Ledger::open(dir, Options::default())?;
-    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let lines =
-        lines.map(|line| EvidenceLine::read(line, &Limits::ENVELOPE)).collect::<Result<Vec<_>, _>>()?;
-    let actions: Vec<_> = lines.iter().map(|line| Action::Evidence(line.submission())).collect();
-    ledger.commit_actions(&actions, 0)?;
-    Ok(dir.to_owned())
 }

@@ -6,14 +6,14 @@
 //! ```
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
+mod shipped;
+
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use proofline::canon::Limits;
-use proofline::ledger::{Action, Entry, EntryStatus, EvidenceLine, Genesis, Ledger, Options, Seq, Snapshot};
-use proofline::trace::{
-    DrawnSpan, Envelope, LedgerId, SealedEnvelope, SpanRecord, SpanTree, TraceId, read_envelope,
-};
+use proofline::ledger::{Entry, EntryStatus, Seq, Snapshot};
+use proofline::trace::{DrawnSpan, Envelope, SealedEnvelope, SpanRecord, SpanTree, TraceId, read_envelope};
 
 /// How many traces one look at the index brings.
 const PAGE: usize = 100;
@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let temporary = tempfile::tempdir()?;
     let dir = match std::env::args_os().nth(1) {
         Some(dir) => PathBuf::from(dir),
-        None => shipped_evidence(&temporary.path().join("ledger"))?,
+        None => shipped::ledger(&temporary.path().join("ledger"), &["agent-work.jsonl"])?,
     };
     let snapshot = Snapshot::open(&dir)?;
     let mut after = None;
@@ -89,23 +89,4 @@ fn describe(envelope: &Envelope) -> String {
 
 fn read(entry: &Entry) -> Result<SealedEnvelope, Box<dyn Error>> {
     Ok(read_envelope(&entry.body, &Limits::ENVELOPE)?)
-}
-
-/// A ledger of the evidence that ships with the project.
-fn shipped_evidence(dir: &Path) -> Result<PathBuf, Box<dyn Error>> {
-    let text =
-        std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/evidence/agent-work.jsonl"))?;
-    let genesis = Genesis {
-        ledger_id: LedgerId::from_bytes([0; 16]),
-        origin: "example.org/walk".parse()?,
-        created_at_ms: 0,
-    };
-    Ledger::init(dir, &genesis)?;
-    let ledger = Ledger::open(dir, Options::default())?;
-    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let lines =
-        lines.map(|line| EvidenceLine::read(line, &Limits::ENVELOPE)).collect::<Result<Vec<_>, _>>()?;
-    let actions: Vec<_> = lines.iter().map(|line| Action::Evidence(line.submission())).collect();
-    ledger.commit_actions(&actions, 0)?;
-    Ok(dir.to_owned())
 }
