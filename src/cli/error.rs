@@ -2,11 +2,11 @@
 
 use std::io;
 
-use proofline::canon::CanonError;
+use proofline::canon::{CanonError, Pointer};
 use proofline::ledger::{
     BlobError, CatalogueError, Damage, EntryFault, LedgerError, ReindexError, SalvageError,
 };
-use proofline::replay::{RecordError, ReplayError};
+use proofline::replay::{FormError, PairsError, RecordError, ReplayError};
 use proofline::trace::TraceId;
 use serde::Serialize;
 
@@ -68,6 +68,28 @@ pub(crate) enum CliError {
     /// Input without a single line of evidence: more likely a mistake than a wish.
     #[error("{name} holds no evidence: there is no line that is not blank")]
     Empty {
+        /// The file, or `the standard input`.
+        name: String,
+    },
+    /// A file that steers a comparison is not what it has to be.
+    #[error("{source}")]
+    Form {
+        /// The file, or `the standard input`.
+        name: String,
+        /// What is wrong with it.
+        source: FormError,
+    },
+    /// A line of a pairs file is no pair.
+    #[error("{source}")]
+    Pairs {
+        /// The file, or `the standard input`.
+        name: String,
+        /// What is wrong with it.
+        source: PairsError,
+    },
+    /// Pairs were to be compared, and there is none.
+    #[error("{name} holds no pairs: there is no line that is not blank")]
+    NoPairs {
         /// The file, or `the standard input`.
         name: String,
     },
@@ -165,6 +187,9 @@ impl CliError {
             Self::Unwritable { .. } => "output.unwritable",
             Self::Content { source, .. } => source.code(),
             Self::Empty { .. } => "input.empty",
+            Self::Form { source, .. } => source.code(),
+            Self::Pairs { source, .. } => source.code(),
+            Self::NoPairs { .. } => "input.no_pairs",
             Self::TooLong { .. } => "input.too_long",
             Self::Blob { source, .. } | Self::Blobs(source) => source.code(),
             Self::Catalogue(error) => error.code(),
@@ -194,6 +219,7 @@ impl CliError {
                 Exit::SystemRefused
             }
             Self::Unreadable { .. } | Self::Content { .. } | Self::TooLong { .. } => Exit::BadInput,
+            Self::Form { .. } | Self::Pairs { .. } | Self::NoPairs { .. } => Exit::BadInput,
             Self::Empty { .. } | Self::NoSuchHash(_) | Self::NoSuchTrace(_) | Self::AmbiguousTrace { .. } => {
                 Exit::BadInput
             }
@@ -217,6 +243,7 @@ impl CliError {
             Self::Unreadable { name, .. }
             | Self::Unwritable { name, .. }
             | Self::Empty { name }
+            | Self::NoPairs { name }
             | Self::TooLong { name, .. }
             | Self::Blob { name, .. } => Some(name.clone()),
             Self::Content { name, source } => Some(match source {
@@ -225,6 +252,10 @@ impl CliError {
                 CanonError::Write(error) => format!("{name}, at \"{}\"", error.pointer),
                 _ => name.clone(),
             }),
+            Self::Form { name, source } => Some(format!("{name}{}", pointed(source.pointer()))),
+            Self::Pairs { name, source } => {
+                Some(format!("{name}, line {}{}", source.line, pointed(source.pointer())))
+            }
             _ => None,
         }
     }
@@ -242,6 +273,12 @@ impl CliError {
             Self::Unwritable { .. } => Some("name a place where this user can write"),
             Self::Content { source, .. } => Some(source.hint()),
             Self::Empty { .. } => Some("give a file of envelopes, one JSON record a line"),
+            Self::Form { .. } => {
+                Some(r#"write it like {"allow_variance":{"model_call":["response","usage"]}}"#)
+            }
+            Self::Pairs { .. } | Self::NoPairs { .. } => {
+                Some(r#"give pairs of trace ids, one {"baseline":"...","candidate":"..."} a line"#)
+            }
             Self::TooLong { .. } => Some("give less, or raise the limit with --max-bytes"),
             Self::NoSuchHash(_) => Some("`proofline traces` and `proofline trace` list what there is"),
             Self::NoSuchTrace(_) => Some("`proofline traces` lists what there is"),
@@ -261,6 +298,14 @@ impl CliError {
     pub(crate) fn is_closed_output(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
+}
+
+/// A place in a document, behind its name.
+fn pointed(pointer: Option<&Pointer>) -> String {
+    pointer
+        .filter(|pointer| !pointer.is_root())
+        .map(|pointer| format!(", at \"{pointer}\""))
+        .unwrap_or_default()
 }
 
 /// The fault of a document alone; its place and what to do are told beside it.

@@ -19,6 +19,8 @@ mod progress;
 mod record_facts;
 mod reindex;
 mod replay;
+mod replay_differences;
+mod replay_mode;
 mod replay_report;
 mod safe;
 mod salvage;

@@ -1,6 +1,5 @@
 //! `proofline replay`: reads evidence again and gives each trace a verdict.
 
-use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -10,10 +9,9 @@ use proofline::canon::ContentStore;
 use proofline::ledger::disk::{Disk, OsDisk};
 use proofline::ledger::{BLOBS_DIR, Blobs, Genesis, Ledger, LedgerError, Options, Snapshot, is_ledger};
 use proofline::replay::{
-    Event, Mode, Plan, ReplayError, ReplaySink, RunVerdict, Selection, Summary, TraceReplay, record_all,
-    replay,
+    Event, Plan, ReplayError, ReplaySink, RunVerdict, Summary, TraceReplay, record_all, replay,
 };
-use proofline::trace::{LedgerId, Origin, Timestamp, TraceId};
+use proofline::trace::{LedgerId, Origin, Timestamp};
 use tempfile::TempDir;
 
 use super::blobs;
@@ -26,6 +24,7 @@ use super::init::{default_origin, random_id};
 use super::input::{Lines, Source};
 use super::output::{self, Format, Out, OutputArgs, note};
 use super::progress::Progress;
+use super::replay_mode::QuestionArgs;
 use super::replay_report::{Report, Tail};
 use super::scratch_disk::ScratchDisk;
 use super::table::titles;
@@ -46,18 +45,16 @@ use super::table::titles;
 ///   proofline replay evidence.jsonl
 ///   proofline replay ledger --trace 4bf92f3577b34da6a3ce929d0e0e4736
 ///   proofline replay ledger --record --clock now --fail-on-findings
+///   proofline replay ledger --mode all
+///   proofline replay ledger --mode constrained --pairs pairs.jsonl
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct ReplayArgs {
     /// A ledger's folder, or an evidence file; `-` for the standard input
     #[arg(value_name = "DIR|FILE")]
     what: PathBuf,
-    /// The question
-    #[arg(long, value_enum, default_value_t, value_name = "MODE")]
-    mode: ModeName,
-    /// Replay this trace; may be given again [default: all]
-    #[arg(long, value_name = "ID")]
-    trace: Vec<TraceId>,
+    #[command(flatten)]
+    question: QuestionArgs,
     /// List refused attempts in the chains, and check their bytes and hashes
     #[arg(long)]
     include_rejected: bool,
@@ -83,29 +80,47 @@ pub(crate) struct ReplayArgs {
     pub(crate) output: OutputArgs,
 }
 
-/// A mode, by its name here.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-enum ModeName {
-    /// Are these the exact bytes, and did the gate have to accept them?
-    #[default]
-    Forensic,
-}
-
 /// Replays and reports.
 pub(crate) fn run(args: &ReplayArgs, out: &mut Out) -> Result<Exit, CliError> {
     check_usage(args)?;
+    // What steers the run is read first: a slip there must not cost a commit.
+    let plans = args.plans()?;
     let subject = Subject::prepare(args, out)?;
     let snapshot = Snapshot::open_on(&*subject.disk, &subject.dir)?;
+    let mut ingest = subject.ingest.as_ref();
+    let (mut verdict, mut found) = (RunVerdict::AllWell, false);
+    for plan in &plans {
+        if plans.len() > 1 && !out.is_json() {
+            out.heading(&format!("{} replay", plan.mode.replay_type()))?;
+        }
+        // The first summary tells of the ingest, so that sums over all of them count it once.
+        let summary = answer(args, &subject, &snapshot, plan, ingest.take(), out)?;
+        verdict = verdict.max(summary.verdict());
+        found |= summary.worst_finding().is_some();
+    }
+    let bad = subject.ingest.as_ref().is_some_and(|counts| counts.bad > 0);
+    Ok(exit(verdict, args.fail_on_findings && found, bad))
+}
+
+/// The answer to one question.
+fn answer(
+    args: &ReplayArgs,
+    subject: &Subject,
+    snapshot: &Snapshot,
+    plan: &Plan,
+    ingest: Option<&Counts>,
+    out: &mut Out,
+) -> Result<Summary, CliError> {
     let recorder = if args.record { Recorder::open(args, &subject.dir)? } else { None };
     let payloads = if subject.dir.join(BLOBS_DIR).is_dir() { Some(Blobs::open(&subject.dir)?) } else { None };
     let payloads = payloads.as_ref().map(|blobs| blobs as &(dyn ContentStore + Sync));
     let mut sink = Sink {
-        report: Report::new(out),
+        report: Report::new(out, plan.mode.replay_type()),
         recorder,
         progress: Some(Progress::up_to(snapshot.entries(), "entries checked")),
         failed: None,
     };
-    let summary = match replay(&snapshot, payloads, &args.plan(), &mut sink) {
+    let summary = match replay(snapshot, payloads, plan, &mut sink) {
         Ok(summary) => summary,
         Err(ReplayError::Stopped) => return Err(sink.failed.unwrap_or(ReplayError::Stopped.into())),
         Err(error) => return Err(error.into()),
@@ -113,11 +128,17 @@ pub(crate) fn run(args: &ReplayArgs, out: &mut Out) -> Result<Exit, CliError> {
     let Sink { report, recorder, progress, .. } = sink;
     drop(progress);
     let recorded = recorder.map(Recorder::finish).transpose()?;
-    report.finish(&Tail { summary: &summary, ingest: subject.ingest.as_ref(), recorded })?;
-    Ok(exit(args, &summary, subject.ingest.as_ref()))
+    report.finish(&Tail { summary: &summary, ingest, recorded })?;
+    Ok(summary)
 }
 
 fn check_usage(args: &ReplayArgs) -> Result<(), CliError> {
+    args.question.check_usage()?;
+    if args.include_rejected && args.question.is_constrained() {
+        return Err(CliError::Usage(
+            "--include-rejected is not for constrained replay, which lists no attempts",
+        ));
+    }
     let is_file = !args.what.is_dir();
     if args.ledger.is_some() && !is_file {
         return Err(CliError::Usage("--ledger says where an evidence file goes, and this is a folder"));
@@ -133,30 +154,29 @@ fn check_usage(args: &ReplayArgs) -> Result<(), CliError> {
     Ok(())
 }
 
-fn exit(args: &ReplayArgs, summary: &Summary, ingest: Option<&Counts>) -> Exit {
-    let found = args.fail_on_findings && summary.worst_finding().is_some();
+fn exit(verdict: RunVerdict, found: bool, bad_input: bool) -> Exit {
     Exit::first([
-        match summary.verdict() {
+        match verdict {
             RunVerdict::Damaged => Exit::DamagedLedger,
             RunVerdict::SomeFailed => Exit::Failed,
             RunVerdict::AllWell => Exit::when(found, Exit::Failed),
         },
-        Exit::when(ingest.is_some_and(|counts| counts.bad > 0), Exit::BadInput),
+        Exit::when(bad_input, Exit::BadInput),
     ])
 }
 
 impl ReplayArgs {
-    fn plan(&self) -> Plan {
-        let chosen: BTreeSet<TraceId> = self.trace.iter().copied().collect();
-        Plan {
-            mode: match self.mode {
-                ModeName::Forensic => Mode::Forensic,
-            },
-            traces: if chosen.is_empty() { Selection::All } else { Selection::Chosen(chosen) },
+    /// One for each question.
+    fn plans(&self) -> Result<Vec<Plan>, CliError> {
+        let generated_at = self.clock.now();
+        let plan = |(mode, traces)| Plan {
+            mode,
+            traces,
             include_rejected: self.include_rejected,
-            generated_at: self.clock.now(),
+            generated_at,
             threads: self.threads,
-        }
+        };
+        Ok(self.question.questions()?.into_iter().map(plan).collect())
     }
 }
 

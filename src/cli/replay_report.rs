@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use proofline::canon::{Profile, Value};
 use proofline::ledger::LogEnd;
 use proofline::replay::{RunVerdict, Summary, TraceReplay, Unlisted};
-use proofline::trace::{Failure, Finding, FindingCode, Severity, TraceId};
+use proofline::trace::{Difference, Failure, Finding, FindingCode, ReplayType, Severity, TraceId};
 
 use super::error::CliError;
 use super::ingest::Counts;
 use super::output::{Out, show_damage};
 use super::phrase::{counted, wrap_words};
+use super::replay_differences::{Allowed, show_of_failed};
 use super::safe::{safe, safe_cut, safe_json};
 use super::table::{Cell, Column, plain, row, titles};
 
@@ -31,11 +32,21 @@ pub(crate) struct Tail<'a> {
 /// A report in the making; its memory does not grow with the number of traces.
 pub(crate) struct Report<'a> {
     out: &'a mut Out,
-    columns: [Column; 5],
+    columns: Vec<Column>,
     is_first: bool,
-    failures: Vec<(TraceId, String, Failure)>,
+    failures: Vec<Failed>,
     findings: BTreeMap<FindingCode, FindingGroup>,
+    allowed: Allowed,
     covered: Covered,
+}
+
+/// A trace, or pair of them, that failed.
+struct Failed {
+    trace_id: TraceId,
+    baseline: Option<TraceId>,
+    artifact: String,
+    failure: Failure,
+    differences: Vec<Difference>,
 }
 
 /// Findings of one code.
@@ -55,14 +66,18 @@ struct Covered {
 }
 
 impl<'a> Report<'a> {
-    pub(crate) fn new(out: &'a mut Out) -> Self {
-        let columns = columns(out.columns());
+    pub(crate) fn new(out: &'a mut Out, replay_type: ReplayType) -> Self {
+        let columns = match replay_type {
+            ReplayType::Constrained => pair_columns(out.columns()),
+            _ => columns(out.columns()).to_vec(),
+        };
         Self {
             out,
             columns,
             is_first: true,
             failures: Vec::new(),
             findings: BTreeMap::new(),
+            allowed: Allowed::default(),
             covered: Covered::default(),
         }
     }
@@ -81,21 +96,35 @@ impl<'a> Report<'a> {
         let (good, bad) = (|text: &str| paint.good(text), |text: &str| paint.bad(text));
         let result: Cell<'_> =
             if replay.is_pass() { ("pass".to_owned(), &good) } else { ("FAIL".to_owned(), &bad) };
-        let [.., artifact_column] = &self.columns;
-        let artifact = safe_cut(&replay.artifact_sha256.to_string(), artifact_column.width());
-        let cells: [Cell<'_>; 5] = [
-            (replay.trace_id().to_string(), &plain),
-            result,
-            (coverage.records.to_string(), &plain),
-            (replay.findings().len().to_string(), &plain),
-            (artifact, &plain),
-        ];
+        let (trace_id, artifact) = (replay.trace_id().to_string(), replay.artifact_sha256.to_string());
+        let cells: [Cell<'_>; 5] = match replay.baseline() {
+            Some(baseline) => [
+                (baseline.to_string(), &plain),
+                (trace_id, &plain),
+                result,
+                (replay.differences().len().to_string(), &plain),
+                (artifact, &plain),
+            ],
+            None => [
+                (trace_id, &plain),
+                result,
+                (coverage.records.to_string(), &plain),
+                (replay.findings().len().to_string(), &plain),
+                (artifact, &plain),
+            ],
+        };
         let row = row(&self.columns, &cells);
         self.row(&row)?;
         if let Some(failure) = replay.failure().filter(|_| self.failures.len() < FAILURES_SHOWN) {
-            let artifact = replay.artifact_sha256.to_string();
-            self.failures.push((replay.trace_id(), artifact, failure.clone()));
+            self.failures.push(Failed {
+                trace_id: replay.trace_id(),
+                baseline: replay.baseline(),
+                artifact: replay.artifact_sha256.to_string(),
+                failure: failure.clone(),
+                differences: replay.differences().to_vec(),
+            });
         }
+        self.allowed.add(replay);
         self.keep_findings(replay.trace_id(), replay.findings());
         Ok(())
     }
@@ -147,6 +176,7 @@ impl<'a> Report<'a> {
             return self.out.line(summary_json(tail)?);
         }
         self.explain_failures(tail.summary)?;
+        self.allowed.show(self.out)?;
         self.list_findings()?;
         let damage: Vec<_> = tail.summary.damage.iter().collect();
         show_damage(self.out, "damage of the log", &damage, tail.summary.damage_count)?;
@@ -168,17 +198,23 @@ impl<'a> Report<'a> {
         }
         self.out.heading("what failed and why")?;
         let width = self.out.columns().saturating_sub(4);
-        for (trace_id, artifact, failure) in &self.failures {
+        for Failed { trace_id, baseline, artifact, failure, differences } in &self.failures {
             let (class, paint) = (failure.class.to_string(), self.out.paint());
-            self.out.line(format_args!("  trace {trace_id}"))?;
+            if let Some(baseline) = baseline {
+                self.out.line(format_args!("  baseline {baseline}"))?;
+                self.out.line(format_args!("  candidate {trace_id}"))?;
+            } else {
+                self.out.line(format_args!("  trace {trace_id}"))?;
+            }
             let kind = failure.error_kind.as_ref().map(|kind| format!(" {kind}")).unwrap_or_default();
             self.out.line(format_args!("    {}{}", paint.bad(&class), safe(&kind)))?;
             for line in wrap_words(&safe_cut(&failure.message, 600), width) {
                 self.out.line(format_args!("    {line}"))?;
             }
-            for (name, fact) in failure_facts(failure, artifact) {
+            for (name, fact) in failure_facts(failure, artifact, differences.is_empty()) {
                 self.out.line(format_args!("    {name:<9} {}", safe_cut(&fact, 200)))?;
             }
+            show_of_failed(self.out, differences)?;
         }
         let shown = self.failures.len() as u64;
         if summary.failed > shown {
@@ -264,7 +300,23 @@ fn columns(width: usize) -> [Column; 5] {
     ]
 }
 
-fn failure_facts(failure: &Failure, artifact: &str) -> Vec<(&'static str, String)> {
+/// What two runs differ in: on a wide line the artifact stands there too.
+fn pair_columns(width: usize) -> Vec<Column> {
+    const BEFORE: usize = 32 + 32 + 6 + 4 + 4 * 2;
+    let mut columns = vec![
+        Column::text("baseline", 32),
+        Column::text("candidate", 32),
+        Column::text("result", 6),
+        Column::number("diff", 4),
+    ];
+    if width >= BEFORE + 16 {
+        columns.push(Column::text("artifact", (width - BEFORE).min(64)));
+    }
+    columns
+}
+
+/// Both sides of a difference are shown with the difference, and in full.
+fn failure_facts(failure: &Failure, artifact: &str, with_sides: bool) -> Vec<(&'static str, String)> {
     let mut facts = vec![("check", failure.check.to_string())];
     if let Some(seq) = failure.seq {
         let what = failure.record_type.map(|record_type| format!(", {record_type}")).unwrap_or_default();
@@ -273,20 +325,26 @@ fn failure_facts(failure: &Failure, artifact: &str) -> Vec<(&'static str, String
     facts.extend(failure.envelope_hash.map(|hash| ("record", hash.to_string())));
     let place = failure.pointer.as_ref().filter(|pointer| !pointer.is_root());
     facts.extend(place.map(|pointer| ("at", pointer.to_string())));
-    facts.extend(failure.expected.clone().map(|text| ("expected", text)));
-    facts.extend(failure.found.clone().map(|text| ("found", text)));
+    if with_sides {
+        facts.extend(failure.expected.clone().map(|text| ("expected", text)));
+        facts.extend(failure.found.clone().map(|text| ("found", text)));
+    }
     facts.push(("artifact", artifact.to_owned()));
     facts
 }
 
 fn sentence(summary: &Summary) -> String {
-    let traces = |count| counted(count, "trace", "traces");
+    let (one, many) = match summary.replay_type {
+        ReplayType::Constrained => ("pair", "pairs"),
+        _ => ("trace", "traces"),
+    };
+    let traces = |count| counted(count, one, many);
     let verb = if summary.failed == 1 { "fails" } else { "fail" };
     let failed = format!("{} of {} {verb}", summary.failed, traces(summary.traces));
     match summary.verdict() {
-        RunVerdict::AllWell if summary.traces == 0 => "Nothing to replay: there is no trace.".to_owned(),
+        RunVerdict::AllWell if summary.traces == 0 => format!("Nothing to replay: there is no {one}."),
         RunVerdict::AllWell if summary.traces == 1 => {
-            format!("The trace passes {} replay.", summary.replay_type)
+            format!("The {one} passes {} replay.", summary.replay_type)
         }
         RunVerdict::AllWell => format!("All {} pass {} replay.", traces(summary.traces), summary.replay_type),
         RunVerdict::SomeFailed => format!("{failed} {} replay.", summary.replay_type),

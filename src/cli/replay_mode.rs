@@ -1,0 +1,115 @@
+//! Which questions `proofline replay` asks, and of which traces or pairs of them.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use proofline::canon::Limits;
+use proofline::replay::{Mode, Pairs, Selection, VariancePolicy};
+use proofline::trace::TraceId;
+
+use super::error::CliError;
+use super::input::Source;
+
+/// The question, and what it is asked of.
+#[derive(clap::Args)]
+pub(crate) struct QuestionArgs {
+    /// The question
+    #[arg(long, value_enum, default_value_t, value_name = "MODE")]
+    mode: ModeName,
+    /// Replay this trace; may be given again [default: all]
+    #[arg(long, value_name = "ID")]
+    trace: Vec<TraceId>,
+    /// Constrained: the trace that others are measured against
+    #[arg(long, value_name = "ID", requires = "candidate")]
+    baseline: Option<TraceId>,
+    /// Constrained: a trace that is measured; may be given again
+    #[arg(long, value_name = "ID", requires = "baseline")]
+    candidate: Vec<TraceId>,
+    /// Constrained: pairs of traces, one {"baseline","candidate"} a line
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["baseline", "candidate"])]
+    pairs: Option<PathBuf>,
+    /// Constrained: what may differ, from a file, or by the name model-output [default: nothing]
+    #[arg(long, value_name = "FILE|model-output")]
+    variance: Option<OsString>,
+}
+
+/// A mode, by its name here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum ModeName {
+    /// Are these the exact bytes, and did the gate have to accept them?
+    #[default]
+    Forensic,
+    /// Does what the records mean still pass the gate, however they are stored?
+    Invariant,
+    /// Does another run of the same work differ only where it may?
+    Constrained,
+    /// Forensic, then invariant
+    All,
+}
+
+impl QuestionArgs {
+    pub(crate) fn is_constrained(&self) -> bool {
+        self.mode == ModeName::Constrained
+    }
+
+    /// What clap cannot tell.
+    pub(crate) fn check_usage(&self) -> Result<(), CliError> {
+        let has_pairs = self.pairs.is_some() || self.baseline.is_some();
+        match (self.is_constrained(), has_pairs) {
+            (true, false) => Err(CliError::Usage(
+                "--mode constrained needs pairs of traces: --baseline and --candidate, or --pairs",
+            )),
+            (true, true) if !self.trace.is_empty() => {
+                Err(CliError::Usage("--trace is not for constrained replay, which is of pairs of traces"))
+            }
+            (false, true) => {
+                Err(CliError::Usage("--baseline, --candidate and --pairs are for --mode constrained"))
+            }
+            (false, false) if self.variance.is_some() => {
+                Err(CliError::Usage("--variance is for --mode constrained; other modes compare nothing"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Each question with what it is asked of, in the order of the answers.
+    pub(crate) fn questions(&self) -> Result<Vec<(Mode, Selection)>, CliError> {
+        let modes = match self.mode {
+            ModeName::Forensic => vec![Mode::Forensic],
+            ModeName::Invariant => vec![Mode::Invariant],
+            ModeName::All => vec![Mode::Forensic, Mode::Invariant],
+            ModeName::Constrained => {
+                return Ok(vec![(Mode::Constrained(self.variance()?), Selection::Pairs(self.pairs()?))]);
+            }
+        };
+        let chosen: BTreeSet<TraceId> = self.trace.iter().copied().collect();
+        let traces = if chosen.is_empty() { Selection::All } else { Selection::Chosen(chosen) };
+        Ok(modes.into_iter().map(|mode| (mode, traces.clone())).collect())
+    }
+
+    fn variance(&self) -> Result<VariancePolicy, CliError> {
+        let Some(given) = &self.variance else { return Ok(VariancePolicy::NOTHING) };
+        if let Some(policy) = given.to_str().and_then(VariancePolicy::preset) {
+            return Ok(policy);
+        }
+        let source = Source::of(Some(Path::new(given)));
+        let bytes = source.read_all(Limits::ENVELOPE.max_bytes())?;
+        VariancePolicy::parse(&bytes).map_err(|fault| CliError::Form { name: source.name(), source: fault })
+    }
+
+    fn pairs(&self) -> Result<Pairs, CliError> {
+        let Some(file) = &self.pairs else {
+            let candidates = self.candidate.iter().copied();
+            return Ok(self
+                .baseline
+                .map(|baseline| Pairs::against(baseline, candidates))
+                .unwrap_or_default());
+        };
+        let source = Source::of(Some(file));
+        let bytes = source.read_all(Limits::CONTENT.max_bytes())?;
+        let pairs = Pairs::parse(&bytes);
+        let pairs = pairs.map_err(|fault| CliError::Pairs { name: source.name(), source: fault })?;
+        if pairs.is_empty() { Err(CliError::NoPairs { name: source.name() }) } else { Ok(pairs) }
+    }
+}
