@@ -31,6 +31,7 @@ mod table;
 mod trace;
 mod traces;
 mod tree_view;
+mod verdicts;
 mod verify;
 
 use std::panic::{self, AssertUnwindSafe};
@@ -87,6 +88,7 @@ enum Verb {
     Show(show::ShowArgs),
     Traces(traces::TracesArgs),
     Trace(trace::TraceArgs),
+    Verdicts(verdicts::VerdictsArgs),
     Stat(stat::StatArgs),
     Reindex(reindex::ReindexArgs),
     Salvage(salvage::SalvageArgs),
@@ -104,6 +106,7 @@ impl Verb {
             Self::Show(args) => args.output.format,
             Self::Traces(args) => args.output.format,
             Self::Trace(args) => args.output.format,
+            Self::Verdicts(args) => args.output.format,
             Self::Stat(args) => args.output.format,
             Self::Replay(args) => args.output.format,
             Self::Verify(args) => args.output.format,
@@ -123,6 +126,7 @@ impl Verb {
             Self::Show(args) => show::run(args, out),
             Self::Traces(args) => traces::run(args, out),
             Self::Trace(args) => trace::run(args, out),
+            Self::Verdicts(args) => verdicts::run(args, out),
             Self::Stat(args) => stat::run(args, out),
             Self::Replay(args) => replay::run(args, out),
             Self::Verify(args) => verify::run(args, out),

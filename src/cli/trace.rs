@@ -43,22 +43,22 @@ pub(crate) struct TraceArgs {
 
 /// The first digits of a trace id.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct TraceBegin(String);
+pub(crate) struct TraceBegin(String);
 
 /// A text that no trace id begins with.
 #[derive(Debug, thiserror::Error)]
 #[error("a trace id has up to 32 lower-case hex digits and is not all zero")]
-struct NoTraceId;
+pub(crate) struct NoTraceId;
 
 impl TraceBegin {
-    fn parse(text: &str) -> Result<Self, NoTraceId> {
+    pub(crate) fn parse(text: &str) -> Result<Self, NoTraceId> {
         let is_hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         let fits = (1..=32).contains(&text.len()) && text != "0".repeat(32);
         if is_hex && fits { Ok(Self(text.to_owned())) } else { Err(NoTraceId) }
     }
 
     /// The one trace that begins so.
-    fn find(&self, snapshot: &Snapshot) -> Result<TraceId, CliError> {
+    pub(crate) fn find(&self, snapshot: &Snapshot) -> Result<TraceId, CliError> {
         if let Ok(whole) = self.0.parse() {
             return Ok(whole);
         }

@@ -236,3 +236,44 @@ fn both_views_fit_their_width() {
         insta::assert_snapshot!(format!("constrained_{columns}"), text);
     }
 }
+
+#[test]
+fn recorded_verdicts_are_listed_the_newest_last() {
+    let ledger = both_runs();
+    assert_eq!(ledger.run("verdicts", &[]).well().stdout, "0 verdicts\n");
+    let (one, other) = ("da950e42aef0bfe2197fd9b6b3c4838c", "31d9d58fdf908595a5c45348d17e694c");
+    let invariant = ["--record", "--mode", "invariant", "--trace", one, "--format", "json"];
+    ledger.run("replay", &invariant).exits(0);
+    let pair = ["--record", "--mode", "constrained", "--baseline", one, "--candidate", other];
+    ledger.run("replay", &pair).exits(1);
+
+    let expected = reference();
+    let invariant = expected["invariant"].as_array().unwrap();
+    let invariant = invariant.iter().find(|row| row["record"]["target_trace_id"] == one).unwrap();
+    let pair = expected["pairs"].as_array().unwrap().iter().find(|pair| pair["candidate"] == other).unwrap();
+    let listed = ledger.run("verdicts", &["--format", "json"]).well();
+    let names = "seq replay_type trace_id reference_trace_id result failure_class artifact_sha256 generated_at \
+                 recorded_at_ms";
+    assert_eq!(crate::run::member_names(listed.stdout.lines().next().unwrap()).join(" "), names);
+    let listed = listed.json();
+    assert_eq!(listed.len(), 2);
+    for (line, wanted) in listed.iter().zip([invariant, &pair["none"]]) {
+        assert_eq!(line["artifact_sha256"], wanted["artifact_sha256"]);
+        let record = &wanted["record"];
+        for name in ["replay_type", "result", "failure_class", "generated_at", "reference_trace_id"] {
+            assert_eq!(line[name], record[name], "{name}");
+        }
+        assert_eq!(line["trace_id"], record["target_trace_id"]);
+        assert!(line["recorded_at_ms"].as_u64().unwrap() > 0);
+    }
+    // Each verdict is followed by its diagnostics.
+    assert_eq!(listed[1]["seq"].as_u64(), listed[0]["seq"].as_u64().map(|seq| seq + 2));
+    let of_one = ledger.run("verdicts", &["--trace", "da95", "--format", "json"]).well().json();
+    assert_eq!(of_one, listed[..1]);
+    let none = ledger.run("verdicts", &["--trace", &"1".repeat(32), "--format", "json"]).exits(4);
+    assert_eq!(none.error().0, "ledger.no_such_trace");
+
+    let text = ledger.run("verdicts", &[]).well().stdout;
+    assert!(text.contains("REPLAY_VARIANCE_VIOLATION") && text.ends_with("2 verdicts\n"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+}

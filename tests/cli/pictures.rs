@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::run::{Ledger, program, proofline, ran, vectors};
 
-const VERBS: [&str; 14] = [
+const VERBS: [&str; 15] = [
     "init",
     "commit",
     "replay",
@@ -12,6 +12,7 @@ const VERBS: [&str; 14] = [
     "show",
     "traces",
     "trace",
+    "verdicts",
     "stat",
     "reindex",
     "salvage",
