@@ -12,6 +12,7 @@ mod hash;
 mod ingest;
 mod init;
 mod input;
+mod log;
 mod man;
 mod output;
 mod phrase;
@@ -89,6 +90,7 @@ enum Verb {
     Traces(traces::TracesArgs),
     Trace(trace::TraceArgs),
     Verdicts(verdicts::VerdictsArgs),
+    Log(log::LogArgs),
     Stat(stat::StatArgs),
     Reindex(reindex::ReindexArgs),
     Salvage(salvage::SalvageArgs),
@@ -107,6 +109,7 @@ impl Verb {
             Self::Traces(args) => args.output.format,
             Self::Trace(args) => args.output.format,
             Self::Verdicts(args) => args.output.format,
+            Self::Log(args) => args.output.format,
             Self::Stat(args) => args.output.format,
             Self::Replay(args) => args.output.format,
             Self::Verify(args) => args.output.format,
@@ -127,6 +130,7 @@ impl Verb {
             Self::Traces(args) => traces::run(args, out),
             Self::Trace(args) => trace::run(args, out),
             Self::Verdicts(args) => verdicts::run(args, out),
+            Self::Log(args) => log::run(args, out),
             Self::Stat(args) => stat::run(args, out),
             Self::Replay(args) => replay::run(args, out),
             Self::Verify(args) => verify::run(args, out),

@@ -12,6 +12,7 @@ mod bad_input;
 mod damage;
 mod evidence;
 mod hostile;
+mod log;
 mod modes;
 mod pictures;
 mod run;

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::run::{Ledger, program, proofline, ran, vectors};
 
-const VERBS: [&str; 15] = [
+const VERBS: [&str; 16] = [
     "init",
     "commit",
     "replay",
@@ -13,6 +13,7 @@ const VERBS: [&str; 15] = [
     "traces",
     "trace",
     "verdicts",
+    "log",
     "stat",
     "reindex",
     "salvage",
