@@ -538,7 +538,9 @@ impl<'a> Batch<'a> {
             None => self.log.trace_end(trace_id)?,
         };
         Ok(match end {
-            Some((previous, count)) => TraceLink { trace_id, previous: Some(previous), count: count + 1 },
+            Some((previous, count)) => {
+                TraceLink { trace_id, previous: Some(previous), count: count.saturating_add(1) }
+            }
             None => TraceLink { trace_id, previous: None, count: 1 },
         })
     }

@@ -24,7 +24,7 @@ use crate::load::{Reading, SegmentFile, Until, open_segment, open_segments, read
 use crate::mark::{MARK_FILE, Mark, MarkFile, MarkReading, read_mark};
 use crate::scan::{ChainState, Scan, Step};
 use crate::segment::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
-use crate::segments::{LOG_DIR, Segment, Segments};
+use crate::segments::{LOG_DIR, Segment, Segments, read_error};
 use proofline_trace::LedgerId;
 
 /// The folder of torn tails in a ledger's folder.
@@ -114,6 +114,9 @@ impl Settling<'_> {
         for (at, file) in files.iter().enumerate() {
             let next = files.get(at + 1).unwrap_or(&last);
             list.push(self.inner_segment(file, next, mark.as_ref())?);
+        }
+        if let Some(mark) = mark.filter(|mark| mark.segment != last.header.first_seq) {
+            self.check_mark_inside(&list, &mark)?;
         }
         if last.sealed_index(self.disk).during("read", &last.path)?.is_some() {
             let message = "the last segment is sealed, so a segment that followed it is missing".to_owned();
@@ -226,6 +229,33 @@ impl Settling<'_> {
         self.sealed(file, reading.table, reading.chain, file.header.ledger_id)
     }
 
+    /// A mark that names an earlier segment is only older than the log, never of another one: the
+    /// entries that it published must end where, and in what, it says.
+    fn check_mark_inside(&self, list: &[Segment], mark: &Mark) -> Result<(), LedgerError> {
+        let name = format!("{LOG_DIR}/{}", segment_name(mark.segment));
+        let refuse = |message: String| {
+            let (file, offset) = (name.clone(), Some(mark.segment_bytes));
+            Err(damaged(Damage { code: "log.head", file, offset, seq: None, message }))
+        };
+        let Some(last) = mark.entries.checked_sub(1).map(Seq::new) else {
+            return refuse("the published size names no entry".to_owned());
+        };
+        let segments = Segments { dir: self.dir.to_owned(), list: list.to_vec() };
+        let entry = segments.read(last).map_err(|fault| read_error(self.dir, fault))?;
+        let head = entry.map(|entry| entry.leaf_hash());
+        if head != Some(mark.head) {
+            let found = head.map_or("nothing".to_owned(), |head| head.to_string());
+            return refuse(format!(
+                "{} entries were published ending in {}, and end in {found}",
+                mark.entries, mark.head
+            ));
+        }
+        match segments.end_of(last).during("read", self.dir)? {
+            Some((segment, end)) if (segment, end) == (mark.segment, mark.segment_bytes) => Ok(()),
+            _ => refuse(format!("{} entries were published as ending here, and end elsewhere", mark.entries)),
+        }
+    }
+
     /// Bytes behind a segment's end are expected only where a recovery was cut off before its cut.
     fn check_superseded(&self, file: &SegmentFile, end: u64, mark: Option<&Mark>) -> Result<(), LedgerError> {
         let below =
@@ -267,9 +297,10 @@ impl Settling<'_> {
         if let Some(mark) = mark
             && (reading.chain.next.get(), reading.chain.head) != (mark.entries, Some(mark.head))
         {
+            let found = reading.chain.head.map_or("nothing".to_owned(), |head| head.to_string());
             let message = format!(
-                "the published size names {} entries, the log has {}",
-                mark.entries, reading.chain.next
+                "the published size names {} entries ending in {}, the log has {} there ending in {found}",
+                mark.entries, mark.head, reading.chain.next
             );
             return Err(damaged(last.damage("log.head", Some(floor), message)));
         }

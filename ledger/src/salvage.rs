@@ -24,7 +24,9 @@ use crate::durable;
 use crate::error::{Damage, IoContext, LedgerError};
 use crate::header::{DeclaredHash, EntryHeader, EntryStatus};
 use crate::ids::Seq;
+use crate::index::index_name;
 use crate::load::segment_seqs;
+use crate::mark::{MARK_FILE, read_mark};
 use crate::scan::{ChainState, Found, Scan, Step};
 use crate::segment::{SEGMENT_HEADER_BYTES, read_segment_header, segment_name};
 use crate::segments::LOG_DIR;
@@ -95,8 +97,11 @@ impl SalvageError {
 /// A damage as JSON: `code`, `file`, `offset`, `seq`, `message`.
 #[must_use]
 pub fn damage_value(damage: &Damage) -> Value {
-    let count =
-        |number: Option<u64>| number.map_or(Value::Null, |number| Value::Number(Number::from_u64(number)));
+    // A damaged header can claim any number; one that JSON cannot carry exactly stands in the message.
+    let count = |number: Option<u64>| {
+        let exact = number.filter(|number| *number <= proofline_trace::MAX_SAFE_INT);
+        exact.map_or(Value::Null, |number| Value::Number(Number::from_u64(number)))
+    };
     Value::Object(Object::from_iter([
         ("code".to_owned(), Value::from(damage.code)),
         ("file".to_owned(), Value::from(damage.file.as_str())),
@@ -137,6 +142,7 @@ pub fn salvage_on(disk: Arc<dyn Disk>, dir: &Path, out: &Path) -> Result<Salvage
     for (at, seq) in seqs.iter().enumerate() {
         salvage.segment(*seq, seqs.get(at + 1).copied())?;
     }
+    salvage.check_end(seqs.last().copied())?;
     let mut report = salvage.report;
     salvage.entries.finish(disk)?;
     salvage.evidence.finish(disk)?;
@@ -144,7 +150,8 @@ pub fn salvage_on(disk: Arc<dyn Disk>, dir: &Path, out: &Path) -> Result<Salvage
     let gaps = &mut report.gaps;
     report.blobs = payloads.copy_sound(&Blobs::within(shared, out), &mut |damage| gaps.push(damage))?;
     let mut gaps = Lines::create(disk, out, "gaps.json")?;
-    let text = report.to_value().to_canonical(Profile::Envelope).unwrap_or_default();
+    let text = report.to_value().to_canonical(Profile::Envelope);
+    let text = text.map_err(io::Error::other).during("write", &out.join("gaps.json"))?;
     gaps.put(&[&text])?;
     gaps.finish(disk)?;
     Ok(report)
@@ -160,6 +167,26 @@ struct Salvage<'a> {
 }
 
 impl Salvage<'_> {
+    /// What was there once and is missing behind the last frame, as far as a mark of it is left.
+    fn check_end(&mut self, last: Option<Seq>) -> Result<(), LedgerError> {
+        let next = self.chain.next;
+        let mark = read_mark(self.disk, self.dir).during("read", &self.dir.join(MARK_FILE))?.mark;
+        let file = format!("{LOG_DIR}/{}", segment_name(next));
+        let is_sealed =
+            last.is_some_and(|seq| self.disk.exists(&self.dir.join(LOG_DIR).join(index_name(seq))));
+        let message = match mark {
+            Some(mark) if mark.entries > next.get() => {
+                format!("entries {next} to {} are missing: they were made durable", mark.entries - 1)
+            }
+            _ if is_sealed => {
+                "the last segment is sealed, so a segment that followed it is missing".to_owned()
+            }
+            _ => return Ok(()),
+        };
+        self.report.gaps.push(Damage { code: "log.truncated", file, offset: None, seq: Some(next), message });
+        Ok(())
+    }
+
     fn segment(&mut self, seq: Seq, next: Option<Seq>) -> Result<(), LedgerError> {
         let name = format!("{LOG_DIR}/{}", segment_name(seq));
         let path = self.dir.join(&name);

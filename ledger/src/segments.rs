@@ -72,7 +72,7 @@ impl Segment {
     }
 
     fn seq_of(&self, ordinal: u32) -> Seq {
-        Seq::new(self.header.first_seq.get() + u64::from(ordinal))
+        Seq::new(self.header.first_seq.get().saturating_add(u64::from(ordinal)))
     }
 
     /// True for entries inside the prefix that this segment shows.
@@ -204,6 +204,13 @@ impl Segments {
         merged.dedup();
         merged.truncate(limit);
         Ok(merged)
+    }
+
+    /// The segment that holds an entry, by its first seq, and the offset behind the entry's frame.
+    pub(crate) fn end_of(&self, seq: Seq) -> io::Result<Option<(Seq, u64)>> {
+        let Some((segment, ordinal)) = self.holding(seq) else { return Ok(None) };
+        let span = segment.index.span(ordinal)?;
+        Ok(span.map(|span| (segment.header.first_seq, span.offset.saturating_add(span.bytes))))
     }
 
     /// Where an entry's frame lies: its segment's file and the offset.

@@ -222,8 +222,15 @@ impl Opening<'_> {
             }
         }
         let last = files.last().ok_or_else(|| LedgerError::NotALedger(self.dir.to_owned()))?;
-        let (segment, head, end) =
-            self.last_segment(last, mark.filter(|mark| mark.segment == last.header.first_seq))?;
+        let fitting = mark.filter(|mark| mark.segment == last.header.first_seq);
+        if let (Some(mark), None) = (mark, fitting) {
+            let message = format!(
+                "the published size names {} entries that end in the segment of entry {}, and they do not",
+                mark.entries, mark.segment
+            );
+            self.damage.push(last.damage("log.head", None, message));
+        }
+        let (segment, head, end) = self.last_segment(last, fitting)?;
         let entries = last.header.first_seq.get().saturating_add(segment.entries);
         list.push(segment);
         let segments = Segments { dir: self.dir.to_owned(), list };
@@ -316,7 +323,7 @@ impl Opening<'_> {
         let sealed = file.sealed_index(self.disk).during("read", &file.path)?;
         // A writer may have sealed it since the folder was listed; then the next one is there.
         let followed = |index: &SealedIndex| {
-            let next = Seq::new(file.header.first_seq.get() + u64::from(index.head.count));
+            let next = Seq::new(file.header.first_seq.get().saturating_add(u64::from(index.head.count)));
             self.disk.exists(&file.path.with_file_name(segment_name(next)))
         };
         if sealed.is_some_and(|index| !followed(&index)) {

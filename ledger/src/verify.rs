@@ -15,7 +15,7 @@ use crate::error::{Damage, IoContext, LedgerError};
 use crate::frame::MAX_BODY_BYTES;
 use crate::header::{EntryHeader, EntryKind, EntryStatus};
 use crate::ids::{LeafHash, Seq};
-use crate::index::{Table, index_name};
+use crate::index::{SealedIndex, Table, index_name};
 use crate::load::segment_seqs;
 use crate::log::LOCK_FILE;
 use crate::mark::{MARK_FILE, Mark, MarkReading, read_mark};
@@ -141,8 +141,8 @@ struct Verifier<'a> {
     unbroken: bool,
     traces: HashMap<TraceId, (Seq, u64)>,
     has_bad_tail: bool,
-    /// Where the mark's entries end in the segment that it names.
-    mark_end: Option<u64>,
+    /// Where the mark's entries end in the segment that it names, and the leaf hash of the last.
+    mark_end: Option<(u64, Option<LeafHash>)>,
 }
 
 /// A segment as far as it can be opened.
@@ -304,7 +304,7 @@ impl<'a> Verifier<'a> {
     fn note_mark(&mut self, segment: &Opened, position: u64) {
         let ends = |mark: Mark| segment.seq == mark.segment && self.chain.next.get() == mark.entries;
         if self.mark.is_some_and(ends) {
-            self.mark_end = Some(position);
+            self.mark_end = Some((position, self.chain.head));
         }
     }
 
@@ -380,7 +380,7 @@ impl<'a> Verifier<'a> {
     fn check_trace(&mut self, segment: &Opened, found: &Found) {
         let Some(link) = &found.header.trace else { return };
         let before = self.traces.insert(link.trace_id, (found.header.seq, link.count));
-        let expected = before.map_or((None, 1), |(seq, count)| (Some(seq), count + 1));
+        let expected = before.map_or((None, 1), |(seq, count)| (Some(seq), count.saturating_add(1)));
         if self.unbroken && expected != (link.previous, link.count) {
             let show = |seq: Option<Seq>| seq.map_or("none".to_owned(), |seq| seq.to_string());
             let message = format!(
@@ -421,6 +421,18 @@ impl<'a> Verifier<'a> {
             return Ok(());
         }
         let stored = read_all(self.disk, &path)?;
+        let sealed =
+            SealedIndex::open(self.disk, &path, header.ledger_id, segment.seq).during("read", &path)?;
+        if let Some(index) = sealed
+            && (Some(index.head.head), index.head.segment_bytes) != (self.chain.head, table.end())
+        {
+            let message = format!(
+                "its index, which is whole, was sealed over a segment of {} bytes ending in leaf hash {}",
+                index.head.segment_bytes, index.head.head
+            );
+            self.damage("log.head", &segment.name, Some(table.end()), None, message);
+            return Ok(());
+        }
         let head = self.chain.head.unwrap_or(LeafHash::from_bytes([0; 32]));
         if table.encode(header.ledger_id, segment.seq, head).as_deref() != Some(&stored[..]) {
             self.derived("index.damaged", name, "the index is not the one that its segment gives");
@@ -441,10 +453,17 @@ impl<'a> Verifier<'a> {
             let message =
                 format!("the log ends at entry {readable}; {} entries were made durable", mark.entries);
             self.damage("log.truncated", &name, None, Some(self.chain.next), message);
-        } else if readable == mark.entries && self.unbroken && self.chain.head != Some(mark.head) {
-            let message = format!("the published size ends in leaf hash {}, the log in another", mark.head);
+            return;
+        }
+        // Compared wherever the log goes on to: what follows the mark vouches for nothing before it.
+        let (end, head) = self.mark_end.unzip();
+        if self.unbroken && end.is_some() && head.flatten() != Some(mark.head) {
+            let message = format!(
+                "the first {} entries were published as ending in leaf hash {}, and end in another",
+                mark.entries, mark.head
+            );
             self.damage("log.head", &name, Some(mark.segment_bytes), None, message);
-        } else if self.unbroken && self.mark_end != Some(mark.segment_bytes) {
+        } else if self.unbroken && end != Some(mark.segment_bytes) {
             let message = format!(
                 "the published size ends at byte {} of this segment, its {} entries do not",
                 mark.segment_bytes, mark.entries
@@ -524,5 +543,5 @@ fn read_all(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, LedgerError> {
     Ok(bytes)
 }
 
-/// No index is longer: a segment of 1 GiB holds fewer than 8 million frames of 40 bytes each.
+/// More than an index of the longest segment takes: 1 GiB of frames of over 150 bytes, 40 bytes for each.
 const MAX_INDEX_BYTES: usize = 320 << 20;

@@ -179,6 +179,21 @@ fn salvage_copies_what_verifies_and_names_what_is_missing() {
 }
 
 #[test]
+fn salvage_names_what_is_missing_at_the_end() {
+    let (dir, path, _) = ledger();
+    let last = segment_files(&path, "seg").pop().unwrap();
+    let bytes = fs::read(&last).unwrap();
+    fs::write(&last, &bytes[..80]).unwrap();
+    let report = salvage(&path, dir.path().join("cut")).unwrap();
+    assert_eq!(codes(&report.gaps), ["log.truncated"]);
+    fs::remove_file(&last).unwrap();
+    fs::remove_file(path.join(MARK_FILE)).unwrap();
+    let report = salvage(&path, dir.path().join("sealed")).unwrap();
+    assert_eq!(codes(&report.gaps), ["log.truncated"]);
+    assert!(report.gaps[0].message.contains("sealed"), "{}", report.gaps[0]);
+}
+
+#[test]
 fn a_whole_ledger_is_salvaged_whole() {
     let (dir, path, lines) = ledger();
     let report = salvage(&path, dir.path().join("out")).unwrap();

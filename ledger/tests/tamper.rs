@@ -639,6 +639,15 @@ fn a_forged_mark_is_damage_and_no_reader_counts_to_the_end_of_time() {
     assert_eq!((found.damage.len(), found.unpublished_entries), (0, 2), "{:?}", found.damage);
     let snapshot = Snapshot::open_on(&forge(&older), dir()).unwrap();
     assert_eq!((snapshot.entries(), snapshot.damage()), (two_less.seq, &[][..]));
+    // An older mark of another history: what follows it vouches for nothing before it.
+    let next = original.entries.iter().find(|entry| entry.segment != original.entries[0].segment).unwrap();
+    let segment_bytes = original.bytes(&original.segments[0]).len() as u64;
+    let inner = MarkFields { segment: 0, segment_bytes, entries: next.seq, head: [9; 32], ..older.clone() };
+    for fields in [MarkFields { head: [9; 32], ..older.clone() }, inner, MarkFields { entries: 0, ..older }] {
+        let disk = forge(&fields);
+        assert!(report(&disk).damage.iter().any(|damage| damage.code == "log.head"));
+        assert_eq!(open(&disk).unwrap_err().code(), "ledger.damaged");
+    }
 }
 
 /// A segment file with right checksums that says it begins where no segment can.
