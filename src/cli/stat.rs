@@ -60,6 +60,7 @@ struct StatLine {
     torn_tails: Vec<String>,
     derived: Vec<DamageLine>,
     damage: Vec<DamageLine>,
+    damage_count: u64,
     hints: Vec<String>,
 }
 
@@ -72,7 +73,7 @@ pub(crate) fn run(args: &StatArgs, out: &mut Out) -> Result<Exit, CliError> {
         match snapshot.entry(Seq::new(seq)) {
             Ok(Some(entry)) => counting.add(&entry),
             Ok(None) => {}
-            Err(EntryFault::Damaged(damage)) => counting.damage.push(damage),
+            Err(EntryFault::Damaged(damage)) => counting.note(damage),
             Err(fault) => return Err(fault.into()),
         }
         progress.advance(1);
@@ -97,10 +98,24 @@ struct Counting {
     classifications: BTreeMap<Classification, u64>,
     first_recorded_at_ms: Option<u64>,
     last_recorded_at_ms: Option<u64>,
+    /// The first unreadable entries; a lost segment can make them many.
     damage: Vec<Damage>,
+    /// How many more there were.
+    more_damage: u64,
 }
 
+/// How many unreadable entries are kept by name.
+const DAMAGE_KEPT: usize = 1000;
+
 impl Counting {
+    fn note(&mut self, damage: Damage) {
+        if self.damage.len() < DAMAGE_KEPT {
+            self.damage.push(damage);
+        } else {
+            self.more_damage += 1;
+        }
+    }
+
     fn add(&mut self, entry: &Entry) {
         let header = &entry.header;
         *self.kinds.entry(header.status.kind()).or_default() += 1;
@@ -236,6 +251,7 @@ fn line(snapshot: &Snapshot, counting: &Counting, files: LogFiles) -> Result<Sta
         torn_tails: files.torn_tails,
         derived: snapshot.derived_damage().iter().map(DamageLine::from).collect(),
         damage: all_damage(snapshot, counting).into_iter().map(DamageLine::from).collect(),
+        damage_count: all_damage(snapshot, counting).len() as u64 + counting.more_damage,
         hints,
     })
 }
@@ -275,7 +291,7 @@ fn show(out: &mut Out, snapshot: &Snapshot, counting: &Counting, files: &LogFile
     show_counts(out, "evidence by record type", &counting.record_types, |kind| kind.to_string())?;
     show_counts(out, "evidence by answer", &counting.classifications, |class| class.to_string())?;
     let damage = all_damage(snapshot, counting);
-    show_damage(out, "damage", &damage, damage.len() as u64)?;
+    show_damage(out, "damage", &damage, damage.len() as u64 + counting.more_damage)?;
     let derived: Vec<_> = snapshot.derived_damage().iter().collect();
     show_damage(out, "derived files", &derived, derived.len() as u64)?;
     for (index, hint) in hints(snapshot, counting, files).iter().enumerate() {
