@@ -69,7 +69,8 @@ fn other_verbs_keep_their_shapes() {
     assert_shape(
         &line("stat", &[]),
         "ledger_id origin entries traces kinds record_types classifications first_recorded_at_ms \
-         last_recorded_at_ms segments log_bytes head end unpublished_bytes torn_tails derived damage damage_count hints",
+         last_recorded_at_ms segments log_bytes head end unpublished_bytes torn_tails derived \
+         damage damage_count hints",
     );
     assert_shape(
         &line("verify", &[]),
