@@ -9,6 +9,8 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use super::error::CatalogueError;
 use crate::disk::OsDisk;
@@ -18,6 +20,12 @@ use crate::durable;
 pub const CATALOGUE_DIR: &str = "catalogue";
 
 const LOCK_FILE: &str = "catalogue.lock";
+
+/// A program that this process just started holds every lock of ours between its fork and its
+/// exec, so a lock that was given back a moment ago may still look taken.
+const LOCK_ATTEMPTS: u32 = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
 const NEW: &str = "catalogue.new-";
 const OLD: &str = "catalogue.old-";
 
@@ -30,16 +38,19 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Takes the lock, or says at once that somebody has it.
+    /// Takes the lock, or says within a second that somebody has it.
     pub(super) fn lock(dir: &Path) -> Result<Self, CatalogueError> {
         let path = dir.join(LOCK_FILE);
         let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let file = options.map_err(io_error("open", &path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Folder { dir: dir.to_owned(), _lock: file }),
-            Err(TryLockError::WouldBlock) => Err(CatalogueError::Busy(dir.join(CATALOGUE_DIR))),
-            Err(TryLockError::Error(source)) => Err(io_error("lock", &path)(source)),
+        for _ in 0..LOCK_ATTEMPTS {
+            match file.try_lock() {
+                Ok(()) => return Ok(Folder { dir: dir.to_owned(), _lock: file }),
+                Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+                Err(TryLockError::Error(source)) => return Err(io_error("lock", &path)(source)),
+            }
         }
+        Err(CatalogueError::Busy(dir.join(CATALOGUE_DIR)))
     }
 
     /// Where the catalogue is.
