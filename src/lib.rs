@@ -8,6 +8,7 @@
 //!
 //! - [`canon`]: one value, one encoding, one digest;
 //! - [`trace`]: what a record says;
+//! - [`proof`]: what a ledger claims, and how anyone checks it without one;
 //! - [`ledger`]: the gate, the log, its indexes;
 //! - [`replay`]: read again, decide again, compare.
 //!
@@ -50,6 +51,8 @@
 pub use proofline_canon as canon;
 #[doc(inline)]
 pub use proofline_ledger as ledger;
+#[doc(inline)]
+pub use proofline_proof as proof;
 #[doc(inline)]
 pub use proofline_replay as replay;
 #[doc(inline)]

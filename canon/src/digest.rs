@@ -1,10 +1,10 @@
 //! Digests and their one text form. SHA-256 names evidence, BLAKE3 checks sealed files;
-//! no other crate of the house hashes or writes hex on its own.
+//! no other crate of the house hashes, or writes hex or base64, on its own.
 
 use std::fmt;
 use std::str::FromStr;
 
-use data_encoding::HEXLOWER;
+use data_encoding::{BASE64, HEXLOWER};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Digest as _;
 
@@ -27,6 +27,24 @@ pub fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
         return None;
     }
     HEXLOWER.decode_mut(text.as_bytes(), &mut bytes).ok().map(|_| bytes)
+}
+
+/// Standard base64 with padding (RFC 4648 §4).
+#[must_use]
+pub fn base64(bytes: &[u8]) -> String {
+    BASE64.encode(bytes)
+}
+
+/// Reads what [`base64`] writes: no line breaks, no missing padding, no spare bits that are set.
+///
+/// ```
+/// assert_eq!(proofline_canon::unbase64("AP8="), Some(vec![0x00, 0xff]));
+/// assert_eq!(proofline_canon::unbase64("AP9="), None);
+/// assert_eq!(proofline_canon::unbase64("AP8"), None);
+/// ```
+#[must_use]
+pub fn unbase64(text: &str) -> Option<Vec<u8>> {
+    BASE64.decode(text.as_bytes()).ok()
 }
 
 /// A text that is no digest or CID.

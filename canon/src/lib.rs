@@ -40,6 +40,7 @@
 //! `serde_json` is known here only as a neighbour ([`Value::to_json`], `TryFrom`): it never
 //! parses evidence, and no byte depends on its features.
 
+pub mod cbor;
 mod cid;
 mod decimal;
 mod digest;
@@ -57,7 +58,7 @@ mod value;
 mod write;
 
 pub use cid::Cid;
-pub use digest::{Blake3Digest, NameError, Sha256Digest, Sha256Hasher, hex, unhex};
+pub use digest::{Blake3Digest, NameError, Sha256Digest, Sha256Hasher, base64, hex, unbase64, unhex};
 pub use error::{CanonError, ParseError, ParseErrorKind, WriteError, WriteErrorKind};
 pub use limits::Limits;
 pub use members::{RawMember, RawMembers, members};

@@ -6,7 +6,7 @@ use proofline_trace::{EnvelopeHash, Rejection};
 use crate::error::{ArtifactRefusal, LedgerError};
 use crate::frame::MAX_BODY_BYTES;
 use crate::gate::Submission;
-use crate::ids::Seq;
+use proofline_proof::Seq;
 
 /// How a ledger is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

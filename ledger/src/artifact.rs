@@ -11,7 +11,7 @@ use proofline_trace::{EnvelopeHash, ReplayDiagnostics, ReplayResult, TraceId, Vi
 
 use crate::error::ArtifactRefusal;
 use crate::frame::MAX_BODY_BYTES;
-use crate::header::EntryKind;
+use proofline_proof::header::EntryKind;
 
 /// An artifact that is canonical and of a known kind.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use proofline_trace::EnvelopeHash;
 use thiserror::Error;
 
-use crate::ids::Seq;
+use proofline_proof::Seq;
 
 /// One place where stored bytes are not what they have to be.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -13,8 +13,8 @@
 
 use thiserror::Error;
 
-use crate::header::{EntryHeader, HeaderError, MAX_HEADER_BYTES};
-use crate::ids::LeafHash;
+use proofline_proof::LeafHash;
+use proofline_proof::header::{EntryHeader, HeaderError, MAX_HEADER_BYTES};
 
 /// The longest body, in bytes: no limit of an embedder may exceed it.
 pub const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;

@@ -8,7 +8,7 @@ use proofline_trace::{
     TraceId, malformed, validate,
 };
 
-use crate::ids::Seq;
+use proofline_proof::Seq;
 
 /// The record type that a submission declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

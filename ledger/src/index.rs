@@ -32,8 +32,8 @@ use proofline_trace::{EnvelopeHash, TraceId};
 
 use crate::disk::{Access, Disk, DiskFile};
 use crate::durable::{self, read_full_at};
-use crate::header::EntryHeader;
-use crate::ids::{LeafHash, Seq};
+use proofline_proof::header::EntryHeader;
+use proofline_proof::{LeafHash, Seq};
 use proofline_trace::LedgerId;
 
 const MAGIC: &[u8; 8] = b"PROOFIDX";
@@ -446,8 +446,8 @@ impl SegmentIndex {
 mod tests {
     use super::*;
     use crate::disk::OsDisk;
-    use crate::header::EntryStatus;
-    use crate::header::TraceLink;
+    use proofline_proof::header::EntryStatus;
+    use proofline_proof::header::TraceLink;
 
     fn header(number: u64, hash: [u8; 32], trace: Option<[u8; 16]>) -> EntryHeader {
         let link =

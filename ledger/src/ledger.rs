@@ -17,14 +17,14 @@ use crate::durable;
 use crate::error::{IoContext, LedgerError};
 use crate::frame::{MAX_BODY_BYTES, encode_frame};
 use crate::gate::{DeclaredDigest, Examined, examine};
-use crate::header::{DeclaredHash, EntryHeader, EntryStatus};
-use crate::ids::Seq;
 use crate::log::{Examinee, LOCK_FILE, Log, Pending, frame_bound};
 use crate::mark::{MARK_FILE, Mark, MarkFile};
 use crate::recovery::Recovery;
 use crate::segment::{SegmentHeader, segment_name};
 use crate::segments::LOG_DIR;
 use crate::snapshot::Snapshot;
+use proofline_proof::Seq;
+use proofline_proof::header::{DeclaredHash, EntryHeader, EntryStatus};
 use proofline_trace::LedgerId;
 
 /// Who a new ledger is.

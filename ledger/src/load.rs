@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use crate::disk::{Access, Disk, DiskFile};
 use crate::error::{Damage, IoContext, LedgerError};
-use crate::ids::Seq;
 use crate::index::{SealedIndex, Table, index_name};
 use crate::scan::{ChainState, Scan, Step};
 use crate::segment::{
     SEGMENT_HEADER_BYTES, SegmentFault, SegmentHeader, parse_segment_name, read_segment_header, segment_name,
 };
 use crate::segments::LOG_DIR;
+use proofline_proof::Seq;
 use proofline_trace::LedgerId;
 
 /// A segment file whose header is sound.

@@ -20,8 +20,6 @@ use crate::durable;
 use crate::error::{ArtifactRefusal, IoContext, LedgerError};
 use crate::frame::{FRAME_OVERHEAD_BYTES, MAX_BODY_BYTES, encode_frame};
 use crate::gate::{AcceptedRecords, Examined, Facts, relate};
-use crate::header::{DeclaredHash, EntryHeader, EntryKind, EntryStatus, MAX_HEADER_BYTES, TraceLink};
-use crate::ids::Seq;
 use crate::index::{SealedIndex, SegmentIndex, Table};
 use crate::load::open_segment;
 use crate::mark::{MARK_FILE, Mark, MarkFile};
@@ -30,6 +28,10 @@ use crate::scan::{ChainState, Scan, Step};
 use crate::segment::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
 use crate::segments::{EntryFault, LOG_DIR, Segment, Segments, read_error};
 use crate::snapshot::envelope_of;
+use proofline_proof::Seq;
+use proofline_proof::header::{
+    DeclaredHash, EntryHeader, EntryKind, EntryStatus, MAX_HEADER_BYTES, TraceLink,
+};
 use proofline_trace::LedgerId;
 
 /// The file whose lock a writer holds while it appends a group.

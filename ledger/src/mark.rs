@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use crate::disk::{Access, Disk, DiskFile};
 use crate::durable::{self, read_full_at};
-use crate::ids::{LeafHash, Seq};
+use proofline_proof::{LeafHash, Seq};
 use proofline_trace::LedgerId;
 
 /// The file's name in the ledger's folder.

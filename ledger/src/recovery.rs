@@ -18,13 +18,13 @@ use std::sync::Arc;
 use crate::disk::{Access, Disk, DiskFile};
 use crate::durable::{self, UNFINISHED, read_full_at};
 use crate::error::{Damage, IoContext, LedgerError};
-use crate::ids::Seq;
 use crate::index::{SealedIndex, SegmentIndex, Table, index_name, write_index};
 use crate::load::{Reading, SegmentFile, Until, open_segment, open_segments, read_segment};
 use crate::mark::{MARK_FILE, Mark, MarkFile, MarkReading, read_mark};
 use crate::scan::{ChainState, Scan, Step};
 use crate::segment::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
 use crate::segments::{LOG_DIR, Segment, Segments, read_error};
+use proofline_proof::Seq;
 use proofline_trace::LedgerId;
 
 /// The folder of torn tails in a ledger's folder.

@@ -10,7 +10,6 @@ use crate::catalogue::{Catalogue, CatalogueError};
 use crate::disk::{Disk, OsDisk};
 use crate::durable;
 use crate::error::{IoContext, LedgerError};
-use crate::ids::Seq;
 use crate::index::index_name;
 use crate::load::segment_seqs;
 use crate::log::LOCK_FILE;
@@ -18,6 +17,7 @@ use crate::mark::{MARK_FILE, MarkFile};
 use crate::recovery::{Recovery, settle};
 use crate::segments::LOG_DIR;
 use crate::snapshot::Snapshot;
+use proofline_proof::Seq;
 
 /// What was made again.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -22,8 +22,6 @@ use crate::blobs::{BlobError, Blobs};
 use crate::disk::{Access, Disk, DiskFile, OsDisk};
 use crate::durable;
 use crate::error::{Damage, IoContext, LedgerError};
-use crate::header::{DeclaredHash, EntryHeader, EntryStatus};
-use crate::ids::Seq;
 use crate::index::index_name;
 use crate::load::segment_seqs;
 use crate::mark::{MARK_FILE, read_mark};
@@ -31,6 +29,8 @@ use crate::scan::{ChainState, Found, Scan, Step};
 use crate::segment::{SEGMENT_HEADER_BYTES, read_segment_header, segment_name};
 use crate::segments::LOG_DIR;
 use crate::verify::{check_body, read_genesis};
+use proofline_proof::Seq;
+use proofline_proof::header::{DeclaredHash, EntryHeader, EntryStatus};
 
 /// What was saved and what was not.
 #[derive(Clone, Debug, PartialEq, Eq)]

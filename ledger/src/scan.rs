@@ -10,9 +10,9 @@ use std::sync::Arc;
 use crate::disk::DiskFile;
 use crate::error::Damage;
 use crate::frame::{FRAME_OVERHEAD_BYTES, FrameFault, FrameLengths, LENGTHS_BYTES, decode_head};
-use crate::header::{EntryHeader, HeaderError, MAX_HEADER_BYTES};
-use crate::ids::{LeafHash, Seq};
 use crate::segment::{FrameCursor, segment_name};
+use proofline_proof::header::{EntryHeader, HeaderError, MAX_HEADER_BYTES};
+use proofline_proof::{LeafHash, Seq};
 
 const CRC_BYTES: usize = 4;
 const HEADER_FRONT: [u8; 2] = [0x8c, 0x00];

@@ -22,8 +22,8 @@ use thiserror::Error;
 use crate::disk::DiskFile;
 use crate::durable::read_full_at;
 use crate::frame::{Frame, FrameFault, FrameLengths, LENGTHS_BYTES, decode_frame};
-use crate::header::FORMAT_VERSION;
-use crate::ids::{LeafHash, Seq};
+use proofline_proof::header::FORMAT_VERSION;
+use proofline_proof::{LeafHash, Seq};
 use proofline_trace::LedgerId;
 
 /// Bytes before a segment's first frame.

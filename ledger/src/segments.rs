@@ -12,10 +12,10 @@ use crate::disk::DiskFile;
 use crate::durable::read_full_at;
 use crate::error::{Damage, LedgerError};
 use crate::frame::{FRAME_OVERHEAD_BYTES, FrameFault, LENGTHS_BYTES, MAX_BODY_BYTES, decode_frame};
-use crate::header::{EntryHeader, EntryKind, MAX_HEADER_BYTES};
-use crate::ids::{LeafHash, Seq};
 use crate::index::SegmentIndex;
 use crate::segment::{SegmentHeader, segment_name};
+use proofline_proof::header::{EntryHeader, EntryKind, MAX_HEADER_BYTES};
+use proofline_proof::{LeafHash, Seq};
 
 /// The folder of segments in a ledger's folder.
 pub(crate) const LOG_DIR: &str = "log";

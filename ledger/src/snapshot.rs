@@ -10,13 +10,13 @@ use crate::disk::{Access, Disk, OsDisk};
 use crate::error::{Damage, IoContext, LedgerError};
 use crate::frame::MAX_BODY_BYTES;
 use crate::gate::{AcceptedRecords, Facts};
-use crate::header::EntryKind;
-use crate::ids::{LeafHash, Seq};
 use crate::index::{SealedIndex, SegmentIndex};
 use crate::load::{Reading, SegmentFile, Until, open_segments, read_segment};
 use crate::mark::{MARK_FILE, Mark, MarkReading, read_mark};
 use crate::segment::segment_name;
 use crate::segments::{Entry, EntryFault, Segment, Segments};
+use proofline_proof::header::EntryKind;
+use proofline_proof::{LeafHash, Seq};
 use proofline_trace::LedgerId;
 
 /// What the end of a prefix rests on.

@@ -13,8 +13,6 @@ use crate::disk::{Access, Disk, DiskFile, OsDisk};
 use crate::durable::read_full_at;
 use crate::error::{Damage, IoContext, LedgerError};
 use crate::frame::MAX_BODY_BYTES;
-use crate::header::{EntryHeader, EntryKind, EntryStatus};
-use crate::ids::{LeafHash, Seq};
 use crate::index::{SealedIndex, Table, index_name};
 use crate::load::segment_seqs;
 use crate::log::LOCK_FILE;
@@ -23,6 +21,8 @@ use crate::scan::{ChainState, Found, Scan, Step};
 use crate::segment::{SEGMENT_HEADER_BYTES, SegmentFault, SegmentHeader, read_segment_header, segment_name};
 use crate::segments::LOG_DIR;
 use crate::snapshot::{LogEnd, Snapshot};
+use proofline_proof::header::{EntryHeader, EntryKind, EntryStatus};
+use proofline_proof::{LeafHash, Seq};
 
 /// How far a verification is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use crate::tree::{Complaint, Tree};
 const PAGE: &str = "docs/errors.md";
 
 /// Where codes are made. `vectors/` makes data, not errors.
-const SOURCES: [&str; 5] = ["canon/src/", "trace/src/", "ledger/src/", "replay/src/", "src/"];
+const SOURCES: [&str; 6] = ["canon/src/", "trace/src/", "proof/src/", "ledger/src/", "replay/src/", "src/"];
 
 /// Texts that look like a code and are none.
 const OTHERS: [&str; 1] = [

@@ -4,9 +4,10 @@ use crate::manifest::{Entry, entries};
 use crate::tree::{Complaint, Tree};
 
 /// The floors, lowest first, by the folder of their manifest. An arrow points to a lower one.
-const FLOORS: [(&str, &str); 5] = [
+const FLOORS: [(&str, &str); 6] = [
     ("canon", "proofline-canon"),
     ("trace", "proofline-trace"),
+    ("proof", "proofline-proof"),
     ("ledger", "proofline-ledger"),
     ("replay", "proofline-replay"),
     ("", "proofline"),
@@ -203,6 +204,7 @@ fn floors_bite() {
             "trace/Cargo.toml",
             "[dev-dependencies]\nproofline-ledger.workspace = true\nproofline-vectors.workspace = true\n",
         ),
+        ("proof/Cargo.toml", "[dependencies]\nproofline-ledger.workspace = true\n"),
         (
             "ledger/Cargo.toml",
             "[dependencies]\nproofline-trace.workspace = true\nproofline = { path = \"..\" }\n",
@@ -217,6 +219,7 @@ fn floors_bite() {
         [
             "canon/Cargo.toml:2: proofline-canon must not stand on proofline-trace",
             "trace/Cargo.toml:2: proofline-trace must not stand on proofline-ledger",
+            "proof/Cargo.toml:2: proofline-proof must not stand on proofline-ledger",
             "ledger/Cargo.toml:3: proofline-ledger must not stand on proofline",
             "replay/Cargo.toml: is missing: the floors are crates",
             "Cargo.toml:3: proofline must not stand on proofline-vectors",

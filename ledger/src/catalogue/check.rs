@@ -8,9 +8,9 @@ use super::note::{self, Note};
 use super::store::{Put, Store, StoreFault, Tree, seq_of};
 use super::{BATCH_PUTS, CATALOGUE_DIR, Catalogue, Trouble, against_log, damage, load_store};
 use crate::error::Damage;
-use crate::ids::Seq;
 use crate::segments::Entry;
 use crate::snapshot::Snapshot;
+use proofline_proof::Seq;
 
 impl Catalogue {
     /// Compares the catalogue on disk with the log and reports what differs, without replacing a

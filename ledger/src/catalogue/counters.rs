@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use proofline_trace::{Classification, ErrorKind, LedgerId, RecordType};
 
 use super::store::Sum;
-use crate::cbor::{self, CborFault, Decoder};
-use crate::header::{EntryKind, EntryStatus};
-use crate::ids::LeafHash;
 use crate::segments::Entry;
+use proofline_canon::cbor::{self, CborFault, Decoder};
+use proofline_proof::LeafHash;
+use proofline_proof::header::{EntryKind, EntryStatus};
 
 /// How much of everything there is in the entries followed so far. What is absent from a map
 /// has not occurred.

@@ -32,10 +32,10 @@ pub use error::{CatalogueError, Replaced};
 pub use folder::CATALOGUE_DIR;
 
 use crate::error::Damage;
-use crate::ids::Seq;
 use crate::snapshot::Snapshot;
 use counters::State;
 use folder::Folder;
+use proofline_proof::Seq;
 use store::{Pair, Store, StoreFault, Tree, seq_of};
 
 /// How far following is.

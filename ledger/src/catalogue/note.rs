@@ -17,10 +17,10 @@ use proofline_trace::{Envelope, RecordType, TraceId};
 
 use super::store::{Put, Tree};
 use crate::error::Damage;
-use crate::header::EntryKind;
-use crate::ids::Seq;
 use crate::segments::{Entry, EntryFault};
 use crate::snapshot::{Snapshot, envelope_of};
+use proofline_proof::Seq;
+use proofline_proof::header::EntryKind;
 
 /// What an entry adds.
 #[derive(Clone, Debug)]

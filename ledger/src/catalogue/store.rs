@@ -12,7 +12,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use crate::ids::Seq;
+use proofline_proof::Seq;
 
 /// Every tree of keys. A key ends in eight bytes, the seq of the entry it stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

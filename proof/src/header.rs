@@ -17,10 +17,10 @@
 //! | 11 | recorded at, Unix milliseconds | uint |
 
 use proofline_canon::Sha256Digest;
+use proofline_canon::cbor::{self, CborFault, Decoder};
 use proofline_trace::{Classification, EnvelopeHash, ErrorKind, TraceId};
 use thiserror::Error;
 
-use crate::cbor::{self, CborFault, Decoder};
 use crate::ids::{LeafHash, Seq};
 
 /// The version of the ledger format that this library writes.
