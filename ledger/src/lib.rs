@@ -27,6 +27,7 @@ mod scan;
 pub mod segment;
 mod segments;
 mod snapshot;
+mod tree;
 mod verify;
 
 pub use action::{Action, Options, Outcome};
@@ -47,4 +48,5 @@ pub use reindex::{ReindexError, ReindexReport, reindex, reindex_on};
 pub use salvage::{SalvageError, SalvageReport, damage_value, salvage, salvage_on};
 pub use segments::{Entry, EntryFault};
 pub use snapshot::{LogEnd, Snapshot};
+pub use tree::{LogTree, TreeError};
 pub use verify::{VerifyProgress, VerifyReport, verify, verify_on};

@@ -171,7 +171,7 @@ pub(crate) fn read_segment(segment: &SegmentFile, until: Until) -> io::Result<Re
                 if let (Some(ordinal), Ok(offset), true, true) =
                     (ordinal, u32::try_from(found.offset), in_order, near)
                 {
-                    table.insert(ordinal, offset, found.frame_bytes, &found.header);
+                    table.insert(ordinal, offset, found.frame_bytes, &found.header, found.leaf);
                 }
                 if let Some(found) = found.damage {
                     sound_end.get_or_insert(before);

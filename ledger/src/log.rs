@@ -28,10 +28,10 @@ use crate::scan::{ChainState, Scan, Step};
 use crate::segment::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
 use crate::segments::{EntryFault, LOG_DIR, Segment, Segments, read_error};
 use crate::snapshot::envelope_of;
-use proofline_proof::Seq;
 use proofline_proof::header::{
     DeclaredHash, EntryHeader, EntryKind, EntryStatus, MAX_HEADER_BYTES, TraceLink,
 };
+use proofline_proof::{LeafHash, Seq};
 use proofline_trace::LedgerId;
 
 /// The file whose lock a writer holds while it appends a group.
@@ -199,7 +199,7 @@ impl Log {
                 Step::End => break,
                 Step::Entry(found) if found.damage.is_none() => {
                     let (ordinal, offset) = place_in(first_seq, found.header.seq, found.offset)?;
-                    table.insert(ordinal, offset, found.frame_bytes, &found.header);
+                    table.insert(ordinal, offset, found.frame_bytes, &found.header, found.leaf);
                     if let Some(link) = &found.header.trace {
                         self.trace_ends.put(link.trace_id, (found.header.seq, link.count));
                     }
@@ -261,7 +261,7 @@ impl Log {
         let table = open_table(last)?;
         for entry in &plan.entries {
             let (ordinal, offset) = place_in(first_seq, entry.header.seq, start + entry.offset)?;
-            table.insert(ordinal, offset, entry.frame_bytes, &entry.header);
+            table.insert(ordinal, offset, entry.frame_bytes, &entry.header, entry.leaf);
         }
         last.entries = table.count();
         self.mark = Mark {
@@ -298,11 +298,13 @@ impl Log {
             head: Some(self.mark.head),
             recorded_at_ms: self.recorded_at_ms,
         };
+        let first_seq = self.last()?.header.first_seq;
+        let before = self.segments.tile_builder(first_seq.get());
+        let before = before.map_err(|fault| read_error(&self.dir, fault))?;
         let last = self.segments.list.last_mut().ok_or_else(|| LedgerError::NotALedger(self.dir.clone()))?;
-        let first_seq = last.header.first_seq;
         let (disk, dir) = (&*self.disk, &self.dir);
         let sealed_file = Arc::clone(&last.file);
-        seal(disk, dir, &*sealed_file, first_seq, open_table(last)?, chain, self.ledger_id)?;
+        seal(disk, dir, &*sealed_file, open_table(last)?, before, chain, self.ledger_id)?;
         let index_path = dir.join(LOG_DIR).join(crate::index::index_name(first_seq));
         let sealed =
             SealedIndex::open(disk, &index_path, self.ledger_id, first_seq).during("read", &index_path)?;
@@ -310,7 +312,7 @@ impl Log {
             last.index = SegmentIndex::Sealed(index);
         }
         let index = SegmentIndex::Memory(Arc::new(Table::new(SEGMENT_HEADER_BYTES as u64)));
-        self.segments.list.push(Segment { header, file, index, entries: 0 });
+        self.segments.list.push(Segment::new(header, file, index, 0));
         self.mark.segment = header.first_seq;
         self.mark.segment_bytes = SEGMENT_HEADER_BYTES as u64;
         Ok(())
@@ -342,6 +344,7 @@ fn place_in(first_seq: Seq, seq: Seq, offset: u64) -> Result<(u32, u32), LedgerE
 #[derive(Debug)]
 struct Planned {
     header: EntryHeader,
+    leaf: LeafHash,
     offset: u64,
     frame_bytes: usize,
 }
@@ -526,7 +529,7 @@ impl<'a> Batch<'a> {
             self.plan.trace_ends.insert(link.trace_id, (seq, link.count));
         }
         let frame_bytes = self.plan.bytes.len() - offset;
-        self.plan.entries.push(Planned { header, offset: offset as u64, frame_bytes });
+        self.plan.entries.push(Planned { header, leaf, offset: offset as u64, frame_bytes });
         self.plan.chain = ChainState { next: seq.next(), head: Some(leaf), recorded_at_ms };
         Ok(())
     }

@@ -18,13 +18,14 @@ use std::sync::Arc;
 use crate::disk::{Access, Disk, DiskFile};
 use crate::durable::{self, UNFINISHED, read_full_at};
 use crate::error::{Damage, IoContext, LedgerError};
-use crate::index::{SealedIndex, SegmentIndex, Table, index_name, write_index};
+use crate::index::{SealedIndex, SegmentIndex, SegmentTree, Table, index_name, write_index};
 use crate::load::{Reading, SegmentFile, Until, open_segment, open_segments, read_segment};
 use crate::mark::{MARK_FILE, Mark, MarkFile, MarkReading, read_mark};
 use crate::scan::{ChainState, Scan, Step};
 use crate::segment::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
 use crate::segments::{LOG_DIR, Segment, Segments, read_error};
 use proofline_proof::Seq;
+use proofline_proof::tree::TileBuilder;
 use proofline_trace::LedgerId;
 
 /// The folder of torn tails in a ledger's folder.
@@ -110,13 +111,14 @@ impl Settling<'_> {
         let mark = reading.mark.filter(|mark| mark.ledger_id == ledger_id);
         check_mark_against_segments(mark.as_ref(), &files)?;
         let mut last = files.pop().ok_or_else(|| LedgerError::NotALedger(self.dir.to_owned()))?;
-        let mut list = Vec::with_capacity(files.len() + 1);
+        let mut segments = Segments { dir: self.dir.to_owned(), list: Vec::with_capacity(files.len() + 1) };
         for (at, file) in files.iter().enumerate() {
             let next = files.get(at + 1).unwrap_or(&last);
-            list.push(self.inner_segment(file, next, mark.as_ref())?);
+            let segment = self.inner_segment(file, next, mark.as_ref(), &segments)?;
+            segments.list.push(segment);
         }
         if let Some(mark) = mark.filter(|mark| mark.segment != last.header.first_seq) {
-            self.check_mark_inside(&list, &mark)?;
+            self.check_mark_inside(&segments, &mark)?;
         }
         if last.sealed_index(self.disk).during("read", &last.path)?.is_some() {
             let message = "the last segment is sealed, so a segment that followed it is missing".to_owned();
@@ -130,7 +132,8 @@ impl Settling<'_> {
             let tail_frames = tail.entries;
             if let Some(reopened) = self.mend_tail(&last, &table, chain, durable_end, &tail, ledger_id)? {
                 if reopened.header.first_seq > last.header.first_seq {
-                    list.push(self.sealed(&last, table, chain, ledger_id)?);
+                    let sealed = self.sealed(&last, table, chain, ledger_id, &segments)?;
+                    segments.list.push(sealed);
                 }
                 last = reopened;
             }
@@ -157,8 +160,7 @@ impl Settling<'_> {
         }
         let entries = table.count();
         let index = SegmentIndex::Memory(Arc::new(table));
-        list.push(Segment { header: last.header, file: last.file, index, entries });
-        let segments = Segments { dir: self.dir.to_owned(), list };
+        segments.list.push(Segment::new(last.header, last.file, index, entries));
         Ok(Settled { segments, ledger_id, mark: settled_mark, chain, recovery: self.recovery })
     }
 
@@ -197,6 +199,7 @@ impl Settling<'_> {
         file: &SegmentFile,
         next: &SegmentFile,
         mark: Option<&Mark>,
+        before: &Segments,
     ) -> Result<Segment, LedgerError> {
         let entries = next.header.first_seq.get() - file.header.first_seq.get();
         let length = file.file.len().during("read", &file.path)?;
@@ -216,7 +219,7 @@ impl Settling<'_> {
                 return Err(damaged(file.damage("log.truncated", Some(length), message)));
             }
             let index = SegmentIndex::Sealed(index);
-            return Ok(Segment { header: file.header, file: Arc::clone(&file.file), index, entries });
+            return Ok(Segment::new(file.header, Arc::clone(&file.file), index, entries));
         }
         let reading = read_segment(file, Until::Seq(next.header.first_seq)).during("read", &file.path)?;
         let end = whole_end(file, next, &reading)?;
@@ -226,12 +229,12 @@ impl Settling<'_> {
             file.file.truncate(end).and_then(|()| file.file.sync()).during("cut", &file.path)?;
         }
         self.recovery.rebuilt_indexes += 1;
-        self.sealed(file, reading.table, reading.chain, file.header.ledger_id)
+        self.sealed(file, reading.table, reading.chain, file.header.ledger_id, before)
     }
 
     /// A mark that names an earlier segment is only older than the log, never of another one: the
     /// entries that it published must end where, and in what, it says.
-    fn check_mark_inside(&self, list: &[Segment], mark: &Mark) -> Result<(), LedgerError> {
+    fn check_mark_inside(&self, segments: &Segments, mark: &Mark) -> Result<(), LedgerError> {
         let name = format!("{LOG_DIR}/{}", segment_name(mark.segment));
         let refuse = |message: String| {
             let (file, offset) = (name.clone(), Some(mark.segment_bytes));
@@ -240,7 +243,6 @@ impl Settling<'_> {
         let Some(last) = mark.entries.checked_sub(1).map(Seq::new) else {
             return refuse("the published size names no entry".to_owned());
         };
-        let segments = Segments { dir: self.dir.to_owned(), list: list.to_vec() };
         let entry = segments.read(last).map_err(|fault| read_error(self.dir, fault))?;
         let head = entry.map(|entry| entry.leaf_hash());
         if head != Some(mark.head) {
@@ -274,12 +276,14 @@ impl Settling<'_> {
         table: Table,
         chain: ChainState,
         ledger_id: LedgerId,
+        before: &Segments,
     ) -> Result<Segment, LedgerError> {
-        let entries = table.count();
-        seal(self.disk, self.dir, &*file.file, file.header.first_seq, &table, chain, ledger_id)?;
+        let (entries, first_seq) = (table.count(), file.header.first_seq);
+        let tree = before.tile_builder(first_seq.get()).map_err(|fault| read_error(self.dir, fault))?;
+        seal(self.disk, self.dir, &*file.file, &table, tree, chain, ledger_id)?;
         let sealed = file.sealed_index(self.disk).during("read", &file.path)?;
         let index = sealed.map_or_else(|| SegmentIndex::Memory(Arc::new(table)), SegmentIndex::Sealed);
-        Ok(Segment { header: file.header, file: Arc::clone(&file.file), index, entries })
+        Ok(Segment::new(file.header, Arc::clone(&file.file), index, entries))
     }
 
     /// The part of the last segment that is known to be durable, which must be whole.
@@ -438,21 +442,23 @@ fn whole_end(file: &SegmentFile, next: &SegmentFile, reading: &Reading) -> Resul
     Ok(reading.table.end())
 }
 
-/// Writes the index of a segment that will not grow any more. The index names the segment's
+/// Writes the index of a segment that will not grow any more; `before` is the tree of the entries
+/// before it. The index names the segment's
 /// length, so the segment is synced first: a cut of its tail may not have reached the disk yet.
 pub(crate) fn seal(
     disk: &dyn Disk,
     dir: &Path,
     file: &dyn DiskFile,
-    first_seq: Seq,
     table: &Table,
+    mut before: TileBuilder,
     chain: ChainState,
     ledger_id: LedgerId,
 ) -> Result<(), LedgerError> {
+    let first_seq = Seq::new(before.size());
     let path = dir.join(LOG_DIR).join(index_name(first_seq));
-    let Some(bytes) = chain.head.and_then(|head| table.encode(ledger_id, first_seq, head)) else {
-        return Ok(());
-    };
+    let encoded = chain.head.and_then(|head| table.encode(ledger_id, first_seq, head));
+    let (Some(mut bytes), Some(leaves)) = (encoded, table.leaves(table.count())) else { return Ok(()) };
+    bytes.extend(SegmentTree::build(&leaves, &mut before).encode());
     file.sync().during("sync", &dir.join(LOG_DIR).join(segment_name(first_seq)))?;
     write_index(disk, &path, &bytes).during("write", &path)
 }

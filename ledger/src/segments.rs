@@ -3,7 +3,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use proofline_trace::{EnvelopeHash, TraceId};
 use thiserror::Error;
@@ -12,7 +12,7 @@ use crate::disk::DiskFile;
 use crate::durable::read_full_at;
 use crate::error::{Damage, LedgerError};
 use crate::frame::{FRAME_OVERHEAD_BYTES, FrameFault, LENGTHS_BYTES, MAX_BODY_BYTES, decode_frame};
-use crate::index::SegmentIndex;
+use crate::index::{SegmentIndex, SegmentTree};
 use crate::segment::{SegmentHeader, segment_name};
 use proofline_proof::header::{EntryHeader, EntryKind, MAX_HEADER_BYTES};
 use proofline_proof::{LeafHash, Seq};
@@ -59,9 +59,20 @@ pub(crate) struct Segment {
     pub(crate) index: SegmentIndex,
     /// How many entries it has: those up to the next segment, or up to the end of the prefix.
     pub(crate) entries: u64,
+    /// Its part of the tree, once somebody needed it and no file had it.
+    pub(crate) tree: Arc<OnceLock<Arc<SegmentTree>>>,
 }
 
 impl Segment {
+    pub(crate) fn new(
+        header: SegmentHeader,
+        file: Arc<dyn DiskFile>,
+        index: SegmentIndex,
+        entries: u64,
+    ) -> Self {
+        Segment { header, file, index, entries, tree: Arc::default() }
+    }
+
     pub(crate) fn file_name(&self) -> String {
         format!("{LOG_DIR}/{}", segment_name(self.header.first_seq))
     }
@@ -92,10 +103,27 @@ pub(crate) struct Segments {
 const MAX_FRAME_BYTES: u64 = (FRAME_OVERHEAD_BYTES + MAX_HEADER_BYTES + MAX_BODY_BYTES) as u64;
 
 impl Segments {
-    fn holding(&self, seq: Seq) -> Option<(&Segment, u32)> {
+    /// The segment that holds an entry, and where it is in the list.
+    pub(crate) fn position_of(&self, seq: Seq) -> Option<(usize, &Segment)> {
         let behind = self.list.partition_point(|segment| segment.header.first_seq <= seq);
-        let segment = self.list.get(behind.checked_sub(1)?)?;
+        let position = behind.checked_sub(1)?;
+        let segment = self.list.get(position)?;
+        segment.ordinal(seq).map(|_| (position, segment))
+    }
+
+    fn holding(&self, seq: Seq) -> Option<(&Segment, u32)> {
+        let (_, segment) = self.position_of(seq)?;
         Some((segment, segment.ordinal(seq)?))
+    }
+
+    /// Every system entry, ascending.
+    pub(crate) fn system_entries(&self) -> io::Result<Vec<Seq>> {
+        let mut found = Vec::new();
+        for segment in &self.list {
+            let ordinals = segment.index.system_entries()?.into_iter();
+            found.extend(ordinals.filter(|at| segment.shows(*at)).map(|at| segment.seq_of(at)));
+        }
+        Ok(found)
     }
 
     /// The entry at `seq`, whole and in its place; `None` past the end.

@@ -169,6 +169,18 @@ impl Snapshot {
         self.segments.place(seq)
     }
 
+    /// Every system entry, the genesis entry aside, ascending.
+    ///
+    /// # Errors
+    /// [`EntryFault::Io`].
+    pub fn system_entries(&self) -> Result<Vec<Seq>, EntryFault> {
+        Ok(self.segments.system_entries()?)
+    }
+
+    pub(crate) const fn segments(&self) -> &Segments {
+        &self.segments
+    }
+
     /// The ledger's folder.
     #[must_use]
     pub fn dir(&self) -> &Path {
@@ -283,7 +295,7 @@ impl Opening<'_> {
                 self.damage.push(length_damage(file, length, index.head.segment_bytes));
             }
             let index = SegmentIndex::Sealed(index);
-            return Ok(Segment { header: file.header, file: Arc::clone(&file.file), index, entries });
+            return Ok(Segment::new(file.header, Arc::clone(&file.file), index, entries));
         }
         let name = crate::index::index_name(file.header.first_seq);
         self.derived.push(Damage {
@@ -306,7 +318,7 @@ impl Opening<'_> {
             let message = "the next segment does not link to this one's last entry".to_owned();
             self.damage.push(next.damage("log.link", Some(40), message));
         }
-        Ok(Segment { header: file.header, file: Arc::clone(&file.file), index: table, entries })
+        Ok(Segment::new(file.header, Arc::clone(&file.file), table, entries))
     }
 
     fn take(&mut self, reading: Reading) -> SegmentIndex {
@@ -337,8 +349,7 @@ impl Opening<'_> {
         let found_entries = reading.table.count();
         let index = self.take(reading);
         let first_seq = file.header.first_seq.get();
-        let segment =
-            |entries: u64| Segment { header: file.header, file: Arc::clone(&file.file), index, entries };
+        let segment = |entries: u64| Segment::new(file.header, Arc::clone(&file.file), index, entries);
         let Some(mark) = mark else {
             return Ok((segment(found_entries), found.head, LogEnd::NotAnchored));
         };

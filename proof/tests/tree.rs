@@ -113,7 +113,7 @@ impl Tiles {
 impl TileHashes for Tiles {
     type Error = Infallible;
 
-    fn read(&self, level: u32, range: Range<u64>, out: &mut Vec<NodeHash>) -> Result<(), Infallible> {
+    fn tile_hashes(&self, level: u32, range: Range<u64>, out: &mut Vec<NodeHash>) -> Result<(), Infallible> {
         out.extend(&self.0[level as usize][range.start as usize..range.end as usize]);
         Ok(())
     }
@@ -386,7 +386,7 @@ proptest! {
         let parts = tile_widths(size as u64).map(|width| {
             let start = width.full * TILE_HASHES;
             let mut hashes = Vec::new();
-            tiles.read(width.level, start..start + width.partial, &mut hashes).unwrap();
+            tiles.tile_hashes(width.level, start..start + width.partial, &mut hashes).unwrap();
             hashes
         });
         let mut builder = TileBuilder::from_parts(size as u64, parts.collect()).unwrap();

@@ -19,7 +19,7 @@ pub trait TileHashes {
     ///
     /// # Errors
     /// When they cannot be read.
-    fn read(&self, level: u32, range: Range<u64>, out: &mut Vec<NodeHash>) -> Result<(), Self::Error>;
+    fn tile_hashes(&self, level: u32, range: Range<u64>, out: &mut Vec<NodeHash>) -> Result<(), Self::Error>;
 }
 
 /// The hash over a power of two of hashes that stand side by side.
@@ -44,7 +44,7 @@ pub fn perfect_node<T: TileHashes + ?Sized>(tiles: &T, level: u32, index: u64) -
     let (tile_level, inner) = (level / TILE_LEVELS, level % TILE_LEVELS);
     let first = index << inner;
     let mut hashes = Vec::with_capacity(1 << inner);
-    tiles.read(tile_level, first..first + (1 << inner), &mut hashes)?;
+    tiles.tile_hashes(tile_level, first..first + (1 << inner), &mut hashes)?;
     Ok(fold(hashes).unwrap_or_else(NodeHash::empty_root))
 }
 
