@@ -65,9 +65,9 @@ mod words;
 mod write;
 
 pub use artifact::{
-    Coverage, Difference, DifferenceKind, DifferenceSide, Failure, FailureClass, Finding, FindingCode,
-    GenesisRecord, NotAFailure, ReplayDiagnostics, ReplayMode, ReplayResult, ReplayType, Severity, Timestamp,
-    TimestampError, Verdict,
+    Coverage, Difference, DifferenceKind, DifferenceSide, Endorsement, Failure, FailureClass, Finding,
+    FindingCode, GenesisRecord, KeyChange, KeyEvent, KeyRecord, NotAFailure, ProducerSignature,
+    ReplayDiagnostics, ReplayMode, ReplayResult, ReplayType, Severity, Timestamp, TimestampError, Verdict,
 };
 pub use certify::{Certificate, Uncertified, certify, certify_within};
 pub use chain::{ChainKey, sort_chain};
@@ -83,8 +83,8 @@ pub use span_tree::{DrawnSpan, SpanAnomaly, SpanNode, SpanRecord, SpanTree, Span
 pub use traceparent::{TraceFlags, TraceParent, TraceParentError};
 pub use validate::validate;
 pub use words::{
-    ContentType, Issuer, MAX_SAFE_INT, Millis, Origin, Resource, SafeInt, StringSet, Token, WordError,
-    WordFault,
+    ContentType, Issuer, KeyReference, KeyText, MAX_SAFE_INT, Millis, Origin, Resource, SafeInt,
+    SignatureText, StringSet, Token, WordError, WordFault,
 };
 
 /// `spec_version` of every record: the contract this crate speaks.

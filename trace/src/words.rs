@@ -267,6 +267,61 @@ text_word!(
     }
 );
 
+text_word!(
+    /// A public key as C2SP signed-note writes it, `name+hex8+base64`: the form, not whether the key is good.
+    KeyText,
+    Rule {
+        word: "a public key",
+        min_chars: 1,
+        max_chars: 2304,
+        matches: |text| {
+            text.split_once('+').and_then(|(name, rest)| Some((name, rest.split_once('+')?))).is_some_and(
+                |(name, (id, key))| is_key_name(name) && is_key_id(id) && is_base64(key),
+            )
+        },
+        shape: "a public key, name+xxxxxxxx+base64, whose name is printable ASCII without spaces",
+    }
+);
+
+text_word!(
+    /// A key by its name and id, `name+hex8`.
+    KeyReference,
+    Rule {
+        word: "a key's name and id",
+        min_chars: 1,
+        max_chars: 264,
+        matches: |text| text.split_once('+').is_some_and(|(name, id)| is_key_name(name) && is_key_id(id)),
+        shape: "a key's name and id, name+xxxxxxxx",
+    }
+);
+
+text_word!(
+    /// The bytes of a signature in base64 (RFC 4648 §4, padded).
+    SignatureText,
+    Rule {
+        word: "a signature",
+        min_chars: 4,
+        max_chars: 4096,
+        matches: is_base64,
+        shape: "a signature in base64, padded",
+    }
+);
+
+fn is_key_name(text: &str) -> bool {
+    (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'+')
+}
+
+fn is_key_id(text: &str) -> bool {
+    text.len() == 8 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Base64 by its form: whole groups, padding at the end alone. Spare bits are looked at by who decodes.
+fn is_base64(text: &str) -> bool {
+    let body = text.strip_suffix("==").or_else(|| text.strip_suffix('=')).unwrap_or(text);
+    let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
+    !text.is_empty() && text.len().is_multiple_of(4) && body.bytes().all(is_sign)
+}
+
 fn begins_plain(text: &str) -> bool {
     text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 }

@@ -16,8 +16,9 @@ use common::{DIGEST, auth_context, model_call, policy_decision, tool_call, witho
 use jsonschema::Validator;
 use proofline_canon::{Limits, Value, parse};
 use proofline_trace::{
-    DifferenceKind, ErrorKind, FailureClass, FindingCode, GenesisRecord, RecordType, ReplayDiagnostics,
-    ReplayResult, ReplayType, SchemaFault, Severity, Violation, schemas, validate,
+    DifferenceKind, ErrorKind, FailureClass, FindingCode, GenesisRecord, KeyRecord, ProducerSignature,
+    RecordType, ReplayDiagnostics, ReplayResult, ReplayType, SchemaFault, Severity, Violation, schemas,
+    validate,
 };
 use serde_json::{Value as Json, json};
 
@@ -421,6 +422,71 @@ fn genesis() -> Json {
         "system_type": "genesis", "version": "1", "format_version": 0,
         "ledger_id": "0".repeat(32), "origin": "log.example/2026"
     })
+}
+
+/// A key added with and without an endorsement, and retired. The texts have the right form and no more.
+fn keys() -> Vec<Json> {
+    let (key, by) = ("log.example/demo+6bd2f923+AddamAGC", "log.example/demo+00ff00ff");
+    let endorsement = json!({"key": by, "signature": "AAAA"});
+    let head = |event: &str| json!({"system_type": "key", "version": "1", "event": event, "key": key});
+    let (mut first, mut next, mut last) = (head("added"), head("added"), head("retired"));
+    first["signature"] = json!("AP8=");
+    next["signature"] = json!("+/==");
+    next["endorsement"] = endorsement.clone();
+    last["endorsement"] = endorsement;
+    vec![first, next, last]
+}
+
+fn producer_signature() -> Json {
+    json!({
+        "artifact_type": "producer_signature", "version": "1", "target_trace_id": "0af7651916cd43dd8448eb211c80319c", "envelope_sha256": DIGEST,
+        "key": "producer.example/gateway+01234567", "signature": "AAAA"
+    })
+}
+
+/// Texts that are nearly keys and signatures.
+const NEARLY_KEYS: [&str; 16] = [
+    "a+00000000+AAAA",
+    "a+00000000+AAA",
+    "a+00000000+AAA=",
+    "a+00000000+A===",
+    "a+00000000+",
+    "a+0000000+AAAA",
+    "a+0000000G+AAAA",
+    "+00000000+AAAA",
+    "a b+00000000+AAAA",
+    "a\u{e9}+00000000+AAAA",
+    "a+00000000",
+    "a+00000000+AA+A",
+    "AA=A",
+    "AA-A",
+    "AA==",
+    "====",
+];
+
+#[test]
+fn keys_and_signatures_agree_too() {
+    let key = |value: &Json| agree("key", value, KeyRecord::from_value(&canon(value)));
+    let signed =
+        |value: &Json| agree("producer_signature", value, ProducerSignature::from_value(&canon(value)));
+    for sample in keys() {
+        single_edits(&sample).iter().chain([&sample]).for_each(|edited| key(edited).unwrap());
+        assert_eq!(KeyRecord::from_value(&canon(&sample)).unwrap().to_value(), canon(&sample));
+        for text in NEARLY_KEYS {
+            for place in ["/key", "/signature", "/endorsement/key", "/endorsement/signature"] {
+                if sample.pointer(place).is_some() {
+                    key(&replaced(&sample, place, &json!(text))).unwrap();
+                }
+            }
+        }
+    }
+    let sample = producer_signature();
+    single_edits(&sample).iter().chain([&sample]).for_each(|edited| signed(edited).unwrap());
+    assert_eq!(ProducerSignature::from_value(&canon(&sample)).unwrap().to_value(), canon(&sample));
+    for text in NEARLY_KEYS {
+        signed(&replaced(&sample, "/key", &json!(text))).unwrap();
+        signed(&replaced(&sample, "/signature", &json!(text))).unwrap();
+    }
 }
 
 #[test]

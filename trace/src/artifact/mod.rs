@@ -1,10 +1,12 @@
-//! What a ledger holds beside envelopes: replay results, their diagnostics, and the genesis
-//! record (sections 5 and 7 of the contract). Closed schemas, canonical bytes, one hash each.
+//! What a ledger holds beside envelopes: replay results, their diagnostics, producers' signatures,
+//! the genesis record and the list of keys (sections 5 and 7 of the contract). Closed schemas, canonical bytes, one hash each.
 
 mod diagnostics;
 mod difference;
 mod finding;
 mod genesis;
+mod key_record;
+mod producer_signature;
 mod replay_result;
 mod timestamp;
 
@@ -12,6 +14,8 @@ pub use diagnostics::{Coverage, Failure, ReplayDiagnostics};
 pub use difference::{Difference, DifferenceKind, DifferenceSide};
 pub use finding::{Finding, FindingCode, Severity};
 pub use genesis::GenesisRecord;
+pub use key_record::{Endorsement, KeyChange, KeyEvent, KeyRecord};
+pub use producer_signature::ProducerSignature;
 pub use replay_result::{FailureClass, NotAFailure, ReplayMode, ReplayResult, ReplayType, Verdict};
 pub use timestamp::{Timestamp, TimestampError};
 
