@@ -89,6 +89,11 @@
 //! path is the same, what paired calls differ in, allowed or not. Findings are told by invariant
 //! replay of the traces.
 //!
+//! # Two traces side by side
+//!
+//! [`align`] puts any two traces beside each other, span by span, and lists what differs. It gives no
+//! verdict: constrained replay asks whether two runs follow one policy path, `align` shows where they part.
+//!
 //! # All of them
 //!
 //! Coverage says what was done: `verified` and `gate_rechecked` count records up to the failure,
@@ -100,6 +105,7 @@
 //! that name a trace must be those that the traces gave: traces are found through indexes, and an
 //! index that leaves some out is damage, `index.incomplete`.
 
+mod alignment;
 mod census;
 mod chain;
 mod check;
@@ -121,6 +127,10 @@ mod summary;
 mod variance;
 mod verdict;
 
+pub use alignment::{
+    AlignedRecord, AlignedSpan, Alignment, Aspect, AspectDifference, Change, ChangeCounts, Durations, Run,
+    RunRecord, align,
+};
 pub use engine::replay;
 pub use error::{RecordError, ReplayError};
 pub use form::FormError;
