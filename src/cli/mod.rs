@@ -1,10 +1,14 @@
 //! The command line: one file per verb, holding its arguments (whose docs are its help) and its function.
 
 mod blobs;
+mod branches;
 mod canon;
 mod clock;
 mod commit;
 mod completions;
+mod diff;
+mod diff_view;
+mod diff_words;
 mod entry_view;
 mod error;
 mod exit;
@@ -72,7 +76,8 @@ pub(crate) struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  all well
-  1  a verdict failed, or the gate refused and kept an attempt
+  1  a verdict failed, the gate refused and kept an attempt, or `diff` found
+     a difference
   2  the command line makes no sense
   3  the log is damaged
   4  bad input: a line that is no evidence, an unreadable file, no ledger
@@ -89,6 +94,7 @@ enum Verb {
     Show(show::ShowArgs),
     Traces(traces::TracesArgs),
     Trace(trace::TraceArgs),
+    Diff(diff::DiffArgs),
     Verdicts(verdicts::VerdictsArgs),
     Log(log::LogArgs),
     Stat(stat::StatArgs),
@@ -108,6 +114,7 @@ impl Verb {
             Self::Show(args) => args.output.format,
             Self::Traces(args) => args.output.format,
             Self::Trace(args) => args.output.format,
+            Self::Diff(args) => args.output.format,
             Self::Verdicts(args) => args.output.format,
             Self::Log(args) => args.output.format,
             Self::Stat(args) => args.output.format,
@@ -129,6 +136,7 @@ impl Verb {
             Self::Show(args) => show::run(args, out),
             Self::Traces(args) => traces::run(args, out),
             Self::Trace(args) => trace::run(args, out),
+            Self::Diff(args) => diff::run(args, out),
             Self::Verdicts(args) => verdicts::run(args, out),
             Self::Log(args) => log::run(args, out),
             Self::Stat(args) => stat::run(args, out),

@@ -94,6 +94,12 @@ impl RecordFacts {
         }
     }
 
+    /// What it is and what came of it: the first phrases of [`phrases`](Self::phrases).
+    pub(crate) fn title(&self) -> Vec<Phrase> {
+        let length = if matches!(self, Self::Context { .. }) { 2 } else { 3 };
+        self.phrases().into_iter().take(length).collect()
+    }
+
     /// The facts in words. What they are made of was checked to be plain, the issuer excepted.
     pub(crate) fn phrases(&self) -> Vec<Phrase> {
         match self {

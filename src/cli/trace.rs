@@ -6,7 +6,9 @@ use proofline::canon::Limits;
 use proofline::ledger::{
     ArtifactKind, ArtifactRefusal, Damage, Entry, EntryFault, EntryStatus, Seq, Snapshot,
 };
-use proofline::trace::{Rejection, SpanAnomaly, SpanRecord, SpanTree, TraceId, read_envelope};
+use proofline::trace::{
+    Classification, Envelope, ErrorKind, Rejection, SpanAnomaly, SpanRecord, SpanTree, TraceId, read_envelope,
+};
 use serde::Serialize;
 
 use super::entry_view::warn_of_damage;
@@ -84,9 +86,10 @@ impl TraceBegin {
 /// One record of a trace, accepted or refused.
 pub(crate) struct TraceRecord {
     pub(crate) span: SpanRecord,
+    pub(crate) envelope: Envelope,
     pub(crate) facts: RecordFacts,
     /// Class and kind of a refused attempt.
-    pub(crate) refusal: Option<(String, String)>,
+    pub(crate) refusal: Option<(Classification, ErrorKind)>,
 }
 
 /// A verdict on the trace that its ledger keeps.
@@ -113,19 +116,28 @@ pub(crate) struct TraceView {
 /// Draws the trace.
 pub(crate) fn run(args: &TraceArgs, out: &mut Out) -> Result<Exit, CliError> {
     let snapshot = Snapshot::open(ledger_folder(&args.dir)?)?;
-    let trace_id = args.id.find(&snapshot)?;
-    let seqs = snapshot.of_trace(trace_id)?;
-    if seqs.is_empty() {
-        warn_of_damage(args.output.format, &snapshot);
-        return Err(CliError::NoSuchTrace(trace_id.to_string()));
-    }
-    let (view, exit) = read(&snapshot, trace_id, &seqs, args.output)?;
+    let (view, exit) = read_trace(&snapshot, &args.id, args.output)?;
     if out.is_json() {
         tree_view::print_json(out, &view)?;
     } else {
         tree_view::draw(out, &view, args.ascii)?;
     }
     Ok(Exit::first([exit, warn_of_damage(args.output.format, &snapshot)]))
+}
+
+/// The one trace that begins so, and [`Exit::DamagedLedger`] where some of it cannot be read.
+pub(crate) fn read_trace(
+    snapshot: &Snapshot,
+    begin: &TraceBegin,
+    output: OutputArgs,
+) -> Result<(TraceView, Exit), CliError> {
+    let trace_id = begin.find(snapshot)?;
+    let seqs = snapshot.of_trace(trace_id)?;
+    if seqs.is_empty() {
+        warn_of_damage(output.format, snapshot);
+        return Err(CliError::NoSuchTrace(trace_id.to_string()));
+    }
+    read(snapshot, trace_id, &seqs, output)
 }
 
 fn read(
@@ -178,7 +190,7 @@ fn take(
     let refusal = match &entry.header.status {
         EntryStatus::Accepted => None,
         EntryStatus::Rejected { classification, error_kind, .. } => {
-            Some((classification.to_string(), error_kind.to_string()))
+            Some((*classification, error_kind.clone()))
         }
         EntryStatus::Artifact => {
             let artifact = ArtifactKind::read(&entry.body)?;
@@ -188,8 +200,9 @@ fn take(
         _ => return Ok(()),
     };
     let sealed = read_envelope(&entry.body, &Limits::CONTENT)?;
-    let facts = RecordFacts::of(sealed.envelope());
-    records.push(TraceRecord { span: SpanRecord::of(&sealed, seq), facts, refusal });
+    let span = SpanRecord::of(&sealed, seq);
+    let (envelope, _, _) = sealed.into_parts();
+    records.push(TraceRecord { span, facts: RecordFacts::of(&envelope), envelope, refusal });
     Ok(())
 }
 

@@ -3,38 +3,19 @@
 
 use std::collections::HashMap;
 
-use proofline::trace::{DrawnSpan, SpanAnomaly, SpanId, SpanNode};
+use proofline::trace::{Classification, DrawnSpan, SpanAnomaly, SpanId, SpanNode};
 use serde::Serialize;
 
+use super::branches::{CONTINUED, Glyphs, LEVEL_CHARS, WORDS_CHARS, chars, painted, wrap};
 use super::clock::moment;
 use super::error::CliError;
 use super::output::{Out, Paint};
 use super::phrase::{counted, wrap_words};
 use super::record_facts::{Phrase, RecordFacts, Tone, duration_text};
-use super::safe::safe;
 use super::trace::{TraceRecord, TraceView, VerdictLine};
 
-/// What the branches are made of; all of a set are equally wide.
-struct Glyphs {
-    branch: &'static str,
-    last: &'static str,
-    pipe: &'static str,
-    blank: &'static str,
-    deeper: &'static str,
-}
-
-const UNICODE: Glyphs =
-    Glyphs { branch: "├─ ", last: "└─ ", pipe: "│  ", blank: "   ", deeper: "⋯ " };
-const ASCII: Glyphs = Glyphs { branch: "|- ", last: "`- ", pipe: "|  ", blank: "   ", deeper: "... " };
-
-/// The width of a level.
-const LEVEL_CHARS: usize = 3;
-/// The least that is left for words.
-const WORDS_CHARS: usize = 40;
 /// Time and entry, at the right.
 const RIGHT_CHARS: usize = 20;
-/// Continued lines stand in by this much.
-const CONTINUED: &str = "    ";
 
 /// Draws the tree.
 pub(crate) fn draw(out: &mut Out, view: &TraceView, ascii: bool) -> Result<(), CliError> {
@@ -45,7 +26,7 @@ pub(crate) fn draw(out: &mut Out, view: &TraceView, ascii: bool) -> Result<(), C
     }
     out.space()?;
     let drawing = Drawing {
-        glyphs: if ascii { &ASCII } else { &UNICODE },
+        glyphs: Glyphs::of(ascii),
         paint: out.paint(),
         columns: out.columns(),
         start_ms: start_ms(view),
@@ -66,7 +47,8 @@ pub(crate) fn draw(out: &mut Out, view: &TraceView, ascii: bool) -> Result<(), C
     verdicts(out, &view.verdicts)
 }
 
-fn summary(view: &TraceView) -> String {
+/// Counts and times of a trace in a few words.
+pub(crate) fn summary(view: &TraceView) -> String {
     let refused = view.records.iter().filter(|record| record.refusal.is_some()).count();
     let accepted = view.records.len() - refused;
     let mut parts = vec![counted(accepted as u64, "record", "records")];
@@ -132,8 +114,9 @@ impl Drawing<'_> {
         lasts: &[bool],
         has_children: bool,
     ) -> Result<(), CliError> {
-        let first = self.front(lasts, true, false);
-        let below = self.front(lasts, false, has_children);
+        let levels = self.columns.saturating_sub(WORDS_CHARS + RIGHT_CHARS) / LEVEL_CHARS;
+        let first = self.glyphs.front(lasts, levels);
+        let below = self.glyphs.front_below(lasts, levels, has_children);
         let mut front = &first;
         for record in drawn.span.records() {
             if let Some(record) = self.records.get(&record.position) {
@@ -142,32 +125,6 @@ impl Drawing<'_> {
             }
         }
         self.odd(out, drawn.span, &below)
-    }
-
-    /// The branches before a span's line, and before the lines below it.
-    fn front(&self, lasts: &[bool], is_first: bool, has_children: bool) -> String {
-        let Glyphs { branch, last, pipe, blank, deeper } = self.glyphs;
-        let levels = lasts.get(1..).unwrap_or_default();
-        let room = self.columns.saturating_sub(WORDS_CHARS + RIGHT_CHARS) / LEVEL_CHARS;
-        let hidden = levels.len().saturating_sub(room.max(4));
-        let mut front = if hidden > 0 { format!("{}{deeper}", lasts.len() - 1) } else { String::new() };
-        if !is_first {
-            front = " ".repeat(front.chars().count());
-        }
-        let shown = levels.get(hidden..).unwrap_or_default();
-        for (index, is_last) in shown.iter().enumerate() {
-            let is_own = is_first && index + 1 == shown.len();
-            front.push_str(match (is_own, *is_last) {
-                (true, true) => last,
-                (true, false) => branch,
-                (false, true) => blank,
-                (false, false) => pipe,
-            });
-        }
-        if has_children {
-            front.push_str(pipe);
-        }
-        front
     }
 
     fn record(&self, out: &mut Out, record: &TraceRecord, front: &str, below: &str) -> Result<(), CliError> {
@@ -180,7 +137,7 @@ impl Drawing<'_> {
         let is_refused = record.refusal.is_some();
         let lines = wrap(&record.facts.phrases(), self.words(front), self.words_below(below));
         for (index, line) in lines.iter().enumerate() {
-            let text = self.painted(line, is_refused);
+            let text = painted(self.paint, line, is_refused);
             let fill = self.words(front).saturating_sub(chars(line));
             match index {
                 0 => {
@@ -207,22 +164,6 @@ impl Drawing<'_> {
         self.columns.saturating_sub(below.chars().count() + CONTINUED.len()).max(WORDS_CHARS / 2)
     }
 
-    fn painted(&self, line: &[Phrase], is_refused: bool) -> String {
-        if is_refused {
-            let texts: Vec<&str> = line.iter().map(|(text, _)| text.as_str()).collect();
-            return self.paint.struck(&texts.join(" "));
-        }
-        let texts = line.iter().map(|(text, tone)| match tone {
-            Tone::Plain => text.clone(),
-            Tone::Strong => self.paint.strong(text),
-            Tone::Good => self.paint.good(text),
-            Tone::Bad => self.paint.bad(text),
-            Tone::Odd => self.paint.odd(text),
-            Tone::Faint => self.paint.faint(text),
-        });
-        texts.collect::<Vec<_>>().join(" ")
-    }
-
     fn odd(&self, out: &mut Out, span: &SpanNode, below: &str) -> Result<(), CliError> {
         for anomaly in self.anomalies.get(&span.span_id()).into_iter().flatten() {
             let code = anomaly.finding_code().map(|code| format!("{code}: ")).unwrap_or_default();
@@ -230,42 +171,11 @@ impl Drawing<'_> {
                 format!("! {code}{anomaly}").split(' ').map(|word| (word.to_owned(), Tone::Odd)).collect();
             let width = self.words_below(below);
             for line in wrap(&phrases, width, width) {
-                out.line(format_args!("{below}{CONTINUED}{}", self.painted(&line, false)))?;
+                out.line(format_args!("{below}{CONTINUED}{}", painted(self.paint, &line, false)))?;
             }
         }
         Ok(())
     }
-}
-
-fn chars(line: &[Phrase]) -> usize {
-    let words: usize = line.iter().map(|(text, _)| text.chars().count()).sum();
-    words + line.len().saturating_sub(1)
-}
-
-/// Phrases in lines: each on the line of the one before if it fits there, cut into pieces if it fits on none.
-fn wrap(phrases: &[Phrase], first_chars: usize, more_chars: usize) -> Vec<Vec<Phrase>> {
-    let mut lines: Vec<Vec<Phrase>> = vec![Vec::new()];
-    for (text, tone) in phrases {
-        let mut rest = safe(text).into_owned();
-        while !rest.is_empty() {
-            let room = if lines.len() == 1 { first_chars } else { more_chars };
-            let Some(line) = lines.last_mut() else { return lines };
-            let taken = chars(line) + usize::from(!line.is_empty());
-            let length = rest.chars().count();
-            if taken + length <= room {
-                line.push((std::mem::take(&mut rest), *tone));
-            } else if line.is_empty() {
-                let cut = rest.char_indices().nth(room.max(1)).map_or(rest.len(), |(at, _)| at);
-                let more = rest.split_off(cut);
-                line.push((std::mem::replace(&mut rest, more), *tone));
-                lines.push(Vec::new());
-            } else {
-                lines.push(Vec::new());
-            }
-        }
-    }
-    lines.retain(|line| !line.is_empty());
-    lines
 }
 
 #[derive(Serialize)]
@@ -277,26 +187,26 @@ struct SpanLine<'a> {
 }
 
 #[derive(Serialize)]
-struct RecordLine<'a> {
+pub(crate) struct RecordLine<'a> {
     seq: u64,
     envelope_hash: String,
     record_type: &'static str,
-    classification: &'a str,
-    error_kind: Option<&'a str>,
+    classification: &'static str,
+    error_kind: Option<String>,
     start_ms: u64,
     end_ms: Option<u64>,
     says: &'a RecordFacts,
 }
 
 impl<'a> RecordLine<'a> {
-    fn of(record: &'a TraceRecord) -> Self {
+    pub(crate) fn of(record: &'a TraceRecord) -> Self {
         let refusal = record.refusal.as_ref();
         Self {
             seq: record.span.position,
             envelope_hash: record.span.hash.to_string(),
             record_type: record.span.record_type.as_str(),
-            classification: refusal.map_or("ACCEPT", |(class, _)| class),
-            error_kind: refusal.map(|(_, kind)| kind.as_str()),
+            classification: refusal.map_or(Classification::Accept, |(class, _)| *class).as_str(),
+            error_kind: refusal.map(|(_, kind)| kind.to_string()),
             start_ms: record.span.start_ms.get(),
             end_ms: record.span.end_ms.map(|end| end.get()),
             says: &record.facts,
@@ -361,23 +271,5 @@ fn anomaly_line(anomaly: &SpanAnomaly) -> AnomalyLine {
         code: anomaly.finding_code().map(|code| code.as_str()),
         span_ids: anomaly.span_ids().iter().map(ToString::to_string).collect(),
         message: anomaly.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn lines(phrases: &[&str], first: usize, more: usize) -> Vec<String> {
-        let phrases: Vec<Phrase> = phrases.iter().map(|text| ((*text).to_owned(), Tone::Plain)).collect();
-        let text = |line: Vec<Phrase>| line.into_iter().map(|(text, _)| text).collect::<Vec<_>>().join(" ");
-        wrap(&phrases, first, more).into_iter().map(text).collect()
-    }
-
-    #[test]
-    fn phrases_stay_whole_where_a_line_can_hold_them() {
-        assert_eq!(lines(&["allow", "mail.send", "lists/all"], 15, 12), ["allow mail.send", "lists/all"]);
-        assert_eq!(lines(&["allow", "abcdefghijkl"], 8, 5), ["allow", "abcde", "fghij", "kl"]);
-        assert_eq!(lines(&[], 8, 5), Vec::<String>::new());
     }
 }

@@ -3,7 +3,7 @@
 use crate::run::{Ledger, fed, program, proofline, ran, vectors};
 
 /// Characters that a terminal obeys, or that hide or turn what stands around them.
-fn assert_harmless(text: &str) {
+pub(crate) fn assert_harmless(text: &str) {
     let is_hidden = |c: &char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     let turns = |c: &char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{61c}');
     let bad = text.chars().find(|c| (c.is_control() && *c != '\n') || is_hidden(c) || turns(c));

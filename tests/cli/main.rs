@@ -10,6 +10,7 @@
 
 mod bad_input;
 mod damage;
+mod diff;
 mod evidence;
 mod hostile;
 mod log;

@@ -8,12 +8,12 @@ use crate::run::{AGENT_WORK, Ledger, json_lines, vectors};
 
 const AFTER: &str = "evidence/agent-work-after-model-change.jsonl";
 
-fn reference() -> Value {
+pub(crate) fn reference() -> Value {
     serde_json::from_slice(&std::fs::read(vectors("evidence/expected-pairs.json")).unwrap()).unwrap()
 }
 
 /// The shipped work and the same after a model change.
-fn both_runs() -> Ledger {
+pub(crate) fn both_runs() -> Ledger {
     let ledger = Ledger::of(AGENT_WORK);
     ledger.commit(&vectors(AFTER), &[]);
     ledger

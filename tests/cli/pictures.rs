@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::run::{Ledger, program, proofline, ran, vectors};
 
-const VERBS: [&str; 16] = [
+const VERBS: [&str; 17] = [
     "init",
     "commit",
     "replay",
@@ -12,6 +12,7 @@ const VERBS: [&str; 16] = [
     "show",
     "traces",
     "trace",
+    "diff",
     "verdicts",
     "log",
     "stat",
