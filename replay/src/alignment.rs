@@ -167,10 +167,11 @@ impl Alignment {
 /// not paired. Swapping the sides swaps every pair and changes nothing else, except that what only
 /// one side has is listed before or after what only the other has.
 ///
-/// Time and memory grow with the number of spans and records: a level of two spans with thousands of
-/// children takes at most some thousand steps a child and a table of 8 MiB. Levels that fit the table (about
-/// 2,000 spans beside 2,000, after equal beginnings and ends) get as many pairs of each likeness as there can be; of
-/// larger ones the k-th is paired with the k-th of the same key, which may find fewer.
+/// Memory grows with the number of spans and records, plus a table of 8 MiB at most, and time grows likewise:
+/// each of the ten likenesses takes at most about a thousand steps a span, however wide a level is. Levels that
+/// fit the table (about 2,000 spans beside 2,000, equal beginnings and ends not counted) get as many pairs of
+/// each likeness as there can be; of larger ones the k-th is paired with the k-th of the same key, which may
+/// find fewer.
 ///
 /// ```
 /// use proofline_canon::Limits;
