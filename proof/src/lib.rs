@@ -6,9 +6,11 @@
 pub mod header;
 mod ids;
 mod key;
+mod key_list;
 mod signer;
 pub mod tree;
 
 pub use ids::{LeafHash, NodeHash, Seq};
 pub use key::{KeyError, KeyId, KeyName, KeyRole, MAX_NAME_BYTES, SIGNER_KEY_PREFIX, VerifierKey};
+pub use key_list::{KeyList, KeyListError, ListedKey, key_statement};
 pub use signer::{SEED_BYTES, SecretKey, SignError, Signer, sign_checked};

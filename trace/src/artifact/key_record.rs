@@ -109,7 +109,7 @@ impl KeyRecord {
             node.members(&["system_type", "version", "event", "key"], &["signature", "endorsement"])?;
         members.get("system_type", |node| node.text_const(SYSTEM_TYPE))?;
         members.get("version", |node| node.text_const(VERSION))?;
-        let event = members.get("event", |node| node.name(&KeyEvent::ALL))?;
+        let event = members.get("event", |node| node.name(KeyEvent::ALL))?;
         let key = members.get("key", word)?;
         let signature = members.optional("signature", word)?;
         let endorsement = members.optional("endorsement", endorsement)?;
