@@ -102,6 +102,7 @@ pub(crate) fn replay(
         coverage: if is_found { coverage(baseline, candidate) } else { Coverage::default() },
         failures: failure.into_iter().collect(),
         findings: Vec::new(),
+        variance: variance.allowed(),
         differences,
     };
     let damage = baseline.run.damage.iter().chain(&candidate.run.damage).cloned().collect();

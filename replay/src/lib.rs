@@ -84,7 +84,8 @@
 //! | `policy_signatures`, `evidence_identities` | `REPLAY_POLICY_PATH_MISMATCH` | do both runs hold the same ones, each equally often? |
 //! | `variance` | `REPLAY_VARIANCE_VIOLATION` | do calls of equal identity, the k-th with the k-th in chain order, differ in response, outcome or usage only where the [`VariancePolicy`] allows it? |
 //!
-//! Diagnostics list every difference with both sides, as canonical JSON text: policy signatures of the
+//! Diagnostics name the variance policy, for which differences were allowed rests on it, and list every
+//! difference with both sides, as canonical JSON text: policy signatures of the
 //! baseline in chain order, those that only the candidate has, identities likewise; or, where the
 //! path is the same, what paired calls differ in, allowed or not. Findings are told by invariant
 //! replay of the traces.

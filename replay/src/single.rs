@@ -15,8 +15,8 @@
 use proofline_canon::ContentStore;
 use proofline_ledger::{Damage, Seq, Snapshot};
 use proofline_trace::{
-    Coverage, Failure, FailureClass, Finding, ReplayDiagnostics, ReplayMode, ReplayResult, SafeInt, TraceId,
-    Verdict,
+    AllowedVariance, Coverage, Failure, FailureClass, Finding, ReplayDiagnostics, ReplayMode, ReplayResult,
+    SafeInt, TraceId, Verdict,
 };
 
 use crate::census::Census;
@@ -191,6 +191,7 @@ impl Run {
             coverage: self.coverage,
             failures: failure.into_iter().collect(),
             findings,
+            variance: AllowedVariance::default(),
             differences: Vec::new(),
         };
         TraceReplay { result, artifact_sha256, diagnostics, damage: self.damage }

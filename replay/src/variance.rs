@@ -6,7 +6,7 @@
 //! ```
 
 use proofline_canon::{Pointer, Value};
-use proofline_trace::{DifferenceKind, RecordType};
+use proofline_trace::{AllowedVariance, DifferenceKind, MayVary, RecordType};
 
 use crate::form::{self, FormError};
 
@@ -24,52 +24,26 @@ use crate::form::{self, FormError};
 /// # Ok::<(), proofline_replay::FormError>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct VariancePolicy {
-    model_call: Members,
-    tool_call: Members,
-}
+pub struct VariancePolicy(AllowedVariance);
 
-/// What may vary in calls of one type.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-struct Members {
-    response: bool,
-    outcome: bool,
-    usage: bool,
-}
+const MEMBERS: &str = "\"response\", \"outcome\" and \"usage\"";
 
-impl Members {
-    const NAMES: &str = "\"response\", \"outcome\" and \"usage\"";
-
-    fn member(&mut self, name: &str) -> Option<&mut bool> {
-        match name {
-            "response" => Some(&mut self.response),
-            "outcome" => Some(&mut self.outcome),
-            "usage" => Some(&mut self.usage),
-            _ => None,
+fn read_members(value: &Value, at: &Pointer) -> Result<MayVary, FormError> {
+    let list = || FormError::Type { pointer: at.clone(), expected: "an array" };
+    let mut may = MayVary::default();
+    for (index, item) in value.as_array().ok_or_else(list)?.iter().enumerate() {
+        let at = at.index(index);
+        let allowed = match form::text(item, &at)? {
+            "response" => &mut may.response,
+            "outcome" => &mut may.outcome,
+            "usage" => &mut may.usage,
+            _ => return Err(FormError::Word { pointer: at, known: MEMBERS }),
+        };
+        if std::mem::replace(allowed, true) {
+            return Err(FormError::Repeated { pointer: at });
         }
     }
-
-    fn read(value: &Value, at: &Pointer) -> Result<Self, FormError> {
-        let list = || FormError::Type { pointer: at.clone(), expected: "an array" };
-        let mut members = Self::default();
-        for (index, item) in value.as_array().ok_or_else(list)?.iter().enumerate() {
-            let at = at.index(index);
-            let Some(allowed) = members.member(form::text(item, &at)?) else {
-                return Err(FormError::Word { pointer: at, known: Self::NAMES });
-            };
-            if std::mem::replace(allowed, true) {
-                return Err(FormError::Repeated { pointer: at });
-            }
-        }
-        Ok(members)
-    }
-
-    fn to_value(self) -> Option<Value> {
-        let named = [("response", self.response), ("outcome", self.outcome), ("usage", self.usage)];
-        let allowed: Vec<Value> =
-            named.into_iter().filter(|(_, allowed)| *allowed).map(|(name, _)| Value::from(name)).collect();
-        (!allowed.is_empty()).then(|| Value::array(allowed))
-    }
+    Ok(may)
 }
 
 const TYPES: &str = "\"model_call\" and \"tool_call\"";
@@ -77,13 +51,15 @@ const TYPES: &str = "\"model_call\" and \"tool_call\"";
 impl VariancePolicy {
     /// Nothing may vary.
     pub const NOTHING: Self = {
-        let nothing = Members { response: false, outcome: false, usage: false };
-        Self { model_call: nothing, tool_call: nothing }
+        let nothing = MayVary { response: false, outcome: false, usage: false };
+        Self(AllowedVariance { model_call: nothing, tool_call: nothing })
     };
 
     /// The preset `model-output`: what a model answers and what that costs.
-    pub const MODEL_OUTPUT: Self =
-        Self { model_call: Members { response: true, outcome: false, usage: true }, ..Self::NOTHING };
+    pub const MODEL_OUTPUT: Self = Self(AllowedVariance {
+        model_call: MayVary { response: true, outcome: false, usage: true },
+        ..Self::NOTHING.0
+    });
 
     /// The presets by name.
     pub const PRESETS: [(&str, Self); 1] = [("model-output", Self::MODEL_OUTPUT)];
@@ -107,36 +83,30 @@ impl VariancePolicy {
         for (name, members) in form::object(types, &at)?.iter() {
             let at = at.child(name);
             match name {
-                "model_call" => policy.model_call = Members::read(members, &at)?,
-                "tool_call" => policy.tool_call = Members::read(members, &at)?,
+                "model_call" => policy.0.model_call = read_members(members, &at)?,
+                "tool_call" => policy.0.tool_call = read_members(members, &at)?,
                 _ => return Err(FormError::Unknown { pointer: at, known: TYPES }),
             }
         }
         Ok(policy)
     }
 
+    /// What it lets differ, as the diagnostics of a replay name it.
+    #[must_use]
+    pub const fn allowed(&self) -> AllowedVariance {
+        self.0
+    }
+
     /// The file form as a value; record types of which nothing may vary are left out.
     #[must_use]
     pub fn to_value(&self) -> Value {
-        let types = [("model_call", self.model_call), ("tool_call", self.tool_call)];
-        let types = types.into_iter().filter_map(|(name, members)| Some((name, members.to_value()?)));
-        Value::object([("allow_variance", Value::object(types))])
+        self.0.to_value()
     }
 
     /// Whether calls of this type may differ in this. Policy signatures and evidence identities
     /// never may.
     #[must_use]
     pub const fn allows(&self, record_type: RecordType, kind: DifferenceKind) -> bool {
-        let members = match record_type {
-            RecordType::ModelCall => self.model_call,
-            RecordType::ToolCall => self.tool_call,
-            RecordType::AuthContext | RecordType::PolicyDecision => return false,
-        };
-        match kind {
-            DifferenceKind::Response => members.response,
-            DifferenceKind::Outcome => members.outcome,
-            DifferenceKind::Usage => members.usage,
-            DifferenceKind::PolicySignature | DifferenceKind::EvidenceIdentity => false,
-        }
+        self.0.allows(record_type, kind)
     }
 }

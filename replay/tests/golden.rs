@@ -262,6 +262,24 @@ fn variance(case: &Value) -> VariancePolicy {
     }
 }
 
+/// The policy of a case as diagnostics have to name it: types and words in the contract's order,
+/// types of which nothing may vary left out.
+fn named_variance(case: &Value) -> String {
+    let policy = case.at("variance");
+    if policy.as_str() == Some("model-output") {
+        return r#"{"allow_variance":{"model_call":["response","usage"]}}"#.to_owned();
+    }
+    let words = |name: &str| {
+        let list = policy.get("allow_variance")?.get(name)?.as_array()?;
+        let has = |word: &&&str| list.iter().any(|item| item.as_str() == Some(**word));
+        let words: Vec<_> =
+            ["response", "outcome", "usage"].iter().filter(has).map(|word| format!("{word:?}")).collect();
+        (!words.is_empty()).then(|| format!("{name:?}:[{}]", words.join(",")))
+    };
+    let types: Vec<String> = ["model_call", "tool_call"].into_iter().filter_map(words).collect();
+    format!(r#"{{"allow_variance":{{{}}}}}"#, types.join(","))
+}
+
 fn side(side: &DifferenceSide) -> (Vec<u64>, Value) {
     let value = side.value.as_ref().map(|text| parse(text.as_bytes(), &Limits::ENVELOPE).unwrap());
     (side.seqs.iter().map(|seq| seq.get()).collect(), value.unwrap_or(Value::Null))
@@ -317,6 +335,9 @@ fn constrained(file: &str) {
                 assert!(failure.message.starts_with(&side), "{name}: {}", failure.message);
             }
         }
+        let diagnostics = replay.diagnostics.to_value();
+        let named = diagnostics.at("variance").to_canonical(Profile::Envelope).unwrap();
+        assert_eq!(String::from_utf8(named).unwrap(), named_variance(case), "{name}");
         let (allowed, refused): (Vec<_>, Vec<_>) = replay.differences().iter().partition(|it| it.allowed);
         let first = expected.at("first");
         let not_allowed: Vec<&Value> =

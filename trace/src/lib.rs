@@ -65,9 +65,10 @@ mod words;
 mod write;
 
 pub use artifact::{
-    Coverage, Difference, DifferenceKind, DifferenceSide, Endorsement, Failure, FailureClass, Finding,
-    FindingCode, GenesisRecord, KeyChange, KeyEvent, KeyRecord, NotAFailure, ProducerSignature,
-    ReplayDiagnostics, ReplayMode, ReplayResult, ReplayType, Severity, Timestamp, TimestampError, Verdict,
+    AllowedVariance, Coverage, Difference, DifferenceKind, DifferenceSide, Endorsement, Failure, FailureClass,
+    Finding, FindingCode, GenesisRecord, KeyChange, KeyEvent, KeyRecord, MayVary, NotAFailure,
+    ProducerSignature, ReplayDiagnostics, ReplayMode, ReplayResult, ReplayType, Severity, Timestamp,
+    TimestampError, Verdict,
 };
 pub use certify::{Certificate, Uncertified, certify, certify_within};
 pub use chain::{ChainKey, sort_chain};

@@ -197,6 +197,16 @@ fn limit_values() -> Vec<Json> {
         json!(["x"]),
         json!([{}]),
     ]);
+    values.extend([
+        json!(["usage"]),
+        json!(["outcome", "usage"]),
+        json!(["usage", "outcome"]),
+        json!(["response", "response"]),
+        json!(["response", "outcome", "usage"]),
+        json!(["response", 1]),
+        json!({"model_call": ["response"], "tool_call": ["outcome"]}),
+        json!({"model_call": []}),
+    ]);
     values
 }
 
@@ -239,7 +249,17 @@ fn reshaped(value: &Json, place: &str) -> Vec<Json> {
             members.insert(format!("{name}_"), value);
         })
     });
-    let added = ["usage", "parent_span_id", "reference_trace_id", "failure_class", "differences", "", "x"];
+    let added = [
+        "usage",
+        "parent_span_id",
+        "reference_trace_id",
+        "failure_class",
+        "variance",
+        "model_call",
+        "differences",
+        "",
+        "x",
+    ];
     let added =
         added.into_iter().map(|name| edit(&|members| drop(members.insert(name.to_owned(), json!(true)))));
     dropped.chain(renamed).chain(added).collect()
@@ -413,6 +433,7 @@ fn diagnostics() -> Vec<Json> {
     });
     let mut compared = whole(json!([]), json!([]));
     compared["replay_type"] = json!("constrained");
+    compared["variance"] = json!({"allow_variance": {"model_call": ["response", "usage"]}});
     compared["differences"] = json!([difference]);
     vec![whole(json!([failure, bare]), json!([finding])), whole(json!([]), json!([])), compared]
 }

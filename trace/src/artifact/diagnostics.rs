@@ -6,6 +6,7 @@ use proofline_canon::{Pointer, Sha256Digest, Value};
 use super::difference::Difference;
 use super::finding::Finding;
 use super::replay_result::{FailureClass, ReplayType};
+use super::variance::AllowedVariance;
 use crate::ids::{EnvelopeHash, TraceId};
 use crate::record::RecordType;
 use crate::rejection::{ErrorKind, SchemaFault, Violation};
@@ -74,8 +75,10 @@ pub struct ReplayDiagnostics {
     pub failures: Vec<Failure>,
     /// What is suspicious but legal.
     pub findings: Vec<Finding>,
-    /// How the two runs of a constrained replay differ, allowed or not. Other replays compare nothing, have none,
-    /// and their records no such member.
+    /// What the variance policy of a constrained replay let differ, whatever was found. Other replays
+    /// compare nothing, and their records have neither this member nor the next.
+    pub variance: AllowedVariance,
+    /// How the two runs of a constrained replay differ, allowed or not.
     pub differences: Vec<Difference>,
 }
 
@@ -98,12 +101,14 @@ impl ReplayDiagnostics {
             ("failures", Value::array(self.failures.iter().map(Failure::to_value))),
             ("findings", Value::array(self.findings.iter().map(Finding::to_value))),
         ];
-        let listed = || Value::array(self.differences.iter().map(Difference::to_value));
-        let compared = matches!(self.replay_type, ReplayType::Constrained).then(|| ("differences", listed()));
-        Value::object(always.into_iter().chain(compared))
+        let compared = matches!(self.replay_type, ReplayType::Constrained).then(|| {
+            let differences = Value::array(self.differences.iter().map(Difference::to_value));
+            [("variance", self.variance.to_value()), ("differences", differences)]
+        });
+        Value::object(always.into_iter().chain(compared.into_iter().flatten()))
     }
 
-    /// Reads a record; `replay_type` chooses whether there must be differences.
+    /// Reads a record; `replay_type` chooses whether there must be a variance and differences.
     ///
     /// # Errors
     /// The first violation of the schema.
@@ -122,7 +127,7 @@ impl ReplayDiagnostics {
             "failures",
             "findings",
         ];
-        required.extend(compares.then_some("differences"));
+        required.extend(compares.then_some(["variance", "differences"]).into_iter().flatten());
         let members = node.members(&required, &[])?;
         members.get("artifact_type", |node| node.text_const(ARTIFACT_TYPE))?;
         members.get("version", |node| node.text_const(VERSION))?;
@@ -133,6 +138,10 @@ impl ReplayDiagnostics {
             coverage: members.get("coverage", Coverage::read)?,
             failures: members.get("failures", |node| node.items(Failure::read))?,
             findings: members.get("findings", |node| node.items(Finding::read))?,
+            variance: match compares {
+                true => members.get("variance", AllowedVariance::read)?,
+                false => AllowedVariance::default(),
+            },
             differences: match compares {
                 true => members.get("differences", |node| node.items(Difference::read))?,
                 false => Vec::new(),
