@@ -12,7 +12,7 @@ pub enum FormError {
     #[error("it is no strict JSON: {0}")]
     Malformed(#[from] ParseError),
     /// A value of another type than the form has there.
-    #[error("{pointer:?} is not {expected}", pointer = pointer.to_string())]
+    #[error("{pointer} is not {expected}", pointer = place(pointer))]
     Type {
         /// Where.
         pointer: Pointer,
@@ -20,7 +20,7 @@ pub enum FormError {
         expected: &'static str,
     },
     /// A member that must be there is not.
-    #[error("{pointer:?} lacks the member `{name}`", pointer = pointer.to_string())]
+    #[error("{pointer} lacks the member `{name}`", pointer = place(pointer))]
     Missing {
         /// The object that lacks it.
         pointer: Pointer,
@@ -28,7 +28,7 @@ pub enum FormError {
         name: &'static str,
     },
     /// A member that the form does not have.
-    #[error("{pointer:?} is a member that the form does not have; it has {known}", pointer = pointer.to_string())]
+    #[error("{pointer} is a member that the form does not have; it has {known}", pointer = place(pointer))]
     Unknown {
         /// The member.
         pointer: Pointer,
@@ -36,7 +36,7 @@ pub enum FormError {
         known: &'static str,
     },
     /// A word that is none of those the form has.
-    #[error("{pointer:?} is none of {known}", pointer = pointer.to_string())]
+    #[error("{pointer} is none of {known}", pointer = place(pointer))]
     Word {
         /// Where.
         pointer: Pointer,
@@ -44,13 +44,13 @@ pub enum FormError {
         known: &'static str,
     },
     /// An item for the second time.
-    #[error("{pointer:?} says what was said before", pointer = pointer.to_string())]
+    #[error("{pointer} says what was said before", pointer = place(pointer))]
     Repeated {
         /// The second one.
         pointer: Pointer,
     },
     /// A text that is no trace id.
-    #[error("{pointer:?} is no trace id: 32 lower-case hex digits, not all zero", pointer = pointer.to_string())]
+    #[error("{pointer} is no trace id: 32 lower-case hex digits, not all zero", pointer = place(pointer))]
     TraceId {
         /// Where.
         pointer: Pointer,
@@ -85,6 +85,11 @@ impl FormError {
             | Self::TraceId { pointer } => Some(pointer),
         }
     }
+}
+
+/// A place in a sentence: nobody reads an empty pointer as the document.
+fn place(pointer: &Pointer) -> String {
+    if pointer.is_root() { "the document".to_owned() } else { format!("{:?}", pointer.to_string()) }
 }
 
 /// One JSON document within the limits of envelopes.

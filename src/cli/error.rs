@@ -279,7 +279,7 @@ impl CliError {
             Self::Pairs { .. } | Self::NoPairs { .. } => {
                 Some(r#"give pairs of trace ids, one {"baseline":"...","candidate":"..."} a line"#)
             }
-            Self::TooLong { .. } => Some("give less, or raise the limit with --max-bytes"),
+            Self::TooLong { .. } => Some("give less; where the verb has --max-bytes, that raises the limit"),
             Self::NoSuchHash(_) => Some("`proofline traces` and `proofline trace` list what there is"),
             Self::NoSuchTrace(_) => Some("`proofline traces` lists what there is"),
             Self::AmbiguousTrace { .. } => Some("give more digits of the id"),

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::error::{CliError, ErrorLine, place_of};
 use super::phrase::{counted, wrap_words};
-use super::safe::{safe, safe_json};
+use super::safe::{safe, safe_cut, safe_json};
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -217,6 +217,9 @@ pub(crate) fn usage(format: Format, what: &str, more: Option<&str>) {
     let _ = writeln!(io::stderr().lock(), "{}: {}", paint.bad("error[cli.usage]"), shown.join("\n"));
 }
 
+/// Of a sentence or a place in text this much is shown; a document may have names of any length.
+const TOLD_CHARS: usize = 1_000;
+
 fn told_as_text(
     paint: Paint,
     kind: &str,
@@ -227,9 +230,10 @@ fn told_as_text(
 ) -> String {
     let label = format!("{kind}[{}]", safe(code));
     let label = if kind == "error" { paint.bad(&label) } else { paint.odd(&label) };
-    let place = place.map(|place| format!("\n  where: {}", safe(place))).unwrap_or_default();
+    let place = place.map(|place| format!("\n  where: {}", safe_cut(place, TOLD_CHARS)));
+    let place = place.unwrap_or_default();
     let hint = hint.map(|hint| format!("\n  try: {}", safe(hint))).unwrap_or_default();
-    format!("{label}: {}{place}{hint}", safe(message))
+    format!("{label}: {}{place}{hint}", safe_cut(message, TOLD_CHARS))
 }
 
 #[derive(Serialize)]
