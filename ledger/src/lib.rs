@@ -46,7 +46,7 @@ pub use proofline_proof::{LeafHash, Seq};
 pub use recovery::{Recovery, TORN_DIR, TornTail};
 pub use reindex::{ReindexError, ReindexReport, reindex, reindex_on};
 pub use salvage::{SalvageError, SalvageReport, damage_value, salvage, salvage_on};
-pub use segments::{Entry, EntryFault};
+pub use segments::{Entry, EntryFault, ListedHash};
 pub use snapshot::{LogEnd, Snapshot};
 pub use tree::{LogTree, TreeError};
 pub use verify::{VerifyProgress, VerifyReport, verify, verify_on};

@@ -39,6 +39,26 @@ impl Entry {
     }
 }
 
+/// What an index lists under an envelope hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ListedHash {
+    /// The first bytes of the hash.
+    pub prefix: [u8; 8],
+    /// The entry.
+    pub seq: Seq,
+    /// [`EntryKind::code`] of the entry.
+    pub kind_code: u8,
+}
+
+impl ListedHash {
+    /// What the index has to list of an entry.
+    #[must_use]
+    pub fn of(header: &EntryHeader) -> Self {
+        let prefix = header.envelope_hash.as_bytes().first_chunk().copied().unwrap_or_default();
+        Self { prefix, seq: header.seq, kind_code: header.status.kind().code() }
+    }
+}
+
 /// Why an entry cannot be read.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -199,6 +219,19 @@ impl Segments {
             }
         }
         Ok(())
+    }
+
+    /// Everything that the indexes list under an envelope hash; whether each of them is in order.
+    pub(crate) fn visit_hashes(&self, visit: &mut dyn FnMut(ListedHash)) -> io::Result<bool> {
+        let mut all_ascend = true;
+        for segment in &self.list {
+            all_ascend &= segment.index.visit_hashes(&mut |prefix, ordinal, kind_code| {
+                if segment.shows(ordinal) {
+                    visit(ListedHash { prefix, seq: segment.seq_of(ordinal), kind_code });
+                }
+            })?;
+        }
+        Ok(all_ascend)
     }
 
     /// Every entry of a trace, ascending.

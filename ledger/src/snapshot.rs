@@ -14,7 +14,7 @@ use crate::index::{SealedIndex, SegmentIndex};
 use crate::load::{Reading, SegmentFile, Until, open_segments, read_segment};
 use crate::mark::{MARK_FILE, Mark, MarkReading, read_mark};
 use crate::segment::segment_name;
-use crate::segments::{Entry, EntryFault, Segment, Segments};
+use crate::segments::{Entry, EntryFault, ListedHash, Segment, Segments};
 use proofline_proof::header::EntryKind;
 use proofline_proof::{LeafHash, Seq};
 use proofline_trace::LedgerId;
@@ -145,6 +145,18 @@ impl Snapshot {
     /// [`EntryFault::Io`].
     pub fn accepted(&self, hash: &EnvelopeHash) -> Result<Option<Seq>, EntryFault> {
         self.segments.first_with_hash(hash, EntryKind::Accepted)
+    }
+
+    /// Visits all that the indexes list under envelope hashes, index by index. True when each of
+    /// them is in ascending order, without which look-ups miss what it lists.
+    ///
+    /// An index is derived, and a checksum only says that nothing changed since it was written:
+    /// this is for those who count whether it lists what the log holds.
+    ///
+    /// # Errors
+    /// [`EntryFault::Io`].
+    pub fn visit_listed_hashes(&self, visit: &mut dyn FnMut(ListedHash)) -> Result<bool, EntryFault> {
+        Ok(self.segments.visit_hashes(visit)?)
     }
 
     /// Every entry of a trace, ascending.

@@ -1,11 +1,11 @@
-//! Whether the traces gave every entry that names one. Traces are found through indexes, which
-//! are derived files: one that leaves entries out must not make a run over everything smaller.
+//! Whether the indexes give every entry of the log, under its trace and under its hash. They are
+//! derived files: one that leaves entries out must not make a run over everything smaller.
 
 use proofline_canon::Blake3Digest;
-use proofline_ledger::{Damage, Seq};
+use proofline_ledger::{Damage, EntryFault, EntryHeader, ListedHash, Seq, Snapshot};
 use proofline_trace::TraceId;
 
-/// Entries that name a trace: how many, and a checksum over (trace, seq) that no order changes.
+/// Entries that are named in some way: how many, and a checksum that no order changes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Census {
     entries: u64,
@@ -13,12 +13,27 @@ pub(crate) struct Census {
 }
 
 impl Census {
+    /// An entry that names a trace.
     pub(crate) fn count(&mut self, trace_id: TraceId, seq: Seq) {
         let mut bytes = [0; 24];
         let (front, back) = bytes.split_at_mut(16);
         front.copy_from_slice(trace_id.as_bytes());
         back.copy_from_slice(&seq.get().to_le_bytes());
-        let digest = Blake3Digest::of(&bytes);
+        self.take(&bytes);
+    }
+
+    fn count_hash(&mut self, listed: ListedHash) {
+        let mut bytes = [0; 17];
+        let (front, back) = bytes.split_at_mut(8);
+        front.copy_from_slice(&listed.prefix);
+        let (seq, kind) = back.split_at_mut(8);
+        seq.copy_from_slice(&listed.seq.get().to_le_bytes());
+        kind.fill(listed.kind_code);
+        self.take(&bytes);
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        let digest = Blake3Digest::of(bytes);
         let term = digest.as_bytes().first_chunk().map_or(0, |bytes| u128::from_le_bytes(*bytes));
         self.add(Self { entries: 1, sum: term });
     }
@@ -27,18 +42,65 @@ impl Census {
         self.entries += other.entries;
         self.sum = self.sum.wrapping_add(other.sum);
     }
+}
 
-    /// What is wrong when the log holds this census and its traces gave another.
-    pub(crate) fn fault_of_traces(self, traces: Self) -> Option<Damage> {
-        (self != traces).then(|| {
-            let message = match traces.entries == self.entries {
+/// The entries of a log, as its indexes must have them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct LogCensus {
+    traces: Census,
+    hashes: Census,
+    /// Entries that cannot be read, so that nobody knows what the indexes have to say of them.
+    unreadable: u64,
+}
+
+impl LogCensus {
+    pub(crate) fn count(&mut self, header: &EntryHeader) {
+        self.hashes.count_hash(ListedHash::of(header));
+        header.trace.iter().for_each(|link| self.traces.count(link.trace_id, header.seq));
+    }
+
+    pub(crate) fn count_unreadable(&mut self) {
+        self.unreadable += 1;
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.traces.add(other.traces);
+        self.hashes.add(other.hashes);
+        self.unreadable += other.unreadable;
+    }
+
+    /// What is wrong when the traces of this log gave another census.
+    pub(crate) fn fault_of_traces(self, traces: Census) -> Option<Damage> {
+        (self.traces != traces).then(|| {
+            incomplete(match traces.entries == self.traces.entries {
                 true => "the indexes give other entries for their traces than those that name one".to_owned(),
                 false => format!(
                     "{} entries name a trace, and the indexes give {} of them; a sealed index is not its segment's",
-                    self.entries, traces.entries
+                    self.traces.entries, traces.entries
                 ),
-            };
-            Damage { code: "index.incomplete", file: "log".to_owned(), offset: None, seq: None, message }
+            })
         })
     }
+
+    /// What is wrong when the indexes list other hashes than the entries have. Where an entry cannot
+    /// be read there is no saying; that is damage by itself.
+    pub(crate) fn fault_of_hashes(self, snapshot: &Snapshot) -> Result<Option<Damage>, EntryFault> {
+        if self.unreadable > 0 {
+            return Ok(None);
+        }
+        let mut listed = Census::default();
+        let in_order = snapshot.visit_listed_hashes(&mut |hash| listed.count_hash(hash))?;
+        Ok(if self.hashes != listed {
+            Some("the indexes list other envelope hashes than those of the entries; a sealed index is not its segment's")
+        } else if in_order {
+            None
+        } else {
+            Some("an index lists envelope hashes in an order in which some are not found; it is not its segment's")
+        }
+        .map(|message| incomplete(message.to_owned())))
+    }
+}
+
+fn incomplete(message: String) -> Damage {
+    Damage { code: "index.incomplete", file: "log".to_owned(), offset: None, seq: None, message }
 }

@@ -93,9 +93,9 @@ impl Run<'_> {
             last = Some(*end);
             self.chunk(&traces, None)?;
         }
-        if let Some(damage) = log.fault_of_traces(self.census) {
-            self.tally.entry_damage(damage);
-        }
+        let hashes = log.fault_of_hashes(snapshot).map_err(ReplayError::Lookup)?;
+        let faults = log.fault_of_traces(self.census).into_iter().chain(hashes);
+        faults.for_each(|damage| self.tally.entry_damage(damage));
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! The integrity of every entry, in a run over everything: its frame, its body's hash, its link to
 //! the entry before, its clock. Damage in entries of no trace, or of nobody knows which, is found
-//! here, and the entries that name a trace are counted.
+//! here, and the entries are counted as the indexes must have them.
 //!
 //! Work is cut by log range; each range reads one entry in front of it for the first link.
 
@@ -11,7 +11,7 @@ use proofline_trace::EnvelopeHash;
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
-use crate::census::Census;
+use crate::census::LogCensus;
 use crate::error::ReplayError;
 use crate::reading::{LinkFacts, damage_at, read_entry};
 use crate::sink::{Event, ReplaySink};
@@ -21,17 +21,16 @@ const RANGE_ENTRIES: u64 = 512;
 /// Ranges between two events; what they found is held until then.
 const RANGES_PER_WINDOW: u64 = 32;
 
-/// Checks every entry and hands on what is wrong with them, in log order. Returns the readable
-/// entries that name a trace.
+/// Checks every entry and hands on what is wrong with them, in log order. Returns their census.
 pub(crate) fn check(
     pool: &ThreadPool,
     snapshot: &Snapshot,
     sink: &mut dyn ReplaySink,
     mut found: impl FnMut(Damage),
-) -> Result<Census, ReplayError> {
+) -> Result<LogCensus, ReplayError> {
     let total = snapshot.entries();
     let mut checked = 0;
-    let mut census = Census::default();
+    let mut census = LogCensus::default();
     while checked < total {
         let end = total.min(checked + RANGE_ENTRIES * RANGES_PER_WINDOW);
         let check = |range| check_range(snapshot, range);
@@ -53,7 +52,7 @@ pub(crate) fn check(
 #[derive(Default)]
 struct Look {
     damage: Vec<Damage>,
-    census: Census,
+    census: LogCensus,
 }
 
 fn ranges(window: Range<u64>) -> Vec<Range<u64>> {
@@ -82,11 +81,12 @@ fn check_range(snapshot: &Snapshot, range: Range<u64>) -> Result<Look, ReplayErr
                 let fault = before.and_then(|before| before.fault_of_next(&facts));
                 look.damage.extend(fault.map(|fault| fault.damage(snapshot, seq)));
                 look.damage.extend(body_fault(snapshot, &entry));
-                entry.header.trace.iter().for_each(|link| look.census.count(link.trace_id, seq));
+                look.census.count(&entry.header);
                 Some(facts)
             }
             Err(found) => {
                 look.damage.push(found);
+                look.census.count_unreadable();
                 None
             }
         };

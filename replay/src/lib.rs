@@ -103,8 +103,9 @@
 //!
 //! A run over everything also checks each entry of the log (frame, hash of the body, link,
 //! clock), so that damage in entries of no trace is reported with its place. At its end the entries
-//! that name a trace must be those that the traces gave: traces are found through indexes, and an
-//! index that leaves some out is damage, `index.incomplete`.
+//! that name a trace must be those that the traces gave, and the indexes must list the envelope hash
+//! of every entry: traces and prerequisites are found through indexes, and an index that leaves
+//! some out is damage, `index.incomplete`.
 
 mod alignment;
 mod census;

@@ -232,6 +232,48 @@ fn forged_index(whole: &[u8], cut: usize) -> Vec<u8> {
     forged
 }
 
+/// A sealed index whose entries under hashes were tampered with, with the right checksum.
+fn forged_hashes(whole: &[u8], forge: impl FnOnce(&mut Vec<[u8; 16]>)) -> Vec<u8> {
+    let number = |at: usize| u32::from_le_bytes(whole[at..at + 4].try_into().unwrap());
+    let (from, count) = (88 + 4 * number(12) as usize, number(12) as usize);
+    let entries = whole[from..from + 16 * count].chunks_exact(16);
+    let mut entries: Vec<[u8; 16]> = entries.map(|entry| entry.try_into().unwrap()).collect();
+    forge(&mut entries);
+    assert_eq!(entries.len(), count);
+    let mut forged = whole[..whole.len() - 32].to_vec();
+    forged[from..from + 16 * count].copy_from_slice(&entries.concat());
+    let checksum = proofline_canon::Blake3Digest::of(&forged);
+    forged.extend(checksum.as_bytes());
+    forged
+}
+
+/// Prerequisites and duplicates are found by hash, through the same files.
+#[test]
+fn an_index_that_hides_a_hash_is_damage() {
+    type Forgery = fn(&mut Vec<[u8; 16]>);
+    let (_dir, path) = small(4096);
+    let index = path.join("log/00000000000000000000.idx");
+    let whole = std::fs::read(&index).unwrap();
+    let forgeries: [(&str, Forgery, bool); 6] = [
+        ("as it was", |_| {}, false),
+        ("one hash is another", |entries| entries.last_mut().unwrap()[..8].fill(0xff), true),
+        ("one stands there twice, another not at all", |entries| entries[1] = entries[0], true),
+        ("an accepted record is called an artifact", |entries| entries[2][12] ^= 2, true),
+        ("it is found at another entry", |entries| entries[0][8] ^= 1, true),
+        ("all are listed where no search finds them", |entries| entries.reverse(), true),
+    ];
+    for (what, forge, is_damage) in forgeries {
+        std::fs::write(&index, forged_hashes(&whole, forge)).unwrap();
+        let snapshot = Snapshot::open(&path).unwrap();
+        assert_eq!(snapshot.derived_damage(), [], "the forgery is not noticed on opening");
+        for mode in MODES {
+            let (_, summary) = run(&snapshot, &Plan { mode, ..plan() });
+            let codes: Vec<&str> = summary.damage.iter().map(|damage| damage.code).collect();
+            assert_eq!(codes, if is_damage { vec!["index.incomplete"] } else { vec![] }, "{what}");
+        }
+    }
+}
+
 /// An index is derived, and one that hides entries hides them from the trace, not from the run.
 #[test]
 fn an_index_that_leaves_entries_out_is_damage() {

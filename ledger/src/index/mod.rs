@@ -102,6 +102,17 @@ impl SegmentIndex {
         }
     }
 
+    /// Everything listed under a hash; whether it ascends, without which a search misses some.
+    pub(crate) fn visit_hashes(&self, visit: &mut dyn FnMut(HashPrefix, u32, u8)) -> io::Result<bool> {
+        match self {
+            SegmentIndex::Memory(table) => {
+                table.visit_hashes(visit);
+                Ok(true)
+            }
+            SegmentIndex::Sealed(index) => index.visit_hashes(visit),
+        }
+    }
+
     /// Ordinals of a trace's entries, ascending.
     pub(crate) fn of_trace(&self, trace: TraceId) -> io::Result<Vec<u32>> {
         match self {

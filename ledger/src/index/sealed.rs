@@ -126,9 +126,7 @@ impl SealedIndex {
     }
 
     fn hash_entry(&self, index: u64) -> io::Result<(HashPrefix, u32, u8)> {
-        let [a, b, c, d, e, f, g, h, o0, o1, o2, o3, kind, _, _, _] =
-            self.read::<HASH_ENTRY_BYTES>(self.head.hashes_at() + index * HASH_ENTRY_BYTES as u64)?;
-        Ok(([a, b, c, d, e, f, g, h], u32::from_le_bytes([o0, o1, o2, o3]), kind))
+        Ok(hash_entry_of(self.read(self.head.hashes_at() + index * HASH_ENTRY_BYTES as u64)?))
     }
 
     pub(super) fn with_hash(&self, hash: &EnvelopeHash) -> io::Result<Vec<(u32, u8)>> {
@@ -146,6 +144,28 @@ impl SealedIndex {
             index += 1;
         }
         Ok(found)
+    }
+
+    /// Everything it lists under a hash, in its order; whether that order is the right one.
+    pub(super) fn visit_hashes(&self, visit: &mut dyn FnMut(HashPrefix, u32, u8)) -> io::Result<bool> {
+        let (mut at, end) = (self.head.hashes_at(), self.head.traces_at());
+        let (mut before, mut ascends) = (None, true);
+        let mut chunk = vec![0; HASH_ENTRY_BYTES * 1024];
+        while at < end {
+            let whole = usize::try_from(end - at).unwrap_or(usize::MAX).min(chunk.len());
+            let filled = read_full_at(&*self.file, chunk.get_mut(..whole).unwrap_or_default(), at)?;
+            if filled < whole {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            for entry in chunk.get(..filled).unwrap_or_default().chunks_exact(HASH_ENTRY_BYTES) {
+                let entry = hash_entry_of(entry.first_chunk().copied().unwrap_or_default());
+                ascends &= before.is_none_or(|before| before < entry);
+                before = Some(entry);
+                visit(entry.0, entry.1, entry.2);
+            }
+            at += filled as u64;
+        }
+        Ok(ascends)
     }
 
     /// The `index`-th of the pairs of trace and ordinal, in their order.
@@ -228,6 +248,11 @@ impl SealedIndex {
         out.extend(bytes.as_chunks::<32>().0.iter().map(|hash| NodeHash::from_bytes(*hash)));
         Ok(true)
     }
+}
+
+const fn hash_entry_of(bytes: [u8; HASH_ENTRY_BYTES]) -> (HashPrefix, u32, u8) {
+    let [a, b, c, d, e, f, g, h, o0, o1, o2, o3, kind, _, _, _] = bytes;
+    ([a, b, c, d, e, f, g, h], u32::from_le_bytes([o0, o1, o2, o3]), kind)
 }
 
 /// True when these bytes have the digest that stands behind them.

@@ -112,6 +112,10 @@ impl Table {
             .collect()
     }
 
+    pub(super) fn visit_hashes(&self, visit: &mut dyn FnMut(HashPrefix, u32, u8)) {
+        self.hashes.iter().for_each(|(prefix, ordinal, kind)| visit(*prefix, *ordinal, *kind));
+    }
+
     pub(super) fn of_trace(&self, trace: TraceId) -> impl DoubleEndedIterator<Item = u32> + '_ {
         self.traces.range((trace, 0)..=(trace, u32::MAX)).map(|(_, ordinal)| *ordinal)
     }
