@@ -10,11 +10,13 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+
 use common::forge::{self, Forged};
 use common::{Look, golden, one, run};
 use proofline_canon::{ContentStore, Limits, MemoryStore, Profile, Sha256Digest, Value, parse};
 use proofline_replay::{Mode, Pair, Pairs, Plan, Selection, TraceReplay, VariancePolicy, replay};
-use proofline_trace::{Difference, DifferenceSide, Failure, Finding, TraceId};
+use proofline_trace::{Difference, DifferenceSide, Failure, FailureClass, Finding, FindingCode, TraceId};
 
 fn forged(case: &Value) -> (tempfile::TempDir, proofline_ledger::Snapshot) {
     let entries: Vec<Forged> = case.items("entries").iter().map(Forged::of).collect();
@@ -375,4 +377,49 @@ fn pairs_that_follow_other_paths() {
 #[test]
 fn pairs_that_vary_where_they_must_not() {
     constrained("constrained/variance.json");
+}
+
+/// Every class that a replay can give, and every finding, has a golden case: planted by the reference,
+/// found by the tests above, with nothing else.
+#[test]
+fn each_class_and_each_finding_is_planted_somewhere() {
+    fn collect<'a>(value: &'a Value, name: &str, into: &mut BTreeSet<&'a str>) {
+        for (member, value) in value.as_object().into_iter().flat_map(|object| object.iter()) {
+            into.extend(value.as_str().filter(|_| member == name));
+            collect(value, name, into);
+        }
+        value.as_array().into_iter().flatten().for_each(|item| collect(item, name, into));
+    }
+    let planted = |files: &[&str], name: &str| -> BTreeSet<String> {
+        let files: Vec<Value> = files.iter().map(|file| golden(file)).collect();
+        let mut found = BTreeSet::new();
+        for case in files.iter().flat_map(|file| file.items("cases")) {
+            collect(case.at("expected"), name, &mut found);
+        }
+        found.into_iter().map(str::to_owned).collect()
+    };
+    let classes = |not_of_this_mode: &[FailureClass]| -> BTreeSet<String> {
+        // A replay takes the type from the record, so that a forbidden one is a fault of its schema; and
+        // nothing is decided again by policy or executed again yet.
+        let never =
+            [FailureClass::RecordTypeForbidden, FailureClass::DecisionMismatch, FailureClass::OutputMismatch];
+        let all = FailureClass::ALL.iter().filter(|class| !never.contains(class));
+        all.filter(|class| !not_of_this_mode.contains(class)).map(ToString::to_string).collect()
+    };
+    let of_pairs = [FailureClass::PolicyPathMismatch, FailureClass::VarianceViolation];
+    let forensic = ["forensic/honest.json", "forensic/bytes.json", "forensic/gate.json"];
+    assert_eq!(planted(&forensic, "failure_class"), classes(&of_pairs));
+    assert_eq!(planted(&["invariant/negative.json"], "failure_class"), classes(&of_pairs));
+    let constrained = [
+        "constrained/not_found.json",
+        "constrained/invariant.json",
+        "constrained/path.json",
+        "constrained/variance.json",
+    ];
+    assert_eq!(planted(&constrained, "failure_class"), classes(&[]));
+
+    let findings =
+        ["findings/facts.json", "findings/spans.json", "findings/blobs.json", "forensic/not_reproduced.json"];
+    let all: BTreeSet<String> = FindingCode::ALL.iter().map(ToString::to_string).collect();
+    assert_eq!(planted(&findings, "code"), all);
 }
