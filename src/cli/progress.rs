@@ -59,6 +59,12 @@ impl Progress {
         self.bar.inc(count);
     }
 
+    /// How far the work is that `what` names.
+    pub(crate) fn set_of(&self, what: &'static str, done: u64, total: u64) {
+        self.bar.set_message(what);
+        self.set(done, total);
+    }
+
     pub(crate) fn set(&self, done: u64, total: u64) {
         self.bar.set_length(total);
         self.bar.set_position(done);

@@ -9,7 +9,7 @@ use proofline::canon::ContentStore;
 use proofline::ledger::disk::{Disk, OsDisk};
 use proofline::ledger::{BLOBS_DIR, Blobs, Genesis, Ledger, LedgerError, Options, Snapshot, is_ledger};
 use proofline::replay::{
-    Event, Plan, ReplayError, ReplaySink, RunVerdict, Summary, TraceReplay, record_all, replay,
+    Event, Mode, Plan, ReplayError, ReplaySink, RunVerdict, Summary, TraceReplay, record_all, replay,
 };
 use proofline::trace::{LedgerId, Origin, Timestamp};
 use tempfile::TempDir;
@@ -117,7 +117,12 @@ fn answer(
     let mut sink = Sink {
         report: Report::new(out, plan.mode.replay_type()),
         recorder,
-        progress: Some(Progress::up_to(snapshot.entries(), "entries checked")),
+        progress: Some(Progress::up_to(snapshot.entries(), "entries")),
+        replayed: match plan.mode {
+            Mode::Constrained(_) => "pairs replayed",
+            _ => "traces replayed",
+        },
+        entries: snapshot.entries(),
         failed: None,
     };
     let summary = match replay(snapshot, payloads, plan, &mut sink) {
@@ -134,7 +139,7 @@ fn answer(
 
 fn check_usage(args: &ReplayArgs) -> Result<(), CliError> {
     args.question.check_usage()?;
-    if args.include_rejected && args.question.is_constrained() {
+    if args.include_rejected && args.question.is_constrained_alone() {
         return Err(CliError::Usage(
             "--include-rejected is not for constrained replay, which lists no attempts",
         ));
@@ -272,10 +277,18 @@ struct Sink<'a> {
     report: Report<'a>,
     recorder: Option<Recorder>,
     progress: Option<Progress>,
+    /// What is replayed when it was chosen.
+    replayed: &'static str,
+    /// How many entries there are.
+    entries: u64,
     failed: Option<CliError>,
 }
 
 impl Sink<'_> {
+    fn tell(&self, what: &'static str, done: u64, total: u64) {
+        self.progress.iter().for_each(|progress| progress.set_of(what, done, total));
+    }
+
     fn go_on(&mut self, result: Result<(), CliError>) -> ControlFlow<()> {
         match result {
             Ok(()) => ControlFlow::Continue(()),
@@ -302,7 +315,14 @@ impl ReplaySink for Sink<'_> {
     fn event(&mut self, event: &Event) -> ControlFlow<()> {
         let result = match event {
             Event::EntriesChecked { checked, total } => {
-                self.progress.iter().for_each(|progress| progress.set(*checked, *total));
+                self.tell("entries checked", *checked, *total);
+                Ok(())
+            }
+            Event::TracesReplayed { traces, total, entries } => {
+                match total {
+                    Some(total) => self.tell(self.replayed, *traces, *total),
+                    None => self.tell("entries replayed", *entries, self.entries),
+                }
                 Ok(())
             }
             Event::Unlisted(unlisted) => self.report.unlisted(unlisted),

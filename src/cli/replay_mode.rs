@@ -44,48 +44,54 @@ enum ModeName {
     Invariant,
     /// Does another run of the same work differ only where it may?
     Constrained,
-    /// Forensic, then invariant
+    /// Forensic, then invariant, then constrained where pairs are given
     All,
 }
 
 impl QuestionArgs {
-    pub(crate) fn is_constrained(&self) -> bool {
+    pub(crate) fn is_constrained_alone(&self) -> bool {
         self.mode == ModeName::Constrained
+    }
+
+    fn has_pairs(&self) -> bool {
+        self.pairs.is_some() || self.baseline.is_some()
     }
 
     /// What clap cannot tell.
     pub(crate) fn check_usage(&self) -> Result<(), CliError> {
-        let has_pairs = self.pairs.is_some() || self.baseline.is_some();
-        match (self.is_constrained(), has_pairs) {
-            (true, false) => Err(CliError::Usage(
-                "--mode constrained needs pairs of traces: --baseline and --candidate, or --pairs",
-            )),
-            (true, true) if !self.trace.is_empty() => {
-                Err(CliError::Usage("--trace is not for constrained replay, which is of pairs of traces"))
+        let fault = match (self.mode, self.has_pairs()) {
+            (ModeName::Constrained, false) => {
+                "--mode constrained needs pairs of traces: --baseline and --candidate, or --pairs"
             }
-            (false, true) => {
-                Err(CliError::Usage("--baseline, --candidate and --pairs are for --mode constrained"))
+            (ModeName::Constrained, true) if !self.trace.is_empty() => {
+                "--trace is not for constrained replay, which is of pairs of traces"
             }
-            (false, false) if self.variance.is_some() => {
-                Err(CliError::Usage("--variance is for --mode constrained; other modes compare nothing"))
+            (ModeName::Forensic | ModeName::Invariant, true) => {
+                "--baseline, --candidate and --pairs are for --mode constrained, or all"
             }
-            _ => Ok(()),
-        }
+            (_, false) if self.variance.is_some() => {
+                "--variance says what may differ between pairs of traces: give --pairs, or --baseline and --candidate"
+            }
+            _ => return Ok(()),
+        };
+        Err(CliError::Usage(fault))
     }
 
     /// Each question with what it is asked of, in the order of the answers.
     pub(crate) fn questions(&self) -> Result<Vec<(Mode, Selection)>, CliError> {
-        let modes = match self.mode {
-            ModeName::Forensic => vec![Mode::Forensic],
-            ModeName::Invariant => vec![Mode::Invariant],
-            ModeName::All => vec![Mode::Forensic, Mode::Invariant],
-            ModeName::Constrained => {
-                return Ok(vec![(Mode::Constrained(self.variance()?), Selection::Pairs(self.pairs()?))]);
-            }
+        let modes: &[Mode] = match self.mode {
+            ModeName::Forensic => &[Mode::Forensic],
+            ModeName::Invariant => &[Mode::Invariant],
+            ModeName::All => &[Mode::Forensic, Mode::Invariant],
+            ModeName::Constrained => &[],
         };
         let chosen: BTreeSet<TraceId> = self.trace.iter().copied().collect();
         let traces = if chosen.is_empty() { Selection::All } else { Selection::Chosen(chosen) };
-        Ok(modes.into_iter().map(|mode| (mode, traces.clone())).collect())
+        let mut questions: Vec<_> = modes.iter().map(|mode| (*mode, traces.clone())).collect();
+        if self.has_pairs() {
+            questions.push((Mode::Constrained(self.variance()?), Selection::Pairs(self.pairs()?)));
+        }
+        Ok(questions)
     }
 
     fn variance(&self) -> Result<VariancePolicy, CliError> {

@@ -158,6 +158,111 @@ fn all_over_a_file_counts_its_lines_once_and_both_questions_are_recorded() {
 }
 
 #[test]
+fn all_with_pairs_asks_the_third_question_too() {
+    let (ledger, file) = (both_runs(), pairs_file());
+    let of = |code: i32, more: &[&str]| {
+        let arguments = [&["--record", "--format", "json"], more].concat();
+        ledger.run("replay", &arguments).exits(code).json()
+    };
+    let all = of(1, &["--mode", "all", "--pairs", &file, "--variance", "model-output"]);
+    // Recorded once, they are all there before.
+    let apart = [
+        of(0, &["--mode", "forensic"]),
+        of(0, &["--mode", "invariant"]),
+        of(1, &["--mode", "constrained", "--pairs", &file, "--variance", "model-output"]),
+    ];
+    let verdicts = |lines: &[Value]| -> Vec<Value> {
+        lines.iter().filter(|line| line["summary"].is_null()).cloned().collect()
+    };
+    let summaries = |lines: &[Value]| -> Vec<Value> {
+        lines.iter().map(|line| line["summary"].clone()).filter(|summary| !summary.is_null()).collect()
+    };
+    assert_eq!(verdicts(&all), verdicts(&apart.concat()));
+    let (first, again) = (summaries(&all), summaries(&apart.concat()));
+    assert_eq!((first.len(), again.len()), (3, 3));
+    for (first, again) in first.iter().zip(&again) {
+        assert_eq!(first["recorded"], serde_json::json!({"appended": first["traces"], "there_before": 0}));
+        assert_eq!(again["recorded"], serde_json::json!({"appended": 0, "there_before": first["traces"]}));
+    }
+}
+
+#[test]
+fn verdicts_say_under_which_policy_differences_were_allowed() {
+    let (ledger, pairs) = (both_runs(), pairs_file());
+    let nothing = serde_json::json!({"allow_variance": {}});
+    let model = serde_json::json!({"allow_variance": {"model_call": ["response", "usage"]}});
+    let policies = [
+        (&[][..], &nothing, "nothing was allowed to differ"),
+        (&["--variance", "model-output"], &model, "allowed to differ: response, usage of model_call"),
+    ];
+    for (more, policy, words) in policies {
+        let arguments = [&["--mode", "constrained", "--pairs", &pairs], more].concat();
+        let lines = ledger.run("replay", &[&arguments[..], &["--format", "json"]].concat()).exits(1).json();
+        let verdicts = &lines[..lines.len() - 1];
+        assert!(verdicts.iter().all(|line| line["diagnostics"]["variance"] == *policy));
+        let text = ledger.run("replay", &arguments).exits(1).stdout;
+        assert!(text.contains(&format!("\n  {words}\n")), "{text}");
+    }
+    for mode in ["forensic", "invariant"] {
+        let lines = ledger.run("replay", &["--mode", mode, "--format", "json"]).exits(0).json();
+        assert!(lines.iter().all(|line| line["diagnostics"]["variance"].is_null()));
+        let text = ledger.run("replay", &["--mode", mode]).exits(0).stdout;
+        assert!(text.contains("\n  policy not re-decided, nothing executed again\n"), "{text}");
+        assert!(!text.contains("allowed to differ"), "{text}");
+    }
+}
+
+#[test]
+fn one_two_and_eight_threads_and_any_order_of_traces_print_the_same_bytes() {
+    let (ledger, pairs) = (both_runs(), pairs_file());
+    let same = |code: i32, orders: &[Vec<&str>]| {
+        for format in ["text", "json"] {
+            let mut printed: Vec<String> = Vec::new();
+            for order in orders {
+                for threads in ["1", "2", "8"] {
+                    let arguments = [&order[..], &["--format", format, "--threads", threads]].concat();
+                    printed.push(ledger.run("replay", &arguments).exits(code).stdout);
+                }
+            }
+            assert!(printed.iter().all(|other| *other == printed[0]), "{orders:?}");
+            assert!(printed[0].lines().count() >= 5);
+        }
+    };
+    let expected = reference();
+    let rows = expected["pairs"].as_array().unwrap();
+    // Two that pass by themselves, and one that fails against its baseline.
+    let ids: Vec<&str> = rows[..4].iter().map(|row| row["candidate"].as_str().unwrap()).collect();
+    for mode in ["forensic", "invariant", "all"] {
+        same(0, &[vec!["--mode", mode, "--include-rejected"]]);
+        let traces = |order: &[usize]| -> Vec<&str> {
+            let traces = order.iter().flat_map(|at| ["--trace", ids[*at]]);
+            ["--mode", mode].into_iter().chain(traces).collect()
+        };
+        same(0, &[traces(&[0, 1, 2, 3]), traces(&[3, 1, 0, 2]), traces(&[2, 2, 3, 0, 1, 1])]);
+    }
+    same(1, &[vec!["--mode", "constrained", "--pairs", &pairs, "--variance", "model-output"]]);
+    same(1, &[vec!["--mode", "all", "--pairs", &pairs]]);
+    let baseline = rows[0]["baseline"].as_str().unwrap();
+    let candidates = |order: &[usize]| -> Vec<&str> {
+        let candidates = order.iter().flat_map(|at| ["--candidate", ids[*at]]);
+        ["--mode", "constrained", "--baseline", baseline].into_iter().chain(candidates).collect()
+    };
+    same(1, &[candidates(&[0, 1, 2, 3]), candidates(&[3, 2, 1, 0, 0])]);
+    // A file of pairs too, whatever the order of its lines.
+    let folder = tempfile::tempdir().unwrap();
+    let lines = std::fs::read_to_string(&pairs).unwrap();
+    let turned: Vec<&str> = lines.lines().rev().collect();
+    let file = folder.path().join("turned");
+    std::fs::write(&file, turned.join("\n")).unwrap();
+    let of = |file: &str| {
+        vec!["--mode".to_owned(), "constrained".to_owned(), "--pairs".to_owned(), file.to_owned()]
+    };
+    let [one, other] = [of(&pairs), of(file.to_str().unwrap())];
+    let [one, other] = [&one, &other].map(|order| order.iter().map(String::as_str).collect::<Vec<_>>());
+    same(1, &[one, other]);
+}
+
+#[test]
 fn a_variance_file_says_the_same_as_the_name_of_its_policy() {
     let (ledger, folder, pairs) = (both_runs(), tempfile::tempdir().unwrap(), pairs_file());
     let file = folder.path().join("variance.json");
@@ -193,6 +298,34 @@ fn steering_files_that_are_wrong_are_refused_with_their_place() {
     let place = format!("{variance}, at \"/allow_variance/policy_decision\"");
     let found = refused(&["--pairs", &pairs_file(), "--variance", &variance]);
     assert_eq!(found, ("form.unknown".to_owned(), place));
+    // Each way in which a policy can be wrong has its code.
+    for (text, code, at) in [
+        (r#"{"allow_variance":{"memory_call":["response"]}}"#, "form.unknown", "/allow_variance/memory_call"),
+        (r#"{"allow_variance":{},"deny_variance":{}}"#, "form.unknown", "/deny_variance"),
+        (r#"{"allow_variance":{"model_call":["request"]}}"#, "form.word", "/allow_variance/model_call/0"),
+        (
+            r#"{"allow_variance":{"tool_call":["outcome","outcome"]}}"#,
+            "form.repeated",
+            "/allow_variance/tool_call/1",
+        ),
+        (r#"{"allow_variance":[]}"#, "form.type", "/allow_variance"),
+        ("{}", "form.missing", ""),
+        (r#"{"allow_variance":{"model_call":[],"model_call":[]}}"#, "canon.duplicate_member", ""),
+        (r#"{"allow_variance":{}"#, "canon.unexpected_end", ""),
+        ("model-output", "canon.unexpected_byte", ""),
+        ("", "canon.unexpected_end", ""),
+    ] {
+        let variance = write("policy", text);
+        let place = match at {
+            "" => variance.clone(),
+            at => format!("{variance}, at {at:?}"),
+        };
+        let found = refused(&["--pairs", &pairs_file(), "--variance", &variance]);
+        assert_eq!(found, (code.to_owned(), place), "{text}");
+    }
+    let long = write("long", &" ".repeat(1 << 21));
+    let found = refused(&["--pairs", &pairs_file(), "--variance", &long]);
+    assert_eq!(found, ("input.too_long".to_owned(), long));
     let absent = folder.path().join("absent").to_str().unwrap().to_owned();
     assert_eq!(refused(&["--pairs", &absent]), ("input.unreadable".to_owned(), absent.clone()));
 }
@@ -213,7 +346,10 @@ fn what_a_mode_cannot_be_asked_is_an_error_of_usage() {
         [&constrained[..], &pair, &["--pairs", &file]].concat(),
         [&constrained[..], &pair, &["--trace", id]].concat(),
         [&constrained[..], &pair, &["--include-rejected"]].concat(),
-        [&["--mode", "all"], &pair[..]].concat(),
+        [&["--mode", "forensic"], &pair[..]].concat(),
+        [&["--mode", "invariant"], &pair[..]].concat(),
+        vec!["--mode", "all", "--variance", "model-output"],
+        vec!["--mode", "all", "--baseline", id],
     ] {
         let arguments = [&arguments[..], &["--format", "json"]].concat();
         assert_eq!(ledger.run("replay", &arguments).exits(2).error().0, "cli.usage", "{arguments:?}");
