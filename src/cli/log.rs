@@ -3,21 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use proofline::canon::Limits;
-use proofline::ledger::{Entry, EntryFault, EntryStatus, MARK_FILE, Seq, Snapshot};
-use proofline::trace::{
-    Classification, Envelope, EnvelopeHash, RecordType, Timestamp, TraceId, read_envelope,
-};
-use serde::Serialize;
+use proofline::ledger::{EntryFault, MARK_FILE, Seq, Snapshot};
+use proofline::trace::{Classification, Envelope, EnvelopeHash, RecordType, Timestamp, TraceId};
 
-use super::clock::moment;
 use super::entry_view::warn_of_damage;
 use super::error::CliError;
 use super::exit::Exit;
 use super::input::ledger_folder;
+use super::log_view::{LogLine, LogView, envelope_of};
 use super::output::{self, Out, OutputArgs};
 use super::record_facts::RecordFacts;
-use super::safe::safe_cut;
 use super::trace::TraceBegin;
 
 /// How long `--follow` waits before it looks again.
@@ -90,46 +85,6 @@ struct Filter {
     trace: Option<TraceBegin>,
 }
 
-/// One entry as JSON shows it.
-#[derive(Serialize)]
-struct LogLine {
-    seq: u64,
-    kind: &'static str,
-    recorded_at_ms: u64,
-    trace_id: Option<TraceId>,
-    envelope_hash: String,
-    classification: Option<Classification>,
-    error_kind: Option<String>,
-    record_type: Option<RecordType>,
-    time_ms: Option<u64>,
-    says: Option<RecordFacts>,
-}
-
-impl LogLine {
-    fn of(entry: &Entry, envelope: Option<&Envelope>) -> Self {
-        let header = &entry.header;
-        let (classification, error_kind) = match &header.status {
-            EntryStatus::Accepted => (Some(Classification::Accept), None),
-            EntryStatus::Rejected { classification, error_kind, .. } => {
-                (Some(*classification), Some(error_kind.to_string()))
-            }
-            _ => (None, None),
-        };
-        Self {
-            seq: header.seq.get(),
-            kind: header.status.kind().as_str(),
-            recorded_at_ms: header.recorded_at_ms,
-            trace_id: header.trace.map(|link| link.trace_id),
-            envelope_hash: header.envelope_hash.to_string(),
-            classification,
-            error_kind,
-            record_type: envelope.map(Envelope::record_type),
-            time_ms: envelope.map(|envelope| envelope.time_ms().get()),
-            says: envelope.map(RecordFacts::of),
-        }
-    }
-}
-
 impl Filter {
     fn fits(&self, snapshot: &Snapshot, line: &LogLine, record: Option<&Envelope>) -> Result<bool, CliError> {
         let at = i64::try_from(line.recorded_at_ms).unwrap_or(i64::MAX);
@@ -200,19 +155,12 @@ fn accepted(snapshot: &Snapshot, hash: &EnvelopeHash) -> Result<Option<Envelope>
     }
 }
 
-fn envelope_of(entry: &Entry) -> Option<Envelope> {
-    if !matches!(entry.header.status, EntryStatus::Accepted | EntryStatus::Rejected { .. }) {
-        return None;
-    }
-    // A body that is no envelope is damage, which `verify` and `replay` tell.
-    Some(read_envelope(&entry.body, &Limits::CONTENT).ok()?.envelope().clone())
-}
-
 /// Lists entries.
 pub(crate) fn run(args: &LogArgs, out: &mut Out) -> Result<Exit, CliError> {
     let snapshot = Snapshot::open(ledger_folder(&args.dir)?)?;
     let trace = args.filter.trace.as_ref().map(|begin| begin.find(&snapshot)).transpose()?;
-    let mut listing = Listing { args, trace, left: args.limit, exit: Exit::Ok };
+    let view = LogView::new(out.columns());
+    let mut listing = Listing { args, trace, left: args.limit, exit: Exit::Ok, view };
     if args.follow {
         return listing.follow(&snapshot, out);
     }
@@ -235,6 +183,7 @@ struct Listing<'a> {
     trace: Option<TraceId>,
     left: Option<u64>,
     exit: Exit,
+    view: LogView,
 }
 
 impl Listing<'_> {
@@ -263,7 +212,7 @@ impl Listing<'_> {
             let line = LogLine::of(&entry, record.as_ref());
             let is_of_trace = self.trace.is_none_or(|trace| line.trace_id == Some(trace));
             if is_of_trace && self.args.filter.fits(snapshot, &line, record.as_ref())? {
-                show(out, &line)?;
+                self.view.show(out, &line)?;
                 self.left = self.left.map(|left| left - 1);
             }
         }
@@ -292,27 +241,4 @@ impl Listing<'_> {
 /// What changes when entries are published.
 fn published(dir: &Path) -> Option<Vec<u8>> {
     std::fs::read(dir.join(MARK_FILE)).ok()
-}
-
-fn show(out: &mut Out, line: &LogLine) -> Result<(), CliError> {
-    if out.is_json() {
-        return out.json(line);
-    }
-    let at = line.recorded_at_ms;
-    let recorded = moment(at).map_or_else(|| at.to_string(), |at| at.to_string());
-    let trace = line.trace_id.map(|trace| trace.to_string()).unwrap_or_default();
-    let trace = trace.get(..8).unwrap_or_default();
-    let mut says = line.says.as_ref().map_or_else(
-        || line.kind.to_owned(),
-        |says| says.phrases().into_iter().map(|(text, _)| text).collect::<Vec<_>>().join("  "),
-    );
-    let kind = line.error_kind.as_ref();
-    if let Some(kind) = kind {
-        says = format!("refused {kind}  {says}");
-    }
-    let begin = format!("{:>6}  {}  {trace:<8}  ", line.seq, recorded.replace('T', " ").replace('Z', ""));
-    let says = safe_cut(&says, out.columns().saturating_sub(begin.chars().count()));
-    let paint = out.paint();
-    let says = if kind.is_some() { paint.bad(&says) } else { says };
-    out.line(format_args!("{}{says}", paint.faint(&begin)))
 }

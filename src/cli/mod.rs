@@ -17,6 +17,7 @@ mod ingest;
 mod init;
 mod input;
 mod log;
+mod log_view;
 mod man;
 mod output;
 mod phrase;

@@ -20,7 +20,8 @@ use super::trace::TraceBegin;
 /// Lists the verdicts that `replay --record` appended, the newest last
 ///
 /// Each with its entry, when it was recorded, the question and the answer; below
-/// it the trace, of constrained replay the candidate, and the artifact's hash.
+/// it the trace and the artifact's hash. Of constrained replay the trace is the
+/// candidate, and the baseline that it was measured against stands below.
 ///
 /// Examples:
 ///   proofline verdicts ledger
@@ -80,6 +81,9 @@ const COLUMNS: [Column; 4] = [
     Column::text("answer", 27),
 ];
 
+/// What stands below a verdict's first line begins under its second column.
+const BELOW: &str = "          ";
+
 /// Lists the verdicts.
 pub(crate) fn run(args: &VerdictsArgs, out: &mut Out) -> Result<Exit, CliError> {
     let snapshot = Snapshot::open(ledger_folder(&args.dir)?)?;
@@ -123,6 +127,7 @@ fn show(out: &mut Out, line: &RecordedLine, is_first: bool) -> Result<(), CliErr
     let paint = out.paint();
     if is_first {
         out.line(paint.faint(&titles(&COLUMNS)))?;
+        out.line(paint.faint(&format!("{BELOW}{:<32}  artifact", "trace")))?;
     }
     let at = line.recorded_at_ms;
     let recorded = moment(at).map_or_else(|| at.to_string(), |at| at.to_string());
@@ -138,6 +143,8 @@ fn show(out: &mut Out, line: &RecordedLine, is_first: bool) -> Result<(), CliErr
         answer,
     ];
     out.line(row(&COLUMNS, &cells))?;
-    let below = format!("{:10}{}  {}", "", line.trace_id, line.artifact_sha256);
-    out.line(paint.faint(&cut(below, out.columns())))
+    let below = format!("{BELOW}{}  {}", line.trace_id, line.artifact_sha256);
+    out.line(paint.faint(&cut(below, out.columns())))?;
+    let against = line.reference_trace_id.map(|trace| format!("{BELOW}against {trace}"));
+    against.map_or(Ok(()), |against| out.line(paint.faint(&against)))
 }

@@ -15,12 +15,24 @@ fn hostile_evidence_is_shown_and_not_obeyed() {
     let ledger = Ledger::of("evidence/trouble/hostile-text.jsonl");
     let id = ledger.run("traces", &["--format", "json"]).json()[0]["trace_id"].as_str().unwrap().to_owned();
     let mut shown = String::new();
-    for (verb, more) in
-        [("show", "1"), ("trace", id.as_str()), ("traces", ""), ("stat", ""), ("replay", ""), ("verify", "")]
-    {
+    let pair = ["--baseline", id.as_str(), "--candidate", id.as_str()];
+    let constrained = [&["--mode", "constrained", "--record"], &pair[..]].concat();
+    for (verb, more) in [
+        ("show", &["1"][..]),
+        ("trace", &[&id]),
+        ("traces", &[]),
+        ("stat", &[]),
+        ("replay", &["--include-rejected"]),
+        ("replay", &["--mode", "all", "--record"]),
+        ("replay", &constrained),
+        ("verify", &[]),
+        ("log", &[]),
+        ("log", &["--trace", &id]),
+        ("log", &["--follow", "--limit", "0"]),
+        ("verdicts", &[]),
+    ] {
         for format in ["text", "json"] {
-            let more: Vec<&str> =
-                [more, "--format", format].into_iter().filter(|word| !word.is_empty()).collect();
+            let more = [more, &["--format", format]].concat();
             let ran = ledger.run(verb, &more).well();
             assert_harmless(&ran.stdout);
             shown += &ran.stdout;
@@ -80,6 +92,37 @@ fn hostile_arguments_are_shown_and_not_obeyed() {
             assert_ne!(ran.code, 0);
             assert_harmless(&ran.stderr);
             assert_harmless(&ran.stdout);
+        }
+    }
+}
+
+#[test]
+fn hostile_words_in_files_that_steer_a_comparison_are_shown_and_not_obeyed() {
+    let (ledger, folder) = (Ledger::empty(), tempfile::tempdir().unwrap());
+    let name = r"\u001b]0;x\u0007\u202e\u200b\r\n";
+    let long = "n".repeat(5000);
+    let write = |file: &str, text: String| {
+        let file = folder.path().join(file);
+        std::fs::write(&file, text).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let pairs = write("good", format!("{{\"baseline\":\"{0}\",\"candidate\":\"{0}\"}}", "ab".repeat(16)));
+    for text in [
+        format!("{{\"{name}\":1}}"),
+        format!("{{\"allow_variance\":{{\"{name}\":[]}},\"baseline\":\"{name}\",\"candidate\":\"\"}}"),
+        format!("{{\"allow_variance\":{{\"model_call\":[\"{name}\"]}}}}"),
+        format!("{{\"allow_variance\":{{}},\"{name}\":1,\"{name}\":2}}"),
+        format!("{{\"allow_variance\":{{\"{long}\":[]}}}}"),
+        "\u{1b}[2J\u{202e}".to_owned(),
+    ] {
+        let bad = write("bad", text);
+        for format in ["text", "json"] {
+            for steering in [&["--pairs", &bad][..], &["--pairs", &pairs, "--variance", &bad]] {
+                let arguments = [&["--mode", "constrained", "--format", format], steering].concat();
+                let ran = ledger.run("replay", &arguments).exits(4);
+                assert_harmless(&ran.stderr);
+                assert!(format == "json" || ran.stderr.len() < 4_000, "{}", ran.stderr.len());
+            }
         }
     }
 }

@@ -57,6 +57,17 @@ fn filters_let_through_what_the_evidence_says() {
     assert_fits(&["--model", &format!("{provider}/{model}")], &|_, it| {
         it["model"]["model"] == *model && it["model"]["provider"] == *provider
     });
+    let adapter = first(&|it| text(&it["tool"]["adapter_id"]));
+    let of_adapter = entries.values().find(|(_, it)| it["tool"]["adapter_id"] == *adapter).unwrap();
+    let tool = of_adapter.1["tool"]["tool_name"].as_str().unwrap();
+    assert_fits(&["--tool", &format!("{adapter}/{tool}")], &|_, it| {
+        it["tool"]["tool_name"] == tool && it["tool"]["adapter_id"] == *adapter
+    });
+    assert!(listed(&ledger, &["--tool", &format!("other/{tool}")]).is_empty());
+    assert_fits(&["--model", &model], &|_, it| it["model"]["model"] == *model);
+    assert_fits(&["--classification", "ACCEPT", "--trace", &trace[..6]], &|outcome, it| {
+        outcome["classification"] == "ACCEPT" && it["trace"]["trace_id"] == *trace
+    });
     assert_fits(&["--outcome", "ok", "--type", "model_call"], &|_, it| {
         it["outcome"]["status"] == "ok" && it["record_type"] == "model_call"
     });
@@ -86,6 +97,26 @@ fn filters_let_through_what_the_evidence_says() {
 }
 
 #[test]
+fn artifacts_say_what_they_are_about() {
+    let ledger = Ledger::of("evidence/trouble/denied-call.jsonl");
+    ledger.run("replay", &["--record"]).exits(0);
+    let lines = ledger.run("log", &["--limit", "2", "--format", "json"]).well().json();
+    let (result, diagnostics) = (&lines[1], &lines[0]["artifact"]);
+    assert_eq!(result["artifact"]["artifact_type"], "replay_result");
+    assert_eq!(result["artifact"]["replay_type"], "forensic");
+    assert_eq!(
+        (&result["artifact"]["result"], &result["artifact"]["failure_class"]),
+        (&"pass".into(), &Value::Null)
+    );
+    assert_eq!(diagnostics["artifact_type"], "replay_diagnostics");
+    assert_eq!(diagnostics["result_sha256"], result["envelope_hash"]);
+    assert_eq!([&diagnostics["failures"], &diagnostics["differences"]], [0, 0]);
+    assert_eq!((&lines[0]["says"], &lines[0]["kind"]), (&Value::Null, &"artifact".into()));
+    let evidence = ledger.run("log", &["--type", "tool_call", "--format", "json"]).well().json();
+    assert!(evidence.iter().all(|line| line["artifact"].is_null()));
+}
+
+#[test]
 fn times_are_those_of_recording_and_lines_keep_their_shape() {
     let ledger = Ledger::of("evidence/trouble/denied-call.jsonl");
     let all: Vec<u64> = (0..7).rev().collect();
@@ -93,11 +124,11 @@ fn times_are_those_of_recording_and_lines_keep_their_shape() {
     assert_eq!(listed(&ledger, &["--since", at, "--until", later]), all);
     assert!(listed(&ledger, &["--since", later]).is_empty() && listed(&ledger, &["--until", at]).is_empty());
     let line = ledger.run("log", &["--limit", "1", "--format", "json"]).well().stdout;
-    let names =
-        "seq kind recorded_at_ms trace_id envelope_hash classification error_kind record_type time_ms says";
+    let names = "seq kind recorded_at_ms trace_id envelope_hash classification error_kind record_type time_ms says artifact";
     assert_eq!(member_names(line.lines().next().unwrap()).join(" "), names);
     let text = ledger.run("log", &[]).well().stdout;
-    assert!(text.lines().count() == 7 && text.contains("refused unauthorized.policy_denied"), "{text}");
+    // Titles, the day, and a line for each entry.
+    assert!(text.lines().count() == 9 && text.contains("refused unauthorized.policy_denied"), "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     ledger.run("log", &["--trace", &"1".repeat(32)]).exits(4);
     for bad in [["--type", "call"], ["--since", "yesterday"], ["--classification", "NO"]] {

@@ -65,6 +65,37 @@ fn views() {
     assert_snapshot!("show", ledger.run("show", &["3"]).well().stdout);
 }
 
+/// Appends verdicts of all kinds as `replay --record` does, at a time that is always the same.
+fn record(ledger: &Ledger) {
+    use proofline::replay::{Mode, Pairs, Plan, TraceReplay, VariancePolicy, record_all, replay};
+    let writer = proofline::ledger::Ledger::open(&ledger.dir, proofline::ledger::Options::default()).unwrap();
+    let snapshot = writer.snapshot().unwrap();
+    let verdicts = |plan: &Plan| {
+        let mut verdicts: Vec<TraceReplay> = Vec::new();
+        replay(&snapshot, None, plan, &mut verdicts).unwrap();
+        verdicts
+    };
+    let forensic = verdicts(&Plan::default());
+    let trace = forensic[0].trace_id();
+    let pairs = Pairs::against(trace, [trace, "f".repeat(32).parse().unwrap()]);
+    let plans = [
+        Plan { mode: Mode::Invariant, ..Plan::default() },
+        Plan::constrained(pairs, VariancePolicy::MODEL_OUTPUT),
+    ];
+    let others = plans.iter().flat_map(verdicts);
+    let all: Vec<TraceReplay> = forensic.iter().cloned().chain(others).collect();
+    assert_eq!(all.len(), 4);
+    record_all(&writer, &all, 1_769_990_400_000).unwrap();
+}
+
+#[test]
+fn what_came_in_and_what_was_found() {
+    let ledger = Ledger::of("evidence/trouble/denied-call.jsonl");
+    record(&ledger);
+    assert_snapshot!("log", both(&ledger, "log", &[]));
+    assert_snapshot!("verdicts", both(&ledger, "verdicts", &[]));
+}
+
 #[test]
 fn refused_lines() {
     let file = vectors("evidence/trouble/wrong-types.jsonl");
