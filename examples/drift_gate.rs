@@ -3,7 +3,7 @@
 //!
 //! ```sh
 //! cargo run --example drift_gate                     # the evidence that ships with the project
-//! cargo run --example drift_gate -- FOLDER PAIRS     # a ledger and a file of pairs: exits with 1 on drift
+//! cargo run --example drift_gate -- FOLDER PAIRS     # a ledger and a file of pairs: exits with 1 on drift or damage
 //! ```
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
@@ -14,15 +14,17 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use proofline::ledger::Snapshot;
-use proofline::replay::{Pairs, Plan, TraceReplay, VariancePolicy, replay};
+use proofline::replay::{Pairs, Plan, RunVerdict, TraceReplay, VariancePolicy, replay};
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let temporary = tempfile::tempdir()?;
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    let is_build = arguments.len() == 2;
-    let (dir, pairs) = match <[PathBuf; 2]>::try_from(arguments) {
-        Ok([dir, pairs]) => (dir, pairs),
-        Err(_) => {
+    let is_build = !arguments.is_empty();
+    let (dir, pairs) = match arguments.as_slice() {
+        [dir, pairs] => (dir.clone(), pairs.clone()),
+        // A gate that was called wrongly must not open.
+        [_, ..] => return Err("give a ledger's folder and a file of pairs, or nothing".into()),
+        [] => {
             let files = ["agent-work.jsonl", "agent-work-after-model-change.jsonl"];
             let dir = shipped::ledger(&temporary.path().join("ledger"), &files)?;
             (dir, shipped::evidence("pairs.jsonl"))
@@ -38,5 +40,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         }
     }
     println!("{} of {} runs went as before, {} drifted", summary.passed, summary.traces, summary.failed);
-    Ok(if is_build && summary.failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    for damage in &summary.damage {
+        println!("damage: {damage}");
+    }
+    let went_well = summary.verdict() == RunVerdict::AllWell;
+    Ok(if is_build && !went_well { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -144,6 +144,10 @@ fn check_usage(args: &ReplayArgs) -> Result<(), CliError> {
             "--include-rejected is not for constrained replay, which lists no attempts",
         ));
     }
+    let inputs = args.question.steering().chain([args.what.as_path()]);
+    if inputs.filter(|input| *input == Path::new("-")).count() > 1 {
+        return Err(CliError::Usage("`-` is the standard input, which can be read for one thing alone"));
+    }
     let is_file = !args.what.is_dir();
     if args.ledger.is_some() && !is_file {
         return Err(CliError::Usage("--ledger says where an evidence file goes, and this is a folder"));

@@ -53,7 +53,7 @@ impl Allowed {
             out.line(format_args!("  {title} of {record_type}: {} in {pairs}", group.count))?;
             for (baseline, candidate, difference) in &group.shown {
                 let baseline = baseline.map(|baseline| baseline.to_string()).unwrap_or_default();
-                out.line(format_args!("    {baseline}, {candidate}"))?;
+                out.line(format_args!("    pair {baseline}, {candidate}"))?;
                 show_sides(out, difference)?;
             }
             let more = group.count.saturating_sub(group.shown.len() as u64);

@@ -53,6 +53,11 @@ impl QuestionArgs {
         self.mode == ModeName::Constrained
     }
 
+    /// The files that steer the run.
+    pub(crate) fn steering(&self) -> impl Iterator<Item = &Path> {
+        self.pairs.as_deref().into_iter().chain(self.variance.as_deref().map(Path::new))
+    }
+
     fn has_pairs(&self) -> bool {
         self.pairs.is_some() || self.baseline.is_some()
     }

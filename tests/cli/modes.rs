@@ -350,10 +350,34 @@ fn what_a_mode_cannot_be_asked_is_an_error_of_usage() {
         [&["--mode", "invariant"], &pair[..]].concat(),
         vec!["--mode", "all", "--variance", "model-output"],
         vec!["--mode", "all", "--baseline", id],
+        vec!["--mode", "constrained", "--pairs", "-", "--variance", "-"],
     ] {
         let arguments = [&arguments[..], &["--format", "json"]].concat();
         assert_eq!(ledger.run("replay", &arguments).exits(2).error().0, "cli.usage", "{arguments:?}");
     }
+}
+
+#[test]
+fn the_standard_input_may_be_evidence_or_pairs_or_a_policy() {
+    let (ledger, pairs) = (both_runs(), pairs_file());
+    let arguments = |pairs: &str, variance: &str| {
+        let mut command = crate::run::program();
+        command.arg("replay").arg(&ledger.dir).args(["--mode", "constrained", "--format", "json"]);
+        command.args(["--pairs", pairs, "--variance", variance]);
+        command
+    };
+    let expected = crate::run::ran(&mut arguments(&pairs, "model-output")).exits(1).stdout;
+    let policy = r#"{"allow_variance":{"model_call":["usage","response"]}}"#;
+    let mut from_pipe = arguments(&pairs, "-");
+    assert_eq!(crate::run::ran(from_pipe.write_stdin(policy)).exits(1).stdout, expected);
+    let mut from_pipe = arguments("-", "model-output");
+    assert_eq!(
+        crate::run::ran(from_pipe.write_stdin(std::fs::read(&pairs).unwrap())).exits(1).stdout,
+        expected
+    );
+    let twice =
+        crate::run::fed(["replay", "-", "--mode", "constrained", "--pairs", "-", "--format", "json"], "");
+    assert_eq!(twice.exits(2).error().0, "cli.usage");
 }
 
 #[test]
