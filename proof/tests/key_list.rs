@@ -44,18 +44,18 @@ fn rotated() -> (KeyList, SecretKey, SecretKey) {
 #[test]
 fn a_key_is_current_from_behind_its_entry_to_that_which_retires_it() {
     let (list, first, second) = rotated();
-    let (one, two) = (first.verifier().short_name(), second.verifier().short_name());
+    let (one, two) = (&first.verifier().short_name(), &second.verifier().short_name());
     assert_eq!(names(&list, KeyRole::Log, 1), [""; 0]);
-    assert_eq!(names(&list, KeyRole::Log, 2), [one.clone()]);
-    assert_eq!(names(&list, KeyRole::Log, 5), [one.clone()]);
-    assert_eq!(names(&list, KeyRole::Log, 6), [one.clone(), two.clone()]);
-    assert_eq!(names(&list, KeyRole::Log, 9), [one.clone(), two.clone()]);
-    assert_eq!(names(&list, KeyRole::Log, 10), [two.clone()]);
-    assert_eq!(names(&list, KeyRole::Log, u64::MAX), [two.clone()]);
-    assert!(list.find(&one, 9).is_some() && list.find(&one, 10).is_none());
+    assert_eq!(names(&list, KeyRole::Log, 2), [one.as_str()]);
+    assert_eq!(names(&list, KeyRole::Log, 5), [one.as_str()]);
+    assert_eq!(names(&list, KeyRole::Log, 6), [one.as_str(), two.as_str()]);
+    assert_eq!(names(&list, KeyRole::Log, 9), [one.as_str(), two.as_str()]);
+    assert_eq!(names(&list, KeyRole::Log, 10), [two.as_str()]);
+    assert_eq!(names(&list, KeyRole::Log, u64::MAX), [two.as_str()]);
+    assert!(list.find(one, 9).is_some() && list.find(one, 10).is_none());
     assert_eq!(list.all()[0].endorsed_by, None);
-    assert_eq!(list.all()[1].endorsed_by.as_ref(), Some(&one));
-    assert_eq!(list.all()[0].retired, Some((seq(9), two)));
+    assert_eq!(list.all()[1].endorsed_by.as_ref(), Some(one));
+    assert_eq!(list.all()[0].retired, Some((seq(9), two.clone())));
 }
 
 #[test]

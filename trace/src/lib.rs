@@ -65,8 +65,8 @@ mod words;
 mod write;
 
 pub use artifact::{
-    AllowedVariance, Coverage, Difference, DifferenceKind, DifferenceSide, Endorsement, Failure, FailureClass,
-    Finding, FindingCode, GenesisRecord, KeyChange, KeyEvent, KeyRecord, MayVary, NotAFailure,
+    AllowedVariance, Coverage, Difference, DifferenceKind, DifferenceSide, Endorsement, Failure,
+    FailureClass, Finding, FindingCode, GenesisRecord, KeyChange, KeyEvent, KeyRecord, MayVary, NotAFailure,
     ProducerSignature, ReplayDiagnostics, ReplayMode, ReplayResult, ReplayType, Severity, Timestamp,
     TimestampError, Verdict,
 };

@@ -1,5 +1,6 @@
 //! What a ledger holds beside envelopes: replay results, their diagnostics, producers' signatures,
-//! the genesis record and the list of keys (sections 5 and 7 of the contract). Closed schemas, canonical bytes, one hash each.
+//! the genesis record and the list of keys (sections 5 and 7 of the contract). Closed schemas,
+//! canonical bytes, one hash each.
 
 mod diagnostics;
 mod difference;
