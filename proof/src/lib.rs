@@ -3,6 +3,7 @@
 //! Nothing here opens a ledger or imports storage: a holder of a proof file and a public key links
 //! this crate alone.
 
+pub mod files;
 pub mod header;
 mod ids;
 mod key;
