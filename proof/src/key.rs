@@ -90,6 +90,12 @@ impl KeyRole {
         }
     }
 
+    /// True for the roles that cosign checkpoints.
+    #[must_use]
+    pub const fn is_witness(self) -> bool {
+        matches!(self, KeyRole::Witness | KeyRole::WitnessMlDsa44)
+    }
+
     /// The role whose type bytes these begin with, and the bytes behind them.
     pub(crate) fn split(bytes: &[u8]) -> Option<(Self, &[u8])> {
         KeyRole::ALL.into_iter().find_map(|role| Some((role, bytes.strip_prefix(role.type_bytes())?)))

@@ -246,6 +246,15 @@ impl Statement {
         Ok(statement)
     }
 
+    /// The log that the statement is about.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        match self {
+            Statement::Inclusion(inclusion) => &inclusion.origin,
+            Statement::Consistency(consistency) => &consistency.origin,
+        }
+    }
+
     /// What the statement is about: the envelope, or the newer tree by its root.
     #[must_use]
     pub fn subject(&self) -> Sha256Digest {

@@ -14,3 +14,4 @@ mod cose;
 mod dsse;
 mod text;
 mod tiles;
+mod verify;
