@@ -10,6 +10,7 @@ use crate::checkpoint::{Checkpoint, CheckpointTextError};
 use crate::cosignature;
 use crate::key::{KeyRole, VerifierKey};
 use crate::note::{Note, NoteError, NoteSignature};
+use crate::timestamp::{NoteTimestamp, TsaError};
 
 /// Why a policy does not believe a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -44,6 +45,14 @@ pub enum CheckpointError {
     /// Extension lines under ML-DSA-44 alone, which does not sign them.
     #[error("the checkpoint has extension lines that no signature of its log covers")]
     Extensions,
+    /// A timestamp that is none, or is of another text.
+    #[error("the timestamp of {authority}: {error}")]
+    Timestamp {
+        /// The authority's name in the note.
+        authority: String,
+        /// What is wrong with it.
+        error: TsaError,
+    },
     /// Too few witnesses.
     #[error("the checkpoint's {cosigned} known witnesses make no quorum")]
     Quorum {
@@ -63,6 +72,7 @@ impl CheckpointError {
             CheckpointError::NoLog { .. } => "checkpoint.no_log",
             CheckpointError::Text(error) => error.code(),
             CheckpointError::Extensions => "checkpoint.extensions",
+            CheckpointError::Timestamp { error, .. } => error.code(),
             CheckpointError::Quorum { .. } => "checkpoint.quorum",
         }
     }
@@ -85,6 +95,7 @@ pub struct VerifiedCheckpoint {
     note: Note,
     log_keys: Vec<VerifierKey>,
     witnesses: Vec<Cosigned>,
+    timestamps: Vec<NoteTimestamp>,
     unknown_lines: usize,
 }
 
@@ -113,6 +124,13 @@ impl VerifiedCheckpoint {
         &self.witnesses
     }
 
+    /// The timestamps of this text, in the order of their lines. What they say is read and of this text;
+    /// that an authority signed it is **not** verified.
+    #[must_use]
+    pub fn timestamps(&self) -> &[NoteTimestamp] {
+        &self.timestamps
+    }
+
     /// How many lines are of keys that the policy does not know; nothing is known of them.
     #[must_use]
     pub const fn unknown_lines(&self) -> usize {
@@ -125,13 +143,14 @@ impl VerifiedCheckpoint {
 struct Lines {
     logs: Vec<VerifierKey>,
     witnesses: Vec<(usize, u64)>,
-    unknown: usize,
+    /// Places of the lines that no known key has.
+    unknown: Vec<usize>,
 }
 
 impl Policy {
     /// Reads a note as a checkpoint and says whether to believe it: every line of a known key
     /// verifies, a key of the log that the text names is among them, the text is a checkpoint, and
-    /// the quorum holds. Lines of unknown keys are counted and ignored.
+    /// each timestamp is of that text, and the quorum holds. Lines of unknown keys are counted and ignored.
     ///
     /// # Errors
     /// [`CheckpointError`], by the first of these that fails.
@@ -145,17 +164,19 @@ impl Policy {
         if !covers_text && !checkpoint.extensions().is_empty() {
             return Err(CheckpointError::Extensions);
         }
+        let timestamps = timestamps(&note, &lines.unknown)?;
         let witnesses = self.cosigned(&lines.witnesses)?;
-        Ok(VerifiedCheckpoint { checkpoint, note, log_keys, witnesses, unknown_lines: lines.unknown })
+        let unknown_lines = lines.unknown.len() - timestamps.len();
+        Ok(VerifiedCheckpoint { checkpoint, note, log_keys, witnesses, timestamps, unknown_lines })
     }
 
     fn verify_lines(&self, note: &Note, checkpoint: Option<&Checkpoint>) -> Result<Lines, CheckpointError> {
         let mut lines = Lines::default();
         let mut seen = BTreeSet::new();
-        for line in note.signatures() {
+        for (at, line) in note.signatures().iter().enumerate() {
             let place = (line.name().to_owned(), line.id());
             let Some(party) = self.parties.get(&place).copied() else {
-                lines.unknown += 1;
+                lines.unknown.push(at);
                 continue;
             };
             if seen.insert(place) {
@@ -207,6 +228,17 @@ impl Policy {
             Err(CheckpointError::Quorum { cosigned: cosigned.len() })
         }
     }
+}
+
+/// The timestamps among these lines of a note.
+fn timestamps(note: &Note, lines: &[usize]) -> Result<Vec<NoteTimestamp>, CheckpointError> {
+    let lines = lines.iter().filter_map(|at| note.signatures().get(*at));
+    let read = |line: &NoteSignature| {
+        NoteTimestamp::of_line(line, note.text())
+            .map_err(|error| CheckpointError::Timestamp { authority: line.name().to_owned(), error })
+            .transpose()
+    };
+    lines.filter_map(read).collect()
 }
 
 /// Of the logs' keys that signed, those of the origin that the text names. Origins are compared as
