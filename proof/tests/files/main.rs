@@ -14,4 +14,5 @@ mod cose;
 mod dsse;
 mod text;
 mod tiles;
+mod vectors;
 mod verify;
