@@ -129,13 +129,34 @@ fn marks() -> Vec<Vec<u8>> {
     vec![small_ledger().mark.unwrap()]
 }
 
+fn notes() -> Vec<Vec<u8>> {
+    let files = [
+        "notes/positive.json",
+        "notes/negative.json",
+        "checkpoints/positive.json",
+        "checkpoints/negative.json",
+    ];
+    files.iter().flat_map(|file| inputs(file, "input")).collect()
+}
+
+fn policies() -> Vec<Vec<u8>> {
+    let files = ["policies/positive.json", "policies/negative.json"];
+    files.iter().flat_map(|file| inputs(file, "policy")).collect()
+}
+
+fn timestamps() -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("proof/tests/data");
+    let files = ["granted.tsr", "granted-cert.tsr", "sha512.tsr", "refused.tsr", "token.der"];
+    files.iter().map(|file| fs::read(folder.join(file)).unwrap()).collect()
+}
+
 /// Changes bytes as a fuzzer would: bits, bytes, runs cut, doubled, moved, and parts of others.
 struct Mutator {
     random: SplitMix64,
     corpus: Vec<Vec<u8>>,
 }
 
-const TOKENS: [&[u8]; 16] = [
+const TOKENS: [&[u8]; 18] = [
     b"{",
     b"}",
     b"[",
@@ -152,6 +173,8 @@ const TOKENS: [&[u8]; 16] = [
     b"\x00",
     b"\xff\xff\xff\xff",
     b"PROOFSEG",
+    b"\n\n",
+    "\u{2014} ".as_bytes(),
 ];
 
 impl Mutator {
@@ -276,6 +299,21 @@ fn segment_survives() {
 #[test]
 fn recovery_survives() {
     smoke("recovery", images(), budget().1);
+}
+
+#[test]
+fn note_survives() {
+    smoke("note", notes(), budget().1);
+}
+
+#[test]
+fn policy_survives() {
+    smoke("policy", policies(), budget().1);
+}
+
+#[test]
+fn timestamp_survives() {
+    smoke("timestamp", timestamps(), budget().0);
 }
 
 /// The mutator must reach what is behind the checksums, and images must be what they were.

@@ -35,15 +35,22 @@ pub fn base64(bytes: &[u8]) -> String {
     BASE64.encode(bytes)
 }
 
-/// Reads what [`base64`] writes: no line breaks, no missing padding, no spare bits that are set.
+/// Reads what [`base64`] writes: no line breaks, no missing padding, no spare bits that are set, no
+/// second text behind the padding of a first.
 ///
 /// ```
 /// assert_eq!(proofline_canon::unbase64("AP8="), Some(vec![0x00, 0xff]));
 /// assert_eq!(proofline_canon::unbase64("AP9="), None);
 /// assert_eq!(proofline_canon::unbase64("AP8"), None);
+/// assert_eq!(proofline_canon::unbase64("AP8=AP8="), None);
 /// ```
 #[must_use]
 pub fn unbase64(text: &str) -> Option<Vec<u8>> {
+    // data-encoding decodes padded texts one behind the other as one.
+    let (body, _) = text.as_bytes().split_at_checked(text.len().saturating_sub(2))?;
+    if body.contains(&b'=') {
+        return None;
+    }
     BASE64.decode(text.as_bytes()).ok()
 }
 
@@ -211,7 +218,7 @@ impl<T: FromStr<Err = NameError>> serde::de::Visitor<'_> for TextForm<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Blake3Digest, NameError, Sha256Digest, Sha256Hasher, hex, unhex};
+    use super::{Blake3Digest, NameError, Sha256Digest, Sha256Hasher, base64, hex, unbase64, unhex};
 
     const EMPTY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     const EMPTY_BLAKE3: &str = "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262";
@@ -270,6 +277,23 @@ mod tests {
         assert_eq!(unhex::<3>("000fa5"), Some([0x00, 0x0f, 0xa5]));
         for bad in ["", "000fa", "000fa5f", "000fa500", "000fA5", "000f 5", "000f\u{e9}"] {
             assert_eq!(unhex::<3>(bad), None, "{bad:?}");
+        }
+    }
+
+    /// Two padded texts in a row decode in some libraries, and would give one value two spellings.
+    #[test]
+    fn base64_has_one_spelling() {
+        for (bytes, text) in
+            [(&b""[..], ""), (b"f", "Zg=="), (b"fo", "Zm8="), (b"foo", "Zm9v"), (b"foob", "Zm9vYg==")]
+        {
+            assert_eq!(base64(bytes), text);
+            assert_eq!(unbase64(text).as_deref(), Some(bytes));
+        }
+        for bad in [
+            "Zg==Zg==", "Zm8=Zm9v", "Zg", "Zg=", "Zg===", "Zh==", "Zm9=", "====", "=", "==", "Z===",
+            "Zg\n==", "Zm-_",
+        ] {
+            assert_eq!(unbase64(bad), None, "{bad:?}");
         }
     }
 

@@ -4,10 +4,12 @@
 
 pub mod disk;
 mod image;
+mod notes;
 mod storage;
 mod texts;
 
 pub use image::Image;
+pub use notes::{note, policy, timestamp};
 pub use storage::{frame, header, mark, recovery, segment};
 pub use texts::{line, members, parse};
 
@@ -15,7 +17,7 @@ pub use texts::{line, members, parse};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 11] = [
     ("parse", parse),
     ("members", members),
     ("line", line),
@@ -24,4 +26,7 @@ pub const TARGETS: [Target; 8] = [
     ("mark", mark),
     ("segment", segment),
     ("recovery", recovery),
+    ("note", note),
+    ("policy", policy),
+    ("timestamp", timestamp),
 ];

@@ -90,6 +90,12 @@ impl KeyRole {
         }
     }
 
+    /// True for the roles that cosign checkpoints.
+    #[must_use]
+    pub const fn is_witness(self) -> bool {
+        matches!(self, KeyRole::Witness | KeyRole::WitnessMlDsa44)
+    }
+
     /// The role whose type bytes these begin with, and the bytes behind them.
     pub(crate) fn split(bytes: &[u8]) -> Option<(Self, &[u8])> {
         KeyRole::ALL.into_iter().find_map(|role| Some((role, bytes.strip_prefix(role.type_bytes())?)))
@@ -209,8 +215,13 @@ impl KeyId {
     /// The first four bytes of SHA-256(name || 0x0A || type || key).
     #[must_use]
     pub fn of(name: &KeyName, role: KeyRole, key: &[u8]) -> Self {
+        KeyId::of_parts(name.as_str(), role.type_bytes(), key)
+    }
+
+    /// The same for a type that no key has.
+    pub(crate) fn of_parts(name: &str, type_bytes: &[u8], key: &[u8]) -> Self {
         let mut hasher = Sha256Hasher::new();
-        for part in [name.as_str().as_bytes(), b"\n", role.type_bytes(), key] {
+        for part in [name.as_bytes(), b"\n", type_bytes, key] {
             hasher.update(part);
         }
         KeyId(hasher.finalize().as_bytes().first_chunk().copied().unwrap_or_default())

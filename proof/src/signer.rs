@@ -10,6 +10,7 @@ use thiserror::Error;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::key::{KeyError, KeyName, KeyRole, SIGNER_KEY_PREFIX, VerifierKey, split_text};
+use crate::note::NoteError;
 
 /// The length of every secret here: an Ed25519 seed (RFC 8032) or an ML-DSA seed (FIPS 204), in bytes.
 pub const SEED_BYTES: usize = 32;
@@ -55,6 +56,23 @@ pub enum SignError {
         /// The role wanted.
         wanted: &'static str,
     },
+    /// A log's key for a checkpoint of another log.
+    #[error("{key} cannot sign for {origin}: the key of a log has its origin as its name")]
+    Origin {
+        /// The key, as `name+hex8`.
+        key: String,
+        /// The checkpoint's origin.
+        origin: String,
+    },
+    /// A time past 2^63 - 1, or an origin of more than 255 bytes under ML-DSA-44.
+    #[error("{key} can cosign no such checkpoint: its origin is too long, or the time is past 2^63 - 1")]
+    Message {
+        /// The key, as `name+hex8`.
+        key: String,
+    },
+    /// The text cannot be that of a note, or the note has no room.
+    #[error(transparent)]
+    Note(#[from] NoteError),
 }
 
 impl SignError {
@@ -65,6 +83,9 @@ impl SignError {
             SignError::Unavailable { .. } => "sign.unavailable",
             SignError::Unverified { .. } => "sign.unverified",
             SignError::Role { .. } => "sign.role",
+            SignError::Origin { .. } => "sign.origin",
+            SignError::Message { .. } => "sign.message",
+            SignError::Note(error) => error.code(),
         }
     }
 }
