@@ -57,6 +57,8 @@ pub enum Action<'a> {
     Evidence(Submission<'a>),
     /// An artifact's canonical bytes, through the gate of its kind (section 7).
     Artifact(&'a [u8]),
+    /// A system entry's canonical bytes, through the gate of its kind (section 7).
+    System(&'a [u8]),
 }
 
 /// What became of an action; given only when all it rests on is durable.
@@ -80,6 +82,6 @@ pub enum Outcome {
         /// Where the attempt is kept, when the contract keeps it.
         seq: Option<Seq>,
     },
-    /// An artifact that the rule of its kind refuses; nothing is kept.
+    /// An artifact or a system entry that the rule of its kind refuses; nothing is kept.
     ArtifactRefused(ArtifactRefusal),
 }

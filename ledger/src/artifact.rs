@@ -4,10 +4,14 @@
 //! | artifact | told by | must refer to |
 //! |---|---|---|
 //! | replay result | member `replay_type` | every input envelope hash: an entry of this ledger |
+//! | producer signature | `artifact_type` `producer_signature` | its envelope: an entry of evidence of its trace; a current producer key, whose signature verifies |
 //! | replay diagnostics | `artifact_type` `replay_diagnostics` | its replay result: an artifact of this ledger |
 
 use proofline_canon::{Limits, Profile, Value, parse};
-use proofline_trace::{EnvelopeHash, ReplayDiagnostics, ReplayResult, TraceId, Violation};
+use proofline_proof::files::dsse::pae;
+use proofline_proof::files::producer::ENVELOPE_HASH_TYPE;
+use proofline_proof::{KeyList, KeyRole};
+use proofline_trace::{EnvelopeHash, ProducerSignature, ReplayDiagnostics, ReplayResult, TraceId, Violation};
 
 use crate::error::ArtifactRefusal;
 use crate::frame::MAX_BODY_BYTES;
@@ -29,6 +33,8 @@ pub enum ArtifactKind {
     ReplayResult(ReplayResult),
     /// Why it concluded so.
     ReplayDiagnostics(ReplayDiagnostics),
+    /// That a producer stands for an envelope.
+    ProducerSignature(ProducerSignature),
 }
 
 impl ArtifactKind {
@@ -51,6 +57,9 @@ impl ArtifactKind {
             Some("replay_diagnostics") => {
                 ReplayDiagnostics::from_value(value).map(ArtifactKind::ReplayDiagnostics).map_err(refused)
             }
+            Some(ProducerSignature::ARTIFACT_TYPE) => {
+                ProducerSignature::from_value(value).map(ArtifactKind::ProducerSignature).map_err(refused)
+            }
             _ => Err(ArtifactRefusal::Form("it is of no known kind".to_owned())),
         }
     }
@@ -70,6 +79,10 @@ impl SealedArtifact {
         Ok(SealedArtifact { hash: EnvelopeHash::of(&canonical), canonical, kind })
     }
 
+    pub(crate) fn kind(&self) -> &ArtifactKind {
+        &self.kind
+    }
+
     pub(crate) fn hash(&self) -> EnvelopeHash {
         self.hash
     }
@@ -82,6 +95,7 @@ impl SealedArtifact {
         match &self.kind {
             ArtifactKind::ReplayResult(result) => result.target_trace_id,
             ArtifactKind::ReplayDiagnostics(diagnostics) => diagnostics.target_trace_id,
+            ArtifactKind::ProducerSignature(signature) => signature.target_trace_id,
         }
     }
 
@@ -92,6 +106,7 @@ impl SealedArtifact {
             ArtifactKind::ReplayDiagnostics(diagnostics) => {
                 vec![EnvelopeHash::from_bytes(*diagnostics.result_sha256.as_bytes())]
             }
+            ArtifactKind::ProducerSignature(signature) => vec![signature.envelope_sha256],
         }
     }
 
@@ -99,8 +114,24 @@ impl SealedArtifact {
     /// of either outcome.
     pub(crate) fn reference_kind(&self) -> EntryKind {
         match &self.kind {
-            ArtifactKind::ReplayResult(_) => EntryKind::Accepted,
+            ArtifactKind::ReplayResult(_) | ArtifactKind::ProducerSignature(_) => EntryKind::Accepted,
             ArtifactKind::ReplayDiagnostics(_) => EntryKind::Artifact,
         }
     }
+}
+
+/// The rule of producers' signatures that is about keys: the key is a producer key that the first
+/// `size` entries list, and its signature verifies.
+pub(crate) fn check_producer(
+    signature: &ProducerSignature,
+    keys: &KeyList,
+    size: u64,
+) -> Result<(), ArtifactRefusal> {
+    let name = signature.key.as_str();
+    let listed = keys.find(name, size).filter(|listed| listed.key.role() == KeyRole::Producer);
+    let Some(listed) = listed else { return Err(ArtifactRefusal::UnknownProducer(name.to_owned())) };
+    let message = pae(ENVELOPE_HASH_TYPE, signature.envelope_sha256.to_string().as_bytes());
+    let bytes = proofline_canon::unbase64(signature.signature.as_str()).unwrap_or_default();
+    let is_good = listed.key.verify(&message, &bytes);
+    if is_good { Ok(()) } else { Err(ArtifactRefusal::Signature(name.to_owned())) }
 }

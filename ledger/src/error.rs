@@ -4,7 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use proofline_trace::EnvelopeHash;
+use proofline_proof::KeyListError;
+use proofline_trace::{EnvelopeHash, TraceId};
 use thiserror::Error;
 
 use proofline_proof::Seq;
@@ -93,7 +94,7 @@ pub enum LedgerError {
     },
 }
 
-/// Why the gate refuses an artifact.
+/// Why the gate refuses an artifact or a system entry.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ArtifactRefusal {
@@ -103,6 +104,23 @@ pub enum ArtifactRefusal {
     /// It names an entry that this ledger does not hold before it.
     #[error("it refers to {0}, which this ledger does not hold")]
     MissingReference(EnvelopeHash),
+    /// It names another trace than the entry that it refers to.
+    #[error("it names trace {named}, and {reference} is of another")]
+    OtherTrace {
+        /// The trace that it names.
+        named: TraceId,
+        /// What it refers to.
+        reference: EnvelopeHash,
+    },
+    /// It is signed with a key that is no current producer key of this ledger.
+    #[error("{0} is no current producer key of this ledger")]
+    UnknownProducer(String),
+    /// Its signature does not verify.
+    #[error("the signature of {0} does not verify")]
+    Signature(String),
+    /// The rule of the ledger's keys refuses it.
+    #[error(transparent)]
+    Keys(#[from] KeyListError),
 }
 
 impl ArtifactRefusal {
@@ -112,6 +130,10 @@ impl ArtifactRefusal {
         match self {
             ArtifactRefusal::Form(_) => "ledger.artifact_form",
             ArtifactRefusal::MissingReference(_) => "ledger.artifact_reference",
+            ArtifactRefusal::OtherTrace { .. } => "ledger.artifact_trace",
+            ArtifactRefusal::UnknownProducer(_) => "ledger.unknown_producer",
+            ArtifactRefusal::Signature(_) => "ledger.producer_signature",
+            ArtifactRefusal::Keys(error) => error.code(),
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::recovery::Recovery;
 use crate::segment::{SegmentHeader, segment_name};
 use crate::segments::LOG_DIR;
 use crate::snapshot::Snapshot;
+use crate::system::SealedSystem;
 use proofline_proof::Seq;
 use proofline_proof::header::{DeclaredHash, EntryHeader, EntryStatus};
 use proofline_trace::LedgerId;
@@ -202,6 +203,7 @@ impl Ledger {
             Action::Artifact(bytes) => {
                 (Examinee::Artifact(SealedArtifact::read(bytes).map(Box::new)), bytes.len())
             }
+            Action::System(bytes) => (Examinee::System(SealedSystem::read(bytes).map(Box::new)), bytes.len()),
         };
         (Pending { what, recorded_at_ms }, frame_bound(body_bytes))
     }

@@ -27,6 +27,7 @@ mod scan;
 pub mod segment;
 mod segments;
 mod snapshot;
+mod system;
 mod tree;
 mod verify;
 
@@ -48,5 +49,6 @@ pub use reindex::{ReindexError, ReindexReport, reindex, reindex_on};
 pub use salvage::{SalvageError, SalvageReport, damage_value, salvage, salvage_on};
 pub use segments::{Entry, EntryFault, ListedHash};
 pub use snapshot::{LogEnd, Snapshot};
+pub use system::SystemKind;
 pub use tree::{LogTree, TreeError};
 pub use verify::{VerifyProgress, VerifyReport, verify, verify_on};

@@ -10,10 +10,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use proofline_trace::{Envelope, EnvelopeHash, Rejection, SealedEnvelope, TraceId};
+use proofline_trace::{Envelope, EnvelopeHash, ProducerSignature, Rejection, SealedEnvelope, TraceId};
 
 use crate::action::{Options, Outcome};
-use crate::artifact::SealedArtifact;
+use crate::artifact::{ArtifactKind, SealedArtifact, check_producer};
 use crate::cache::Cache;
 use crate::disk::{Access, Disk};
 use crate::durable;
@@ -28,10 +28,11 @@ use crate::scan::{ChainState, Scan, Step};
 use crate::segment::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
 use crate::segments::{EntryFault, LOG_DIR, Segment, Segments, read_error};
 use crate::snapshot::envelope_of;
+use crate::system::{SealedSystem, SystemKind};
 use proofline_proof::header::{
     DeclaredHash, EntryHeader, EntryKind, EntryStatus, MAX_HEADER_BYTES, TraceLink,
 };
-use proofline_proof::{LeafHash, Seq};
+use proofline_proof::{KeyList, LeafHash, Seq};
 use proofline_trace::LedgerId;
 
 /// The file whose lock a writer holds while it appends a group.
@@ -51,6 +52,7 @@ pub(crate) struct Pending {
 pub(crate) enum Examinee {
     Evidence { examined: Box<Examined>, declared: DeclaredHash },
     Artifact(Result<Box<SealedArtifact>, ArtifactRefusal>),
+    System(Result<Box<SealedSystem>, ArtifactRefusal>),
 }
 
 /// The log, open for appending.
@@ -358,12 +360,15 @@ struct Plan {
     facts: HashMap<EnvelopeHash, Facts>,
     trace_ends: HashMap<TraceId, (Seq, u64)>,
     artifacts: HashMap<EnvelopeHash, Seq>,
+    system: HashMap<EnvelopeHash, Seq>,
 }
 
 /// Decides a group in sequence order, over the accepted records and the group itself.
 struct Batch<'a> {
     log: &'a mut Log,
     plan: Plan,
+    /// The list of keys, the group's own included, once something asked for it.
+    keys: Option<KeyList>,
 }
 
 impl<'a> Batch<'a> {
@@ -380,8 +385,9 @@ impl<'a> Batch<'a> {
             facts: HashMap::new(),
             trace_ends: HashMap::new(),
             artifacts: HashMap::new(),
+            system: HashMap::new(),
         };
-        Batch { log, plan }
+        Batch { log, plan, keys: None }
     }
 
     fn decide(&mut self, pending: Pending) -> Result<Outcome, LedgerError> {
@@ -395,7 +401,10 @@ impl<'a> Batch<'a> {
                 }
                 Examined::Sound(sealed) => self.decide_sound(&sealed, declared, pending.recorded_at_ms),
             },
-            Examinee::Artifact(Err(refusal)) => Ok(Outcome::ArtifactRefused(refusal)),
+            Examinee::Artifact(Err(refusal)) | Examinee::System(Err(refusal)) => {
+                Ok(Outcome::ArtifactRefused(refusal))
+            }
+            Examinee::System(Ok(entry)) => self.decide_system(&entry, pending.recorded_at_ms),
             Examinee::Artifact(Ok(artifact)) => self.decide_artifact(&artifact, pending.recorded_at_ms),
         }
     }
@@ -464,6 +473,12 @@ impl<'a> Batch<'a> {
             }
         }
         let seq = self.plan.chain.next;
+        if let ArtifactKind::ProducerSignature(signature) = artifact.kind() {
+            let refusal = self.refusal_of_signature(signature, seq)?;
+            if let Some(refusal) = refusal {
+                return Ok(Outcome::ArtifactRefused(refusal));
+            }
+        }
         self.plan.artifacts.insert(envelope_hash, seq);
         self.append_entry(
             EntryStatus::Artifact,
@@ -472,6 +487,69 @@ impl<'a> Batch<'a> {
             artifact.canonical(),
             recorded_at_ms,
         )?;
+        Ok(Outcome::Accepted { envelope_hash, seq, duplicate: false })
+    }
+
+    fn refusal_of_signature(
+        &mut self,
+        signature: &ProducerSignature,
+        seq: Seq,
+    ) -> Result<Option<ArtifactRefusal>, LedgerError> {
+        let (named, reference) = (signature.target_trace_id, signature.envelope_sha256);
+        if !self.holds_evidence(&reference, named)? {
+            return Ok(Some(ArtifactRefusal::OtherTrace { named, reference }));
+        }
+        Ok(check_producer(signature, self.keys()?, seq.get()).err())
+    }
+
+    /// True when an entry of evidence of this trace has this envelope hash.
+    fn holds_evidence(&self, hash: &EnvelopeHash, trace: TraceId) -> Result<bool, LedgerError> {
+        let fits = |header: &EntryHeader| {
+            let is_evidence = matches!(header.status.kind(), EntryKind::Accepted | EntryKind::Rejected);
+            is_evidence
+                && header.envelope_hash == *hash
+                && header.trace.is_some_and(|link| link.trace_id == trace)
+        };
+        if self.plan.entries.iter().any(|entry| fits(&entry.header)) {
+            return Ok(true);
+        }
+        let failed = |fault| read_error(&self.log.dir, fault);
+        for seq in self.log.segments.with_hash(hash, None).map_err(failed)? {
+            if self.log.segments.read(seq).map_err(failed)?.is_some_and(|entry| fits(&entry.header)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn keys(&mut self) -> Result<&mut KeyList, LedgerError> {
+        let keys = match self.keys.take() {
+            Some(keys) => keys,
+            None => self.log.segments.key_list().map_err(|fault| read_error(&self.log.dir, fault))?,
+        };
+        Ok(self.keys.insert(keys))
+    }
+
+    fn decide_system(&mut self, entry: &SealedSystem, recorded_at_ms: u64) -> Result<Outcome, LedgerError> {
+        let envelope_hash = entry.hash;
+        let known = self.plan.system.get(&envelope_hash).copied();
+        let stored = match known {
+            Some(seq) => Some(seq),
+            None => {
+                let found = self.log.segments.first_with_hash(&envelope_hash, EntryKind::System);
+                found.map_err(|fault| read_error(&self.log.dir, fault))?
+            }
+        };
+        if let Some(seq) = stored {
+            return Ok(Outcome::Accepted { envelope_hash, seq, duplicate: true });
+        }
+        let seq = self.plan.chain.next;
+        let SystemKind::Key(record) = &entry.kind;
+        if let Err(error) = self.keys()?.apply(seq, record) {
+            return Ok(Outcome::ArtifactRefused(error.into()));
+        }
+        self.plan.system.insert(envelope_hash, seq);
+        self.append_entry(EntryStatus::System, None, envelope_hash, &entry.canonical, recorded_at_ms)?;
         Ok(Outcome::Accepted { envelope_hash, seq, duplicate: false })
     }
 

@@ -21,6 +21,7 @@ use crate::scan::{ChainState, Found, Scan, Step};
 use crate::segment::{SEGMENT_HEADER_BYTES, SegmentFault, SegmentHeader, read_segment_header, segment_name};
 use crate::segments::LOG_DIR;
 use crate::snapshot::{LogEnd, Snapshot};
+use crate::system::SystemKind;
 use proofline_proof::header::{EntryHeader, EntryKind, EntryStatus};
 use proofline_proof::tree::TileBuilder;
 use proofline_proof::{LeafHash, Seq};
@@ -552,7 +553,10 @@ pub(crate) fn check_body(
             }
             None => Err(("body.form", "the genesis entry is no genesis record".to_owned())),
         },
-        EntryStatus::System => Err(("body.form", "system entries have no known kind yet".to_owned())),
+        EntryStatus::System => match SystemKind::read(body) {
+            Ok(_) => Ok(()),
+            Err(refusal) => Err(("body.form", refusal.to_string())),
+        },
     }
 }
 

@@ -347,8 +347,9 @@ pub(crate) fn split_text(text: &str) -> Result<(KeyName, KeyId, Vec<u8>), KeyErr
     let (name, rest) = text.split_once('+').ok_or(KeyError::Form)?;
     let (id, bytes) = rest.split_once('+').ok_or(KeyError::Form)?;
     let id = unhex::<4>(id).map(KeyId::from_bytes).ok_or(KeyError::Form)?;
-    let bytes = unbase64(bytes).ok_or(KeyError::Form)?;
-    Ok((KeyName::new(name)?, id, bytes))
+    // Last, for the bytes may be a secret that the caller wipes.
+    let name = KeyName::new(name)?;
+    Ok((name, id, unbase64(bytes).ok_or(KeyError::Form)?))
 }
 
 impl FromStr for VerifierKey {

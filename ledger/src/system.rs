@@ -1,0 +1,120 @@
+//! The gate's rules for system entries (section 7 of the contract): what a ledger records of itself.
+//!
+//! | entry | told by | rule |
+//! |---|---|---|
+//! | genesis | `system_type` `genesis` | the first entry, made by `init` alone |
+//! | key | `system_type` `key` | [`KeyList::apply`]: possession, a current log key that vouches, no key twice |
+
+use proofline_canon::{Limits, Profile, Value, parse};
+use proofline_proof::header::EntryKind;
+use proofline_proof::{KeyList, Seq};
+use proofline_trace::{EnvelopeHash, GenesisRecord, KeyRecord, Violation};
+
+use crate::error::{ArtifactRefusal, Damage};
+use crate::frame::MAX_BODY_BYTES;
+use crate::segments::{EntryFault, Segments};
+use crate::snapshot::Snapshot;
+use crate::verify::read_genesis;
+
+/// What a system entry is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SystemKind {
+    /// A key is added to the ledger's list, or retired.
+    Key(KeyRecord),
+}
+
+impl SystemKind {
+    /// Reads the body of a system entry.
+    ///
+    /// # Errors
+    /// [`ArtifactRefusal::Form`] for a body of no known kind, or against its schema.
+    pub fn read(body: &[u8]) -> Result<Self, ArtifactRefusal> {
+        let limits = Limits::ENVELOPE.with_max_bytes(MAX_BODY_BYTES);
+        let value = parse(body, &limits).map_err(|error| ArtifactRefusal::Form(error.to_string()))?;
+        Self::of(&value)
+    }
+
+    fn of(value: &Value) -> Result<Self, ArtifactRefusal> {
+        let refused = |violation: Violation| ArtifactRefusal::Form(violation.to_string());
+        match value.get("system_type").and_then(Value::as_str) {
+            Some("key") => KeyRecord::from_value(value).map(SystemKind::Key).map_err(refused),
+            _ => Err(ArtifactRefusal::Form("it is of no known kind".to_owned())),
+        }
+    }
+}
+
+/// A system entry that is canonical and of a known kind.
+#[derive(Clone, Debug)]
+pub(crate) struct SealedSystem {
+    pub(crate) hash: EnvelopeHash,
+    pub(crate) canonical: Vec<u8>,
+    pub(crate) kind: SystemKind,
+}
+
+impl SealedSystem {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, ArtifactRefusal> {
+        let form = |message: String| ArtifactRefusal::Form(message);
+        let limits = Limits::ENVELOPE.with_max_bytes(MAX_BODY_BYTES);
+        let value = parse(bytes, &limits).map_err(|error| form(error.to_string()))?;
+        let canonical = value.to_canonical(Profile::Envelope).map_err(|error| form(error.to_string()))?;
+        if canonical != bytes {
+            return Err(form("its bytes are not canonical".to_owned()));
+        }
+        Ok(SealedSystem { hash: EnvelopeHash::of(&canonical), kind: SystemKind::of(&value)?, canonical })
+    }
+}
+
+impl Segments {
+    /// The ledger's genesis record.
+    pub(crate) fn genesis(&self) -> Result<GenesisRecord, EntryFault> {
+        let entry = self.read(Seq::GENESIS)?;
+        let record = entry.as_ref().and_then(|entry| read_genesis(&entry.body));
+        record.ok_or_else(|| self.form_fault(Seq::GENESIS, &"the genesis entry is no genesis record"))
+    }
+
+    /// The list of keys that the system entries give.
+    pub(crate) fn key_list(&self) -> Result<KeyList, EntryFault> {
+        let genesis = self.genesis()?;
+        let mut list = KeyList::new(genesis.ledger_id, genesis.origin);
+        for seq in self.system_entries()? {
+            let Some(entry) = self.read(seq)? else { continue };
+            let is_listed = entry.header.status.kind() == EntryKind::System;
+            let kind = SystemKind::read(&entry.body);
+            let applied = match kind {
+                Ok(SystemKind::Key(record)) if is_listed => list.apply(seq, &record).map_err(Into::into),
+                Ok(_) => {
+                    let message = "an index names it as a system entry, and it is none".to_owned();
+                    Err(ArtifactRefusal::Form(message))
+                }
+                Err(refusal) => Err(refusal),
+            };
+            applied.map_err(|refusal| self.form_fault(seq, &refusal))?;
+        }
+        Ok(list)
+    }
+
+    fn form_fault(&self, seq: Seq, what: &dyn std::fmt::Display) -> EntryFault {
+        let message = what.to_string();
+        let (file, offset) = self.place(seq).unwrap_or_default();
+        EntryFault::Damaged(Damage { code: "body.form", file, offset, seq: Some(seq), message })
+    }
+}
+
+impl Snapshot {
+    /// The keys that the ledger lists, with when each was current and who vouched for it.
+    ///
+    /// # Errors
+    /// [`EntryFault`] when a system entry cannot be read, or the gate would not have let it in.
+    pub fn key_list(&self) -> Result<KeyList, EntryFault> {
+        self.segments().key_list()
+    }
+
+    /// The ledger's first entry: who it is.
+    ///
+    /// # Errors
+    /// [`EntryFault`].
+    pub fn genesis(&self) -> Result<GenesisRecord, EntryFault> {
+        self.segments().genesis()
+    }
+}
