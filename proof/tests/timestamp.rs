@@ -133,7 +133,7 @@ fn a_timestamp_that_lies_refuses_the_note() {
 }
 
 #[test]
-fn every_cut_and_every_byte_of_the_signed_part_matters() {
+fn a_token_cut_anywhere_is_refused_and_every_bit_of_its_imprint_counts() {
     let token = TimestampToken::parse(&data("granted.tsr")).unwrap();
     let der = token.to_der();
     for end in 0..der.len() {
@@ -201,6 +201,128 @@ fn times_and_identifiers_are_read_strictly() {
     assert_eq!(edited(&serial, &[0x02, 0x01, 0x7f, 0x18]).unwrap().serial_hex(), "7f");
     for wrong in [[0x02, 0x01, 0x00, 0x18], [0x02, 0x01, 0xff, 0x18]] {
         assert_eq!(edited(&serial, &wrong), Err(TsaError::Form));
+    }
+}
+
+/// DER of a value, its length in the one spelling.
+fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let contents = parts.concat();
+    let length = u16::try_from(contents.len()).unwrap().to_be_bytes();
+    let head = match contents.len() {
+        0..0x80 => vec![tag, length[1]],
+        0x80..0x100 => vec![tag, 0x81, length[1]],
+        _ => vec![tag, 0x82, length[0], length[1]],
+    };
+    [head, contents].concat()
+}
+
+/// A token made by hand, of which each part can be another.
+struct Made {
+    info_tail: Vec<u8>,
+    behind_info: Vec<u8>,
+    optional: Vec<u8>,
+    signers: Vec<u8>,
+    behind_signers: Vec<u8>,
+    behind_token: Vec<u8>,
+    time: Vec<u8>,
+    algorithm_tail: Vec<u8>,
+    serial: Vec<u8>,
+}
+
+impl Default for Made {
+    fn default() -> Self {
+        let nothing = Vec::new();
+        Made {
+            info_tail: nothing.clone(),
+            behind_info: nothing.clone(),
+            optional: nothing.clone(),
+            signers: tlv(0x30, &[]),
+            behind_signers: nothing.clone(),
+            behind_token: nothing.clone(),
+            time: b"20260131000000Z".to_vec(),
+            algorithm_tail: nothing,
+            serial: vec![1],
+        }
+    }
+}
+
+impl Made {
+    fn read(&self) -> Result<TimestampToken, TsaError> {
+        let imprint = Sha256Digest::of(TEXT.as_bytes());
+        let sha256 = tlv(6, &[&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1]]);
+        let algorithm = tlv(0x30, &[&sha256, &self.algorithm_tail]);
+        let imprint = tlv(0x30, &[&algorithm, &tlv(4, &[imprint.as_bytes()])]);
+        let (serial, time) = (tlv(2, &[&self.serial]), tlv(0x18, &[&self.time]));
+        let policy = tlv(6, &[&[0x2a, 3]]);
+        let info = tlv(0x30, &[&tlv(2, &[&[1]]), &policy, &imprint, &serial, &time, &self.info_tail]);
+        let content_type = tlv(6, &[&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 0x10, 1, 4]]);
+        let content = tlv(0xa0, &[&tlv(4, &[&info, &self.behind_info])]);
+        let encapsulated = tlv(0x30, &[&content_type, &content]);
+        let signers = tlv(0x31, &[&self.signers]);
+        let (version, digests) = (tlv(2, &[&[3]]), tlv(0x31, &[]));
+        let lists = [&self.optional[..], &signers, &self.behind_signers].concat();
+        let signed = tlv(0x30, &[&version, &digests, &encapsulated, &lists]);
+        let signed_data = tlv(6, &[&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2]]);
+        let token = tlv(0x30, &[&signed_data, &tlv(0xa0, &[&signed]), &self.behind_token]);
+        TimestampToken::parse(&token)
+    }
+}
+
+#[test]
+fn what_a_token_may_leave_out_and_may_hold() {
+    let token = Made::default().read().unwrap();
+    assert_eq!(token.check(TEXT), Ok(()));
+    assert_eq!((token.policy(), token.serial_hex()), ("1.2.3", "01"));
+    assert_eq!(token.time().to_string(), "2026-01-31T00:00:00.000Z");
+    let tail = [&tlv(0x30, &[])[..], &tlv(1, &[&[0xff]]), &tlv(2, &[&[9]]), &tlv(0xa0, &[]), &tlv(0xa1, &[])];
+    let full = Made {
+        info_tail: tail.concat(),
+        optional: [tlv(0xa0, &[]), tlv(0xa1, &[])].concat(),
+        algorithm_tail: tlv(5, &[]),
+        time: b"20260131000000.123456789Z".to_vec(),
+        serial: [&[0][..], &[0xff; 20]].concat(),
+        ..Made::default()
+    };
+    let token = full.read().unwrap();
+    assert_eq!(token.time().to_string(), "2026-01-31T00:00:00.123Z", "cut, not rounded");
+    assert_eq!(token.serial_hex(), format!("00{}", "ff".repeat(20)));
+    let short = Made { time: b"20260131000000.5Z".to_vec(), ..Made::default() };
+    assert_eq!(short.read().unwrap().time().to_string(), "2026-01-31T00:00:00.500Z");
+}
+
+#[test]
+fn what_a_token_may_not_hold() {
+    let made = Made::default;
+    let two = [tlv(0x30, &[]), tlv(0x30, &[])].concat();
+    let cases = [
+        ("no signer", Made { signers: Vec::new(), ..made() }, TsaError::Form),
+        ("two signers", Made { signers: two, ..made() }, TsaError::Form),
+        ("no sequence as signer", Made { signers: tlv(2, &[&[1]]), ..made() }, TsaError::Form),
+        ("more behind the signers", Made { behind_signers: tlv(5, &[]), ..made() }, TsaError::Form),
+        ("more in the token", Made { behind_token: tlv(5, &[]), ..made() }, TsaError::Form),
+        ("more behind the facts", Made { behind_info: vec![0], ..made() }, TsaError::Form),
+        ("more in the facts", Made { info_tail: tlv(0xa2, &[]), ..made() }, TsaError::Form),
+        (
+            "facts out of order",
+            Made { info_tail: [tlv(2, &[&[1]]), tlv(1, &[&[0]])].concat(), ..made() },
+            TsaError::Form,
+        ),
+        (
+            "lists out of order",
+            Made { optional: [tlv(0xa1, &[]), tlv(0xa0, &[])].concat(), ..made() },
+            TsaError::Form,
+        ),
+        ("other parameters", Made { algorithm_tail: tlv(2, &[&[1]]), ..made() }, TsaError::Form),
+        ("a serial of 0", Made { serial: vec![0], ..made() }, TsaError::Form),
+        ("a serial of 176 bits", Made { serial: vec![1; 22], ..made() }, TsaError::Form),
+        ("no zone", Made { time: b"20260131000000".to_vec(), ..made() }, TsaError::Time),
+        ("another zone", Made { time: b"20260131000000+0100".to_vec(), ..made() }, TsaError::Time),
+        ("no seconds", Made { time: b"202601310000Z".to_vec(), ..made() }, TsaError::Time),
+        ("an empty fraction", Made { time: b"20260131000000.Z".to_vec(), ..made() }, TsaError::Time),
+        ("the 30th of February", Made { time: b"20260230000000Z".to_vec(), ..made() }, TsaError::Time),
+    ];
+    for (what, made, error) in cases {
+        assert_eq!(made.read(), Err(error), "{what}");
     }
 }
 

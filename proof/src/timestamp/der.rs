@@ -128,3 +128,84 @@ pub(super) fn is_positive(contents: &[u8]) -> bool {
         [] => false,
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use super::{INTEGER, OCTET_STRING, Reader, SEQUENCE, dotted, is_positive};
+
+    #[test]
+    fn lengths_have_one_spelling() {
+        let long = |head: &[u8], length: usize| [head, &vec![7; length]].concat();
+        for (bytes, length) in [
+            (long(&[0x04, 0x00], 0), 0),
+            (long(&[0x04, 0x7f], 127), 127),
+            (long(&[0x04, 0x81, 0x80], 128), 128),
+            (long(&[0x04, 0x82, 0x01, 0x00], 256), 256),
+            (long(&[0x04, 0x83, 0x01, 0x00, 0x00], 65536), 65536),
+        ] {
+            let mut reader = Reader::new(&bytes);
+            assert_eq!(reader.take(OCTET_STRING).unwrap().len(), length);
+            assert_eq!(reader.end(), Some(()));
+        }
+        for bytes in [
+            vec![],
+            vec![0x04],
+            vec![0x04, 0x01],
+            vec![0x04, 0x80, 0x00, 0x00],             // indefinite
+            long(&[0x04, 0x81, 0x7f], 127),           // too long a spelling
+            long(&[0x04, 0x82, 0x00, 0x80], 128),     // the same
+            long(&[0x04, 0x85, 0, 0, 0, 0, 1], 1),    // more than any token needs
+            vec![0x04, 0x84, 0xff, 0xff, 0xff, 0xff], // past the end
+            vec![0x1f, 0x04, 0x00],                   // a tag of several bytes
+        ] {
+            let tag = bytes.first().copied().unwrap_or(OCTET_STRING);
+            assert_eq!(Reader::new(&bytes).take(tag), None, "{:?}", bytes.get(..6));
+        }
+    }
+
+    #[test]
+    fn a_reader_takes_what_it_is_asked_for() {
+        let bytes = [0x30, 0x06, 0x02, 0x01, 0x05, 0x04, 0x01, 0x09, 0x02, 0x01, 0x06];
+        let mut outer = Reader::new(&bytes);
+        assert_eq!(outer.take(INTEGER), None);
+        let mut inner = outer.enter(SEQUENCE).unwrap();
+        assert_eq!(inner.skip_optional(OCTET_STRING), Some(()));
+        assert_eq!(inner.take(INTEGER), Some(&[5][..]));
+        assert_eq!(inner.end(), None);
+        assert_eq!(inner.skip_optional(OCTET_STRING), Some(()));
+        assert_eq!(inner.end(), Some(()));
+        assert_eq!(outer.take_whole(INTEGER), Some((&[0x02, 0x01, 0x06][..], &[0x06][..])));
+    }
+
+    #[test]
+    fn identifiers_are_written_with_dots() {
+        // Examples of X.690 and RFCs: 2.999.3; rsadsi 1.2.840.113549; 2.5.4.3; 0.9; 1.39.
+        for (bytes, text) in [
+            (&[0x88, 0x37, 0x03][..], "2.999.3"),
+            (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d], "1.2.840.113549"),
+            (&[0x55, 0x04, 0x03], "2.5.4.3"),
+            (&[0x09], "0.9"),
+            (&[0x4f], "1.39"),
+            (&[0x50], "2.0"),
+        ] {
+            assert_eq!(dotted(bytes).as_deref(), Some(text));
+        }
+        for bad in
+            [&[][..], &[0x80, 0x01], &[0x2a, 0x80, 0x01], &[0x2a, 0x86], &[0xff; 9], &[0x2a, 0x81, 0x80]]
+        {
+            assert_eq!(dotted(bad), None, "{bad:?}");
+        }
+        assert_eq!(dotted(&[&[0x2a][..], &[0xff; 9], &[0x7f]].concat()), None, "70 bits");
+    }
+
+    #[test]
+    fn integers_over_zero_are_told() {
+        for good in [&[1][..], &[0x7f], &[0, 0x80], &[1, 0], &[0, 0xff, 0xff]] {
+            assert!(is_positive(good), "{good:?}");
+        }
+        for bad in [&[][..], &[0], &[0, 0], &[0, 1], &[0, 0x7f], &[0x80], &[0xff, 1]] {
+            assert!(!is_positive(bad), "{bad:?}");
+        }
+    }
+}
