@@ -55,4 +55,7 @@ pub use segments::{Entry, EntryFault, ListedHash};
 pub use snapshot::{LogEnd, Snapshot};
 pub use system::SystemKind;
 pub use tree::{LogTree, TreeError};
-pub use verify::{VerifyProgress, VerifyReport, verify, verify_on};
+pub use verify::{
+    Anchors, BroughtCheckpoint, CheckpointCheck, Disbelief, History, ProducerSignatures, VerifyPlan,
+    VerifyProgress, VerifyReport, verify, verify_on, verify_with,
+};
