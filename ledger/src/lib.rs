@@ -33,7 +33,7 @@ mod tree;
 mod verify;
 
 pub use action::{Action, Options, Outcome};
-pub use artifact::ArtifactKind;
+pub use artifact::{ArtifactKind, check_producer};
 pub use blobs::{BLOBS_DIR, BlobError, BlobTotals, Blobs, StoredBlob};
 pub use catalogue::{
     ArtifactHit, CATALOGUE_DIR, Catalogue, CatalogueError, Counters, FollowProgress, Replaced, TraceSpan,
