@@ -41,13 +41,7 @@ pub(crate) fn check(
     let total = snapshot.entries();
     let mut checked = 0;
     let mut sum = Checked::default();
-    let keys = match signatures::keys(snapshot)? {
-        Ok(keys) => Some(keys),
-        Err(damage) => {
-            found(damage);
-            None
-        }
-    };
+    let keys = signatures::keys(snapshot, &mut found)?;
     while checked < total {
         let end = total.min(checked + RANGE_ENTRIES * RANGES_PER_WINDOW);
         let check = |range| check_range(snapshot, keys.as_ref(), range);

@@ -13,14 +13,23 @@ use crate::reading::damage_at;
 /// How the canonical bytes of a producer's signature begin, so that no other artifact is parsed.
 const FRONT: &[u8] = br#"{"artifact_type":"producer_signature","#;
 
-/// The keys of a ledger, or what is wrong with their list.
-pub(crate) fn keys(snapshot: &Snapshot) -> Result<Result<KeyList, Damage>, ReplayError> {
+/// The keys of a ledger; none where their list cannot be read. `found` takes what is wrong with it,
+/// but for entries that cannot be read, which the check of every entry tells of.
+pub(crate) fn keys(snapshot: &Snapshot, found: impl FnOnce(Damage)) -> Result<Option<KeyList>, ReplayError> {
     match snapshot.key_list() {
-        Ok(keys) => Ok(Ok(keys)),
-        Err(EntryFault::Damaged(damage)) => Ok(Err(damage)),
+        Ok(keys) => Ok(Some(keys)),
+        Err(EntryFault::Damaged(damage)) => {
+            if damage.code == FORM {
+                found(damage);
+            }
+            Ok(None)
+        }
         Err(fault) => Err(ReplayError::Lookup(fault)),
     }
 }
+
+/// The code of an entry that is readable and holds what the gate would not have let in.
+const FORM: &str = "body.form";
 
 /// The signatures that one stretch of the log keeps.
 #[derive(Debug, Default)]
