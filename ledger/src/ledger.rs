@@ -291,6 +291,10 @@ impl Ledger {
         &self.dir
     }
 
+    pub(crate) fn disk(&self) -> &dyn Disk {
+        &*self.disk
+    }
+
     /// A view of what is durable now.
     ///
     /// # Errors

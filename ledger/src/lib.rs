@@ -9,6 +9,7 @@ mod artifact;
 mod blobs;
 mod cache;
 mod catalogue;
+mod checkpoints;
 pub mod disk;
 mod durable;
 mod error;
@@ -36,6 +37,9 @@ pub use artifact::ArtifactKind;
 pub use blobs::{BLOBS_DIR, BlobError, BlobTotals, Blobs, StoredBlob};
 pub use catalogue::{
     ArtifactHit, CATALOGUE_DIR, Catalogue, CatalogueError, Counters, FollowProgress, Replaced, TraceSpan,
+};
+pub use checkpoints::{
+    CHECKPOINTS_DIR, CheckpointRule, CheckpointingError, KeptCheckpoint, checkpoint_path, policy_at,
 };
 pub use error::{ArtifactRefusal, Damage, LedgerError};
 pub use gate::{DeclaredDigest, DeclaredType, Submission};

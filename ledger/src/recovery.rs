@@ -15,6 +15,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::checkpoints;
 use crate::disk::{Access, Disk, DiskFile};
 use crate::durable::{self, UNFINISHED, read_full_at};
 use crate::error::{Damage, IoContext, LedgerError};
@@ -128,7 +129,12 @@ impl Settling<'_> {
         let durable = self.durable_part(&last, floor.as_ref())?;
         let durable_end = durable.sound_end;
         let (mut table, mut chain) = (durable.table, durable.chain);
-        if let Some(tail) = self.read_tail(&last, durable_end, chain)? {
+        let tail = self.read_tail(&last, durable_end, chain)?;
+        let entries = chain.next.get() + tail.as_ref().map_or(0, |tail| tail.entries);
+        if let Some(damage) = checkpoints::cut_below(checkpoints::largest(self.disk, self.dir)?, entries) {
+            return Err(damaged(damage));
+        }
+        if let Some(tail) = tail {
             let tail_frames = tail.entries;
             if let Some(reopened) = self.mend_tail(&last, &table, chain, durable_end, &tail, ledger_id)? {
                 if reopened.header.first_seq > last.header.first_seq {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use proofline_trace::{Envelope, EnvelopeHash, TraceId, read_envelope};
 
+use crate::checkpoints;
 use crate::disk::{Access, Disk, OsDisk};
 use crate::error::{Damage, IoContext, LedgerError};
 use crate::frame::MAX_BODY_BYTES;
@@ -80,10 +81,12 @@ impl Snapshot {
     /// # Errors
     /// As [`Snapshot::open`].
     pub fn open_on(disk: &dyn Disk, dir: &Path) -> Result<Self, LedgerError> {
-        // In this order: whatever a writer begins after the mark was read lies behind its end.
+        // In this order: whatever a writer begins after the mark was read lies behind its end, and what
+        // was signed before lies within it.
+        let checkpointed = checkpoints::largest(disk, dir)?;
         let reading = read_mark(disk, dir).during("read", &dir.join(MARK_FILE))?;
         let files = open_segments(disk, dir, Access::Read)?;
-        Opening { disk, dir, reading, derived: Vec::new(), damage: Vec::new() }.finish(files)
+        Opening { disk, dir, checkpointed, reading, derived: Vec::new(), damage: Vec::new() }.finish(files)
     }
 
     /// The ledger's id.
@@ -232,6 +235,8 @@ const MOST_SEGMENT_ENTRIES: u64 = 1 << 25;
 struct Opening<'a> {
     disk: &'a dyn Disk,
     dir: &'a Path,
+    /// The size of the largest kept checkpoint.
+    checkpointed: u64,
     reading: MarkReading,
     derived: Vec<Damage>,
     damage: Vec<Damage>,
@@ -266,6 +271,7 @@ impl Opening<'_> {
         let (segment, head, end) = self.last_segment(last, fitting)?;
         let entries = last.header.first_seq.get().saturating_add(segment.entries);
         list.push(segment);
+        self.damage.extend(checkpoints::cut_below(self.checkpointed, entries));
         let segments = Segments { dir: self.dir.to_owned(), list };
         Ok(Snapshot { segments, ledger_id, entries, head, end, damage: self.damage, derived: self.derived })
     }

@@ -1,0 +1,348 @@
+//! Keys, checkpoints and producers' signatures of a ledger: what the gate lets in, what is signed,
+//! and what is refused to be signed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{NOW_MS, bare, chain, genesis, hash_of};
+use proofline_ledger::{
+    Action, ArtifactRefusal, CheckpointRule, CheckpointingError, Ledger, LedgerError, Options, Outcome, Seq,
+    Snapshot, checkpoint_path, policy_at, verify,
+};
+use proofline_proof::files::producer::sign_envelope;
+use proofline_proof::tree::Frontier;
+use proofline_proof::{KeyListError, KeyName, KeyRole, Note, Policy, SecretKey, Signer, VerifierKey};
+use proofline_trace::{EnvelopeHash, KeyReference, ProducerSignature, SignatureText, TraceId};
+use zeroize::Zeroizing;
+
+fn secret(name: &str, role: KeyRole, seed: u8) -> SecretKey {
+    SecretKey::from_seed(KeyName::new(name).unwrap(), role, &Zeroizing::new([seed; 32])).unwrap()
+}
+
+fn log_key(seed: u8) -> SecretKey {
+    secret(genesis().origin.as_str(), KeyRole::Log, seed)
+}
+
+fn fresh() -> (tempfile::TempDir, Ledger) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger");
+    Ledger::init(&path, &genesis()).unwrap();
+    let options = Options { segment_bytes: 8192, group_records: 5, ..Options::default() };
+    let ledger = Ledger::open(&path, options).unwrap();
+    (dir, ledger)
+}
+
+fn commit(ledger: &Ledger, traces: std::ops::Range<u32>) {
+    let lines: Vec<String> = traces.flat_map(|number| chain(number, 3)).collect();
+    let actions: Vec<_> = lines.iter().map(|line| bare(line)).collect();
+    for outcome in ledger.commit_actions(&actions, NOW_MS).unwrap() {
+        assert!(matches!(outcome, Outcome::Accepted { .. }));
+    }
+}
+
+fn system(ledger: &Ledger, record: &proofline_trace::KeyRecord) -> Outcome {
+    ledger.commit_action(&Action::System(&record.canonical()), NOW_MS).unwrap()
+}
+
+fn add(ledger: &Ledger, key: &SecretKey, by: Option<&SecretKey>) -> Outcome {
+    let list = ledger.snapshot().unwrap().key_list().unwrap();
+    system(ledger, &list.addition(key, by.map(|by| by as &dyn Signer)).unwrap())
+}
+
+fn retire(ledger: &Ledger, key: &VerifierKey, by: &SecretKey) -> Outcome {
+    let list = ledger.snapshot().unwrap().key_list().unwrap();
+    system(ledger, &list.retirement(key, by).unwrap())
+}
+
+/// The root over the headers of the first entries, read one by one.
+fn root_of(path: &Path, size: u64) -> String {
+    let snapshot = Snapshot::open(path).unwrap();
+    let mut frontier = Frontier::empty();
+    for seq in 0..size {
+        frontier.push(snapshot.entry(Seq::new(seq)).unwrap().unwrap().leaf_hash());
+    }
+    frontier.root().to_base64()
+}
+
+#[test]
+fn a_checkpoint_states_origin_size_and_root_and_verifies_under_the_listed_key() {
+    let (_dir, ledger) = fresh();
+    let key = log_key(1);
+    assert!(
+        matches!(add(&ledger, &key, None), Outcome::Accepted { seq, duplicate: false, .. } if seq.get() == 1)
+    );
+    for round in 0..6_u32 {
+        commit(&ledger, round * 3 + 1..round * 3 + 4);
+        let kept = ledger.checkpoint(&[&key]).unwrap();
+        let size = ledger.entries();
+        let text = format!("{}\n{size}\n{}\n", genesis().origin, root_of(ledger.dir(), size));
+        assert_eq!(Note::parse(&kept.note).unwrap().text(), text);
+        assert_eq!(fs::read(checkpoint_path(ledger.dir(), size)).unwrap(), kept.note);
+        let keys = ledger.snapshot().unwrap().key_list().unwrap();
+        let verified = policy_at(&keys, size).unwrap().verify(&kept.note).unwrap();
+        assert_eq!(verified.log_keys(), [key.verifier().clone()]);
+        // Nothing new: the same bytes, and no other file.
+        assert_eq!(ledger.checkpoint(&[&key]).unwrap(), kept);
+        assert_eq!(ledger.checkpoints().unwrap().len(), round as usize + 1);
+    }
+    let latest = ledger.snapshot().unwrap().latest_checkpoint().unwrap().unwrap();
+    assert_eq!(latest.stated().unwrap().size(), ledger.entries());
+    assert!(verify(ledger.dir(), &mut |_| ()).unwrap().is_sound());
+}
+
+#[test]
+fn two_keys_sign_one_checkpoint_at_once_or_one_after_the_other() {
+    let (_dir, ledger) = fresh();
+    let (one, two) = (log_key(1), log_key(2));
+    add(&ledger, &one, None);
+    add(&ledger, &two, Some(&one));
+    let first = ledger.checkpoint(&[&one]).unwrap();
+    assert_eq!(Note::parse(&first.note).unwrap().signatures().len(), 1);
+    let both = ledger.checkpoint(&[&two]).unwrap();
+    assert_eq!(Note::parse(&both.note).unwrap().signatures().len(), 2);
+    assert_eq!(ledger.checkpoint(&[&one, &two]).unwrap(), both);
+}
+
+#[test]
+fn an_old_checkpoint_verifies_under_the_key_that_was_current_and_no_retired_key_signs() {
+    let (_dir, ledger) = fresh();
+    let (old, new) = (log_key(1), log_key(2));
+    assert!(matches!(ledger.checkpoint(&[&old]), Err(CheckpointingError::NotCurrent { .. })));
+    assert!(matches!(ledger.checkpoint(&[]), Err(CheckpointingError::NoSigner)));
+    add(&ledger, &old, None);
+    commit(&ledger, 1..4);
+    let first = ledger.checkpoint(&[&old]).unwrap();
+    add(&ledger, &new, Some(&old));
+    retire(&ledger, old.verifier(), &new);
+    commit(&ledger, 4..6);
+    assert!(matches!(ledger.checkpoint(&[&old]), Err(CheckpointingError::NotCurrent { .. })));
+    let second = ledger.checkpoint(&[&new]).unwrap();
+    let keys = ledger.snapshot().unwrap().key_list().unwrap();
+    assert!(policy_at(&keys, first.size).unwrap().verify(&first.note).is_ok());
+    assert!(policy_at(&keys, second.size).unwrap().verify(&second.note).is_ok());
+    assert!(policy_at(&keys, second.size).unwrap().verify(&first.note).is_err(), "retired by then");
+    let other = secret("other.example", KeyRole::Log, 1);
+    assert!(matches!(ledger.checkpoint(&[&other]), Err(CheckpointingError::NotCurrent { .. })));
+}
+
+#[test]
+fn the_gate_of_keys_and_its_idempotence() {
+    let (_dir, ledger) = fresh();
+    let (one, two) = (log_key(1), log_key(2));
+    let list = ledger.snapshot().unwrap().key_list().unwrap();
+    let record = list.addition(&one, None).unwrap();
+    system(&ledger, &record);
+    assert!(
+        matches!(system(&ledger, &record), Outcome::Accepted { duplicate: true, seq, .. } if seq.get() == 1)
+    );
+    let refused = |outcome| match outcome {
+        Outcome::ArtifactRefused(refusal) => refusal,
+        other => panic!("{other:?}"),
+    };
+    assert!(matches!(
+        refused(add(&ledger, &one, Some(&one))),
+        ArtifactRefusal::Keys(KeyListError::Listed(_))
+    ));
+    assert!(matches!(
+        refused(add(&ledger, &two, Some(&two))),
+        ArtifactRefusal::Keys(KeyListError::Endorser(_))
+    ));
+    for bad in [&b"{}"[..], b"", b"[1]", br#"{"system_type":"genesis"}"#] {
+        let outcome = ledger.commit_action(&Action::System(bad), NOW_MS).unwrap();
+        assert!(matches!(refused(outcome), ArtifactRefusal::Form(_)));
+    }
+    let spaced = [b" ", &record.canonical()[..]].concat();
+    let outcome = ledger.commit_action(&Action::System(&spaced), NOW_MS).unwrap();
+    assert!(matches!(refused(outcome), ArtifactRefusal::Form(_)));
+    // Both in one group: the second rests on the first.
+    let list = ledger.snapshot().unwrap().key_list().unwrap();
+    let (third, fourth) = (log_key(3), log_key(4));
+    let bodies = [
+        list.addition(&third, Some(&one)).unwrap().canonical(),
+        list.addition(&fourth, Some(&third)).unwrap().canonical(),
+    ];
+    let actions: Vec<_> = bodies.iter().map(|body| Action::System(body)).collect();
+    for outcome in ledger.commit_actions(&actions, NOW_MS).unwrap() {
+        assert!(matches!(outcome, Outcome::Accepted { .. }));
+    }
+    assert_eq!(ledger.entries(), 4);
+    let reopened = Ledger::open(ledger.dir(), Options::default()).unwrap();
+    assert_eq!(reopened.snapshot().unwrap().key_list().unwrap().all().len(), 3);
+}
+
+fn signature(hash: &EnvelopeHash, trace: TraceId, key: &SecretKey) -> ProducerSignature {
+    let dsse = sign_envelope(hash, key).unwrap();
+    ProducerSignature {
+        target_trace_id: trace,
+        envelope_sha256: *hash,
+        key: KeyReference::new(&key.verifier().short_name()).unwrap(),
+        signature: SignatureText::new(&proofline_canon::base64(&dsse.signatures()[0].sig)).unwrap(),
+    }
+}
+
+#[test]
+fn producers_stand_for_their_envelopes_and_for_no_others() {
+    let (_dir, ledger) = fresh();
+    let (log, producer, stranger) = (
+        log_key(1),
+        secret("gateway.example", KeyRole::Producer, 5),
+        secret("x.example", KeyRole::Producer, 6),
+    );
+    add(&ledger, &log, None);
+    add(&ledger, &producer, Some(&log));
+    commit(&ledger, 1..3);
+    let hash: EnvelopeHash = hash_of(&chain(1, 3)[2]).parse().unwrap();
+    let other: EnvelopeHash = hash_of(&chain(2, 3)[2]).parse().unwrap();
+    let trace_of = |hash: &EnvelopeHash| {
+        let snapshot = ledger.snapshot().unwrap();
+        let seq = snapshot.accepted(hash).unwrap().unwrap();
+        snapshot.entry(seq).unwrap().unwrap().header.trace.unwrap().trace_id
+    };
+    let send = |record: &ProducerSignature| {
+        ledger.commit_action(&Action::Artifact(&record.canonical()), NOW_MS).unwrap()
+    };
+    let good = signature(&hash, trace_of(&hash), &producer);
+    assert!(matches!(send(&good), Outcome::Accepted { duplicate: false, .. }));
+    assert!(matches!(send(&good), Outcome::Accepted { duplicate: true, .. }));
+    let refused = |record: ProducerSignature| match send(&record) {
+        Outcome::ArtifactRefused(refusal) => refusal.code(),
+        other => panic!("{other:?}"),
+    };
+    let trace = trace_of(&hash);
+    assert_eq!(refused(signature(&hash, trace, &stranger)), "ledger.unknown_producer");
+    assert_eq!(refused(signature(&hash, trace_of(&other), &producer)), "ledger.artifact_trace");
+    let nowhere = EnvelopeHash::from_bytes([9; 32]);
+    assert_eq!(refused(signature(&nowhere, trace, &producer)), "ledger.artifact_reference");
+    // The signature over another envelope.
+    let spliced =
+        ProducerSignature { signature: signature(&other, trace, &producer).signature, ..good.clone() };
+    assert_eq!(refused(spliced), "ledger.producer_signature");
+    retire(&ledger, producer.verifier(), &log);
+    assert_eq!(refused(signature(&other, trace_of(&other), &producer)), "ledger.unknown_producer");
+    assert!(verify(ledger.dir(), &mut |_| ()).unwrap().is_sound());
+}
+
+#[test]
+fn a_log_shorter_than_a_kept_checkpoint_is_not_opened_and_not_signed() {
+    let (_dir, ledger) = fresh();
+    let key = log_key(1);
+    add(&ledger, &key, None);
+    commit(&ledger, 1..4);
+    let path = ledger.dir().to_owned();
+    let short = _dir.path().join("short");
+    copy(&path, &short);
+    commit(&ledger, 4..6);
+    let kept = ledger.checkpoint(&[&key]).unwrap();
+    // The older folder, with the checkpoint that somebody kept.
+    fs::create_dir_all(short.join("checkpoints")).unwrap();
+    fs::write(checkpoint_path(&short, kept.size), &kept.note).unwrap();
+    let Err(LedgerError::Damaged(damage)) = Ledger::open(&short, Options::default()) else {
+        panic!("opened")
+    };
+    assert_eq!(
+        (damage.code, damage.file.as_str()),
+        ("log.truncated", "checkpoints/00000000000000000027.checkpoint")
+    );
+    let snapshot = Snapshot::open(&short).unwrap();
+    assert_eq!(snapshot.damage().iter().map(|damage| damage.code).collect::<Vec<_>>(), ["log.truncated"]);
+}
+
+#[test]
+fn a_fork_of_the_kept_checkpoint_is_not_signed() {
+    let (_dir, ledger) = fresh();
+    let key = log_key(1);
+    add(&ledger, &key, None);
+    commit(&ledger, 1..4);
+    let path = ledger.dir().to_owned();
+    let fork = _dir.path().join("fork");
+    copy(&path, &fork);
+    commit(&ledger, 4..6);
+    let kept = ledger.checkpoint(&[&key]).unwrap();
+    let forked = Ledger::open(&fork, Options::default()).unwrap();
+    commit(&forked, 14..17);
+    assert!(forked.entries() > kept.size);
+    fs::create_dir_all(fork.join("checkpoints")).unwrap();
+    fs::write(checkpoint_path(&fork, kept.size), &kept.note).unwrap();
+    assert!(matches!(
+        forked.checkpoint(&[&key]),
+        Err(CheckpointingError::Fork { size }) if size == kept.size
+    ));
+}
+
+#[test]
+fn a_kept_checkpoint_that_was_changed_stops_the_next_one() {
+    let (_dir, ledger) = fresh();
+    let key = log_key(1);
+    add(&ledger, &key, None);
+    commit(&ledger, 1..3);
+    let kept = ledger.checkpoint(&[&key]).unwrap();
+    commit(&ledger, 3..4);
+    let text = String::from_utf8(kept.note.clone()).unwrap();
+    let changed = text.replacen("ledger", "Ledger", 1);
+    assert_ne!(changed, text);
+    fs::write(checkpoint_path(ledger.dir(), kept.size), changed).unwrap();
+    assert!(matches!(ledger.checkpoint(&[&key]), Err(CheckpointingError::Kept { .. })));
+    fs::write(checkpoint_path(ledger.dir(), kept.size), text).unwrap();
+    assert!(ledger.checkpoint(&[&key]).is_ok());
+}
+
+#[test]
+fn the_rule_says_when_one_is_due() {
+    let (_dir, ledger) = fresh();
+    let key = log_key(1);
+    add(&ledger, &key, None);
+    let due = |rule: CheckpointRule, now_ms: u64| {
+        ledger.checkpoint_if_due(&rule, &[&key], now_ms).unwrap().map(|kept| kept.size)
+    };
+    let (entries, time) = (
+        CheckpointRule { every_entries: Some(5), every_ms: None },
+        CheckpointRule { every_entries: None, every_ms: Some(1000) },
+    );
+    assert_eq!(due(entries, NOW_MS), None);
+    assert_eq!(due(time, NOW_MS), None);
+    assert_eq!(due(time, NOW_MS + 1000), Some(2));
+    commit(&ledger, 1..2);
+    assert_eq!(due(time, NOW_MS + 999), None);
+    assert_eq!(due(CheckpointRule::default(), u64::MAX), None);
+    assert_eq!(due(entries, NOW_MS), Some(7));
+    assert_eq!(due(time, u64::MAX), None, "nothing new");
+    commit(&ledger, 2..3);
+    assert_eq!(due(time, NOW_MS + 1000), Some(12));
+}
+
+/// One policy for both: the ledger's own word, and that of somebody who knows the root.
+#[test]
+fn policies_of_roots_follow_rotation() {
+    let (_dir, ledger) = fresh();
+    let (root, next) = (log_key(1), log_key(2));
+    add(&ledger, &root, None);
+    add(&ledger, &next, Some(&root));
+    retire(&ledger, root.verifier(), &next);
+    let kept = ledger.checkpoint(&[&next]).unwrap();
+    let keys = ledger.snapshot().unwrap().key_list().unwrap();
+    let trusted = keys.resting_on(&[root.verifier().clone()]);
+    assert!(policy_at(&trusted, kept.size).unwrap().verify(&kept.note).is_ok());
+    assert!(Policy::of_keys(vec![root.verifier().clone()]).unwrap().verify(&kept.note).is_err());
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target)
+        } else {
+            fs::copy(entry.path(), target).map(|_| ()).unwrap()
+        }
+    }
+}
