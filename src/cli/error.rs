@@ -4,8 +4,9 @@ use std::io;
 
 use proofline::canon::{CanonError, Pointer};
 use proofline::ledger::{
-    BlobError, CatalogueError, Damage, EntryFault, LedgerError, ReindexError, SalvageError,
+    BlobError, CatalogueError, Damage, EntryFault, LedgerError, PublishError, ReindexError, SalvageError,
 };
+use proofline::proof::{CheckpointError, PolicyError};
 use proofline::replay::{FormError, PairsError, RecordError, ReplayError};
 use proofline::trace::TraceId;
 use serde::Serialize;
@@ -28,6 +29,15 @@ impl From<SalvageError> for CliError {
             SalvageError::Ledger(error) => error.into(),
             SalvageError::Payload(error) => error.into(),
             other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+impl From<PublishError> for CliError {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Entry(fault) => fault.into(),
+            other => Self::Publish(other),
         }
     }
 }
@@ -93,6 +103,25 @@ pub(crate) enum CliError {
         /// The file, or `the standard input`.
         name: String,
     },
+    /// A file of keys and quorums, or the keys of the command line, make no policy.
+    #[error("{source}")]
+    Policy {
+        /// The file, or where the keys came from.
+        name: String,
+        /// What is wrong with it.
+        source: PolicyError,
+    },
+    /// A checkpoint is not believed.
+    #[error("{source}")]
+    Checkpoint {
+        /// The file.
+        name: String,
+        /// Why.
+        source: CheckpointError,
+    },
+    /// Nothing was published.
+    #[error(transparent)]
+    Publish(PublishError),
     /// More input than was allowed.
     #[error("{name} is longer than the {max_bytes} bytes allowed")]
     TooLong {
@@ -190,6 +219,9 @@ impl CliError {
             Self::Form { source, .. } => source.code(),
             Self::Pairs { source, .. } => source.code(),
             Self::NoPairs { .. } => "input.no_pairs",
+            Self::Policy { source, .. } => source.code(),
+            Self::Checkpoint { source, .. } => source.code(),
+            Self::Publish(error) => error.code(),
             Self::TooLong { .. } => "input.too_long",
             Self::Blob { source, .. } | Self::Blobs(source) => source.code(),
             Self::Catalogue(error) => error.code(),
@@ -220,6 +252,8 @@ impl CliError {
             }
             Self::Unreadable { .. } | Self::Content { .. } | Self::TooLong { .. } => Exit::BadInput,
             Self::Form { .. } | Self::Pairs { .. } | Self::NoPairs { .. } => Exit::BadInput,
+            Self::Policy { .. } | Self::Checkpoint { .. } => Exit::BadInput,
+            Self::Publish(error) => exit_of_publication(error),
             Self::Empty { .. } | Self::NoSuchHash(_) | Self::NoSuchTrace(_) | Self::AmbiguousTrace { .. } => {
                 Exit::BadInput
             }
@@ -240,6 +274,13 @@ impl CliError {
             Self::Ledger(LedgerError::NewerFormat { dir: path, .. } | LedgerError::Io { path, .. }) => {
                 Some(path.to_string_lossy().into_owned())
             }
+            Self::Publish(PublishError::Io { path, .. } | PublishError::IntoLedger(path)) => {
+                Some(path.to_string_lossy().into_owned())
+            }
+            Self::Publish(PublishError::Differs { path } | PublishError::Hashes { path }) => {
+                Some(path.to_string())
+            }
+            Self::Policy { name, .. } | Self::Checkpoint { name, .. } => Some(name.clone()),
             Self::Unreadable { name, .. }
             | Self::Unwritable { name, .. }
             | Self::Empty { name }
@@ -279,6 +320,13 @@ impl CliError {
             Self::Pairs { .. } | Self::NoPairs { .. } => {
                 Some(r#"give pairs of trace ids, one {"baseline":"...","candidate":"..."} a line"#)
             }
+            Self::Policy { .. } => {
+                Some("write `log VKEY` lines and one `quorum` line, as C2SP tlog-policy says")
+            }
+            Self::Checkpoint { .. } => {
+                Some("name the key that signed it with --key, or a policy with --policy")
+            }
+            Self::Publish(error) => Some(error.hint()),
             Self::TooLong { .. } => Some("give less; where the verb has --max-bytes, that raises the limit"),
             Self::NoSuchHash(_) => Some("`proofline traces` and `proofline trace` list what there is"),
             Self::NoSuchTrace(_) => Some("`proofline traces` lists what there is"),
@@ -326,6 +374,18 @@ fn exit_of_ledger(error: &LedgerError) -> Exit {
         LedgerError::Damaged(_) => Exit::DamagedLedger,
         LedgerError::Option { .. } => Exit::Usage,
         _ => Exit::SystemRefused,
+    }
+}
+
+fn exit_of_publication(error: &PublishError) -> Exit {
+    match error {
+        PublishError::Root { .. } | PublishError::Header { .. } | PublishError::Fork { .. } => {
+            Exit::DamagedLedger
+        }
+        PublishError::Hashes { .. } => Exit::DerivedDamaged,
+        PublishError::Io { .. } => Exit::SystemRefused,
+        PublishError::Tile(_) => Exit::Internal,
+        _ => Exit::BadInput,
     }
 }
 

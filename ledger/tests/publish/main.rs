@@ -157,6 +157,25 @@ fn what_is_missing_below_the_checkpoint_is_made_again() {
     assert!(resources(&disk) == whole);
 }
 
+/// A larger publication was begun and never finished: its full tiles stand for no partial yet.
+#[test]
+fn no_partial_of_the_published_size_is_pruned() {
+    let log = MadeUp::new(600);
+    let (disk, larger) = (SimDisk::new(), SimDisk::new());
+    log.publish(&larger, 600).unwrap();
+    log.publish(&disk, 200).unwrap();
+    for path in ["tile/0/000", "tile/entries/000"] {
+        disk.meddle(&out().join(path), Some(larger.contents()[&out().join(path)].clone()));
+    }
+    let report = log.publish_as(&disk, &log.checkpoint(201), false, true).unwrap();
+    assert_eq!(report.pruned_partials, 0);
+    assert_eq!(read(&disk, &key(ORIGIN, 1)).unwrap().0, 201);
+    // Full at last: the partials of 200 and 201, each with a bundle.
+    let report = log.publish_as(&disk, &log.checkpoint(256), false, true).unwrap();
+    assert_eq!(report.pruned_partials, 4);
+    assert_eq!(read(&disk, &key(ORIGIN, 1)).unwrap().0, 256);
+}
+
 #[test]
 fn progress_ends_where_the_checkpoint_does() {
     let log = MadeUp::new(1000);
