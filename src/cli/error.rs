@@ -6,7 +6,7 @@ use proofline::canon::{CanonError, Pointer};
 use proofline::ledger::{
     BlobError, CatalogueError, Damage, EntryFault, LedgerError, PublishError, ReindexError, SalvageError,
 };
-use proofline::proof::{CheckpointError, PolicyError};
+use proofline::proof::{CheckpointError, KeyError, PolicyError};
 use proofline::replay::{FormError, PairsError, RecordError, ReplayError};
 use proofline::trace::TraceId;
 use serde::Serialize;
@@ -103,14 +103,6 @@ pub(crate) enum CliError {
         /// The file, or `the standard input`.
         name: String,
     },
-    /// A file of keys and quorums, or the keys of the command line, make no policy.
-    #[error("{source}")]
-    Policy {
-        /// The file, or where the keys came from.
-        name: String,
-        /// What is wrong with it.
-        source: PolicyError,
-    },
     /// A checkpoint is not believed.
     #[error("{source}")]
     Checkpoint {
@@ -129,6 +121,22 @@ pub(crate) enum CliError {
         name: String,
         /// The limit.
         max_bytes: usize,
+    },
+    /// A key that was named is none that can be used.
+    #[error("{source}")]
+    Key {
+        /// The file or the option.
+        name: String,
+        /// What is wrong with it.
+        source: KeyError,
+    },
+    /// A policy file is not what it has to be.
+    #[error("{source}")]
+    Policy {
+        /// The file.
+        name: String,
+        /// What is wrong with it.
+        source: PolicyError,
     },
     /// A payload could not be kept.
     #[error("{source}")]
@@ -218,8 +226,9 @@ impl CliError {
             Self::Empty { .. } => "input.empty",
             Self::Form { source, .. } => source.code(),
             Self::Pairs { source, .. } => source.code(),
-            Self::NoPairs { .. } => "input.no_pairs",
+            Self::Key { source, .. } => source.code(),
             Self::Policy { source, .. } => source.code(),
+            Self::NoPairs { .. } => "input.no_pairs",
             Self::Checkpoint { source, .. } => source.code(),
             Self::Publish(error) => error.code(),
             Self::TooLong { .. } => "input.too_long",
@@ -252,7 +261,8 @@ impl CliError {
             }
             Self::Unreadable { .. } | Self::Content { .. } | Self::TooLong { .. } => Exit::BadInput,
             Self::Form { .. } | Self::Pairs { .. } | Self::NoPairs { .. } => Exit::BadInput,
-            Self::Policy { .. } | Self::Checkpoint { .. } => Exit::BadInput,
+            Self::Key { .. } | Self::Policy { .. } => Exit::BadInput,
+            Self::Checkpoint { .. } => Exit::Unauthentic,
             Self::Publish(error) => exit_of_publication(error),
             Self::Empty { .. } | Self::NoSuchHash(_) | Self::NoSuchTrace(_) | Self::AmbiguousTrace { .. } => {
                 Exit::BadInput
@@ -280,11 +290,13 @@ impl CliError {
             Self::Publish(PublishError::Differs { path } | PublishError::Hashes { path }) => {
                 Some(path.to_string())
             }
-            Self::Policy { name, .. } | Self::Checkpoint { name, .. } => Some(name.clone()),
             Self::Unreadable { name, .. }
             | Self::Unwritable { name, .. }
             | Self::Empty { name }
             | Self::NoPairs { name }
+            | Self::Key { name, .. }
+            | Self::Policy { name, .. }
+            | Self::Checkpoint { name, .. }
             | Self::TooLong { name, .. }
             | Self::Blob { name, .. } => Some(name.clone()),
             Self::Content { name, source } => Some(match source {
@@ -320,9 +332,12 @@ impl CliError {
             Self::Pairs { .. } | Self::NoPairs { .. } => {
                 Some(r#"give pairs of trace ids, one {"baseline":"...","candidate":"..."} a line"#)
             }
-            Self::Policy { .. } => {
-                Some("write `log VKEY` lines and one `quorum` line, as C2SP tlog-policy says")
+            Self::Key { .. } => {
+                Some("give a public key as name+xxxxxxxx+base64, or a file that holds one a line")
             }
+            Self::Policy { .. } => Some(
+                "a policy has lines `log KEY`, `witness NAME KEY`, `group NAME K MEMBER...`, `quorum NAME`",
+            ),
             Self::Checkpoint { .. } => {
                 Some("name the key that signed it with --key, or a policy with --policy")
             }
@@ -379,9 +394,11 @@ fn exit_of_ledger(error: &LedgerError) -> Exit {
 
 fn exit_of_publication(error: &PublishError) -> Exit {
     match error {
-        PublishError::Root { .. } | PublishError::Header { .. } | PublishError::Fork { .. } => {
-            Exit::DamagedLedger
+        PublishError::Root { .. } | PublishError::Fork { .. } | PublishError::Ahead { .. } => {
+            Exit::Incomplete
         }
+        PublishError::Unverified(_) => Exit::Unauthentic,
+        PublishError::Header { .. } => Exit::DamagedLedger,
         PublishError::Hashes { .. } => Exit::DerivedDamaged,
         PublishError::Io { .. } => Exit::SystemRefused,
         PublishError::Tile(_) => Exit::Internal,

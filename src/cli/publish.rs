@@ -6,14 +6,14 @@ use proofline::ledger::{
     CHECKPOINT_FILE, PublishOrder, PublishReport, Snapshot, checkpoint_path, policy_at, publish,
 };
 use proofline::proof::{
-    Checkpoint, KeyList, KeyRole, MAX_NOTE_BYTES, MAX_POLICY_BYTES, Note, Policy, VerifiedCheckpoint,
-    VerifierKey,
+    Checkpoint, KeyList, KeyRole, MAX_NOTE_BYTES, Note, Policy, VerifiedCheckpoint, VerifierKey,
 };
 use serde::Serialize;
 
 use super::error::CliError;
 use super::exit::Exit;
 use super::input::{Source, ledger_folder};
+use super::keys_given::{policy_file, verifier_keys};
 use super::output::{Out, OutputArgs};
 use super::phrase::counted;
 use super::progress::Progress;
@@ -46,10 +46,10 @@ pub(crate) struct PublishArgs {
     /// Whom to believe: a file of keys and a quorum (C2SP tlog-policy)
     #[arg(long, value_name = "FILE", conflicts_with = "keys")]
     policy: Option<PathBuf>,
-    /// The public key of the log, or of a witness [default: those that the
-    /// ledger lists]; may be given several times
-    #[arg(long = "key", value_name = "VKEY")]
-    keys: Vec<VerifierKey>,
+    /// A public key of the log, as text or a file; may be given several times
+    /// [default: those that the ledger lists]
+    #[arg(long = "key", value_name = "KEY")]
+    keys: Vec<String>,
     /// Compares every file that is there with the ledger, byte by byte
     #[arg(long)]
     check: bool,
@@ -104,16 +104,11 @@ pub(crate) fn run(args: &PublishArgs, out: &mut Out) -> Result<Exit, CliError> {
 
 /// The policy that the command line names, if it does.
 fn given_policy(args: &PublishArgs) -> Result<Option<Policy>, CliError> {
-    if let Some(path) = &args.policy {
-        let source = Source::of(Some(path));
-        let bytes = source.read_all(MAX_POLICY_BYTES)?;
-        let named = |error| CliError::Policy { name: source.name(), source: error };
-        return Policy::parse(&bytes).map(Some).map_err(named);
+    match &args.policy {
+        Some(path) => policy_file(path).map(Some),
+        None if args.keys.is_empty() => Ok(None),
+        None => of_keys(verifier_keys(&args.keys)?, "--key").map(Some),
     }
-    if args.keys.is_empty() {
-        return Ok(None);
-    }
-    of_keys(args.keys.clone(), "the keys given").map(Some)
 }
 
 fn of_keys(keys: Vec<VerifierKey>, from: &str) -> Result<Policy, CliError> {

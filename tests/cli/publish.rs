@@ -129,19 +129,19 @@ fn a_policy_or_keys_say_whom_to_believe() {
     let kept = desk.sign();
     let note = desk.file("note.txt", &kept.note);
     let with = |more: &[&str]| desk.publish(&[&["--checkpoint", &note, "--format", "json"], more].concat());
-    assert_eq!(with(&["--key", OTHER]).exits(4).error().0, "checkpoint.no_log");
+    assert_eq!(with(&["--key", OTHER]).exits(9).error().0, "checkpoint.no_log");
     let policy = desk.file("other.policy", format!("log {OTHER}\nquorum none\n").as_bytes());
-    assert_eq!(with(&["--policy", &policy]).exits(4).error().0, "checkpoint.no_log");
+    assert_eq!(with(&["--policy", &policy]).exits(9).error().0, "checkpoint.no_log");
     let policy = desk.file("broken.policy", format!("log {PUBLIC}\n").as_bytes());
     let (code, place, hint) = with(&["--policy", &policy]).exits(4).error();
     assert_eq!((code.as_str(), place), ("policy.no_quorum", Some(policy)));
     assert!(hint.unwrap().contains("quorum"));
-    assert_eq!(with(&["--key", "nonsense"]).exits(2).error().0, "cli.usage");
+    assert_eq!(with(&["--key", "nonsense"]).exits(4).error().0, "key.form");
     let strict = format!(
         "log {PUBLIC}\nwitness w witness.example/w1+04d2d833+BD1AF8PoQ4lakrcKp00bfrycmCzPLsSWjMDNVfEq9GYM\nquorum w\n"
     );
     let strict = desk.file("strict.policy", strict.as_bytes());
-    assert_eq!(with(&["--policy", &strict]).exits(4).error().0, "checkpoint.quorum");
+    assert_eq!(with(&["--policy", &strict]).exits(9).error().0, "checkpoint.quorum");
     assert!(!desk.out.exists(), "a refused checkpoint makes no folder");
     let policy = desk.file("good.policy", format!("log {PUBLIC}\nquorum none\n").as_bytes());
     with(&["--policy", &policy]).well();
@@ -168,9 +168,12 @@ fn refusals_have_codes_and_exit_codes() {
         Checkpoint::new("ledger.example/test", size, root).unwrap().sign(&[&key()]).unwrap().to_bytes()
     };
     let empty = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
-    assert_eq!(try_note(sign(large.size, empty), 3).0, "publish.root");
-    assert_eq!(try_note(sign(large.size + 1, empty), 4).0, "publish.ahead");
+    assert_eq!(try_note(sign(large.size, empty), 8).0, "publish.root");
+    assert_eq!(try_note(sign(large.size + 1, empty), 8).0, "publish.ahead");
     let edge = format!("tile/0/001.p/{}", large.size - 256);
+    fs::write(desk.out.join("checkpoint"), "nothing signed\n").unwrap();
+    assert_eq!(desk.publish(&["--format", "json"]).exits(9).error().0, "publish.unverified");
+    fs::write(desk.out.join("checkpoint"), &large.note).unwrap();
     let tile = desk.out.join(&edge);
     desk.ledger.edit(&tile, |bytes| bytes[0] ^= 1);
     let (code, place, _) = desk.publish(&["--format", "json"]).exits(4).error();
