@@ -104,6 +104,12 @@ impl Disk for MemoryDisk {
         Ok(())
     }
 
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let was_file = hold(&self.files).remove(path).is_some();
+        let was_there = was_file || hold(&self.folders).remove(path);
+        if was_there { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
+    }
+
     fn sync_dir(&self, _path: &Path) -> io::Result<()> {
         Ok(())
     }

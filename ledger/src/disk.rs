@@ -87,6 +87,12 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// What the system reports.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
+    /// Takes away the name of a file, or of a folder with nothing in it.
+    ///
+    /// # Errors
+    /// What the system reports.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
     /// Returns once the names in a folder are on the device.
     ///
     /// # Errors
@@ -169,6 +175,10 @@ impl Disk for OsDisk {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        if path.symlink_metadata()?.is_dir() { fs::remove_dir(path) } else { fs::remove_file(path) }
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {

@@ -46,6 +46,19 @@ pub(crate) fn write_file(
     Ok(file)
 }
 
+/// Makes or replaces a file whose bytes are durable when this returns, and whose name is once the
+/// caller has synced its folder. What lies under the temporary name goes: it may have a second name
+/// by now, so it is not written to.
+pub(crate) fn place_file(disk: &dyn Disk, temporary: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if disk.exists(temporary) {
+        disk.remove(temporary)?;
+    }
+    let file = disk.open(temporary, Access::CreateNew)?;
+    file.write_all_at(bytes, 0)?;
+    file.sync()?;
+    disk.rename(temporary, path)
+}
+
 /// Syncs the folder that holds `path`.
 pub(crate) fn sync_parent(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     disk.sync_dir(path.parent().unwrap_or(Path::new("")))

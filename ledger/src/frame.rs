@@ -26,6 +26,9 @@ const CRC_BYTES: usize = 4;
 /// What a frame adds to its header and body, in bytes.
 pub const FRAME_OVERHEAD_BYTES: usize = LENGTHS_BYTES + 2 * CRC_BYTES;
 
+/// Enough bytes for any frame's front up to its header checksum.
+pub(crate) const HEAD_BYTES: usize = MAX_HEADER_BYTES + FRAME_OVERHEAD_BYTES;
+
 const _: () = assert!(MAX_HEADER_BYTES <= u16::MAX as usize && MAX_BODY_BYTES <= u32::MAX as usize);
 
 /// Why bytes are no frame. Each has a code that reports carry.

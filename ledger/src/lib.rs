@@ -21,6 +21,7 @@ mod line;
 mod load;
 mod log;
 mod mark;
+mod publish;
 mod recovery;
 mod reindex;
 mod salvage;
@@ -48,6 +49,10 @@ pub use line::{EvidenceLine, WRAPPER_BYTES};
 pub use mark::{MARK_FILE, Mark, MarkReading, decode_marks};
 pub use proofline_proof::header::{self, EntryHeader, EntryKind, EntryStatus};
 pub use proofline_proof::{LeafHash, Seq};
+pub use publish::{
+    CHECKPOINT_FILE, PublishError, PublishOrder, PublishProgress, PublishReport, PublishSource, publish,
+    publish_on, publish_source_on,
+};
 pub use recovery::{Recovery, TORN_DIR, TornTail};
 pub use reindex::{ReindexError, ReindexReport, reindex, reindex_on};
 pub use salvage::{SalvageError, SalvageReport, damage_value, salvage, salvage_on};

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use crate::disk::DiskFile;
 use crate::error::Damage;
-use crate::frame::{FRAME_OVERHEAD_BYTES, FrameFault, FrameLengths, LENGTHS_BYTES, decode_head};
+use crate::frame::{FrameFault, FrameLengths, HEAD_BYTES, LENGTHS_BYTES, decode_head};
 use crate::segment::{FrameCursor, segment_name};
-use proofline_proof::header::{EntryHeader, HeaderError, MAX_HEADER_BYTES};
+use proofline_proof::header::{EntryHeader, HeaderError};
 use proofline_proof::{LeafHash, Seq};
 
 const CRC_BYTES: usize = 4;
@@ -217,6 +217,3 @@ impl Scan {
         Ok(self.cursor.end())
     }
 }
-
-/// Enough bytes for any frame's front up to its header checksum.
-const HEAD_BYTES: usize = MAX_HEADER_BYTES + FRAME_OVERHEAD_BYTES;

@@ -11,7 +11,9 @@ use thiserror::Error;
 use crate::disk::DiskFile;
 use crate::durable::read_full_at;
 use crate::error::{Damage, LedgerError};
-use crate::frame::{FRAME_OVERHEAD_BYTES, FrameFault, LENGTHS_BYTES, MAX_BODY_BYTES, decode_frame};
+use crate::frame::{
+    FRAME_OVERHEAD_BYTES, FrameFault, HEAD_BYTES, LENGTHS_BYTES, MAX_BODY_BYTES, decode_frame, decode_head,
+};
 use crate::index::{SegmentIndex, SegmentTree};
 use crate::segment::{SegmentHeader, segment_name};
 use proofline_proof::header::{EntryHeader, EntryKind, MAX_HEADER_BYTES};
@@ -97,6 +99,10 @@ impl Segment {
         format!("{LOG_DIR}/{}", segment_name(self.header.first_seq))
     }
 
+    fn damage(&self, code: &'static str, offset: Option<u64>, seq: Seq, message: String) -> EntryFault {
+        EntryFault::Damaged(Damage { code, file: self.file_name(), offset, seq: Some(seq), message })
+    }
+
     fn ordinal(&self, seq: Seq) -> Option<u32> {
         let ordinal = seq.get().checked_sub(self.header.first_seq.get()).filter(|at| *at < self.entries)?;
         u32::try_from(ordinal).ok()
@@ -117,6 +123,27 @@ impl Segment {
 pub(crate) struct Segments {
     pub(crate) dir: PathBuf,
     pub(crate) list: Vec<Segment>,
+}
+
+/// Bytes at the place where the index says that an entry lies.
+struct Lying<'a> {
+    segment: &'a Segment,
+    offset: u64,
+    bytes: Vec<u8>,
+}
+
+impl Lying<'_> {
+    fn fault(&self, seq: Seq, fault: &FrameFault) -> EntryFault {
+        self.segment.damage(fault.code(), Some(self.offset), seq, fault.to_string())
+    }
+
+    fn check_seq(&self, expected: Seq, found: Seq) -> Result<(), EntryFault> {
+        if found == expected {
+            return Ok(());
+        }
+        let message = format!("entry {found} stands where entry {expected} is expected");
+        Err(self.segment.damage("log.sequence", Some(self.offset), expected, message))
+    }
 }
 
 /// The longest frame there can be.
@@ -148,26 +175,33 @@ impl Segments {
 
     /// The entry at `seq`, whole and in its place; `None` past the end.
     pub(crate) fn read(&self, seq: Seq) -> Result<Option<Entry>, EntryFault> {
+        let Some(lying) = self.lying(seq, MAX_FRAME_BYTES)? else { return Ok(None) };
+        let frame = decode_frame(&lying.bytes).map_err(|fault| lying.fault(seq, &fault))?;
+        lying.check_seq(seq, frame.header.seq)?;
+        let (header_bytes, body) = (frame.header_bytes.to_vec(), frame.body.to_vec());
+        Ok(Some(Entry { header: frame.header, header_bytes, body }))
+    }
+
+    /// The bytes of the header of the entry at `seq`, in its place; its body is not looked at.
+    pub(crate) fn read_header(&self, seq: Seq) -> Result<Option<Vec<u8>>, EntryFault> {
+        let Some(lying) = self.lying(seq, HEAD_BYTES as u64)? else { return Ok(None) };
+        let (_, header, bytes) = decode_head(&lying.bytes).map_err(|fault| lying.fault(seq, &fault))?;
+        lying.check_seq(seq, header.seq)?;
+        Ok(Some(bytes.to_vec()))
+    }
+
+    /// Up to `most` of the bytes of the frame that the index names for an entry.
+    fn lying(&self, seq: Seq, most: u64) -> Result<Option<Lying<'_>>, EntryFault> {
         let Some((segment, ordinal)) = self.holding(seq) else { return Ok(None) };
-        let damaged = |code: &'static str, offset: Option<u64>, message: String| {
-            EntryFault::Damaged(Damage { code, file: segment.file_name(), offset, seq: Some(seq), message })
-        };
         let Some(span) = segment.index.span(ordinal)? else {
-            return Err(damaged("log.unreadable", None, "no readable frame holds this entry".to_owned()));
+            let message = "no readable frame holds this entry".to_owned();
+            return Err(segment.damage("log.unreadable", None, seq, message));
         };
-        let size = span.bytes.min(MAX_FRAME_BYTES);
+        let size = span.bytes.min(most);
         let mut bytes = vec![0; usize::try_from(size).unwrap_or(LENGTHS_BYTES)];
         let count = read_full_at(&*segment.file, &mut bytes, span.offset)?;
         bytes.truncate(count);
-        let at = Some(span.offset);
-        let frame =
-            decode_frame(&bytes).map_err(|fault: FrameFault| damaged(fault.code(), at, fault.to_string()))?;
-        if frame.header.seq != seq {
-            let message = format!("entry {} stands where entry {seq} is expected", frame.header.seq);
-            return Err(damaged("log.sequence", at, message));
-        }
-        let (header_bytes, body) = (frame.header_bytes.to_vec(), frame.body.to_vec());
-        Ok(Some(Entry { header: frame.header, header_bytes, body }))
+        Ok(Some(Lying { segment, offset: span.offset, bytes }))
     }
 
     /// Entries of this kind (or of any) with this envelope hash, ascending.

@@ -134,6 +134,15 @@ impl Snapshot {
         self.segments.read(seq)
     }
 
+    /// The bytes of the header of the entry at `seq`, read from the log. The body is not read, and
+    /// may be damaged.
+    ///
+    /// # Errors
+    /// [`EntryFault`] when no whole header lies there.
+    pub fn header_bytes(&self, seq: Seq) -> Result<Option<Vec<u8>>, EntryFault> {
+        self.segments.read_header(seq)
+    }
+
     /// Every entry with this envelope hash, ascending.
     ///
     /// # Errors

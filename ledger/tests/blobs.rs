@@ -358,6 +358,10 @@ impl Disk for Scripted {
         self.note("rename", to)?;
         OsDisk.rename(from, to)
     }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.note("remove", path)?;
+        OsDisk.remove(path)
+    }
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         self.note("sync_dir", path)?;
         OsDisk.sync_dir(path)

@@ -4,9 +4,9 @@ use std::io;
 
 use proofline::canon::{CanonError, Pointer};
 use proofline::ledger::{
-    BlobError, CatalogueError, Damage, EntryFault, LedgerError, ReindexError, SalvageError,
+    BlobError, CatalogueError, Damage, EntryFault, LedgerError, PublishError, ReindexError, SalvageError,
 };
-use proofline::proof::{KeyError, PolicyError};
+use proofline::proof::{CheckpointError, KeyError, PolicyError};
 use proofline::replay::{FormError, PairsError, RecordError, ReplayError};
 use proofline::trace::TraceId;
 use serde::Serialize;
@@ -29,6 +29,15 @@ impl From<SalvageError> for CliError {
             SalvageError::Ledger(error) => error.into(),
             SalvageError::Payload(error) => error.into(),
             other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+impl From<PublishError> for CliError {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Entry(fault) => fault.into(),
+            other => Self::Publish(other),
         }
     }
 }
@@ -94,6 +103,17 @@ pub(crate) enum CliError {
         /// The file, or `the standard input`.
         name: String,
     },
+    /// A checkpoint is not believed.
+    #[error("{source}")]
+    Checkpoint {
+        /// The file.
+        name: String,
+        /// Why.
+        source: CheckpointError,
+    },
+    /// Nothing was published.
+    #[error(transparent)]
+    Publish(PublishError),
     /// More input than was allowed.
     #[error("{name} is longer than the {max_bytes} bytes allowed")]
     TooLong {
@@ -209,6 +229,8 @@ impl CliError {
             Self::Key { source, .. } => source.code(),
             Self::Policy { source, .. } => source.code(),
             Self::NoPairs { .. } => "input.no_pairs",
+            Self::Checkpoint { source, .. } => source.code(),
+            Self::Publish(error) => error.code(),
             Self::TooLong { .. } => "input.too_long",
             Self::Blob { source, .. } | Self::Blobs(source) => source.code(),
             Self::Catalogue(error) => error.code(),
@@ -240,6 +262,8 @@ impl CliError {
             Self::Unreadable { .. } | Self::Content { .. } | Self::TooLong { .. } => Exit::BadInput,
             Self::Form { .. } | Self::Pairs { .. } | Self::NoPairs { .. } => Exit::BadInput,
             Self::Key { .. } | Self::Policy { .. } => Exit::BadInput,
+            Self::Checkpoint { .. } => Exit::Unauthentic,
+            Self::Publish(error) => exit_of_publication(error),
             Self::Empty { .. } | Self::NoSuchHash(_) | Self::NoSuchTrace(_) | Self::AmbiguousTrace { .. } => {
                 Exit::BadInput
             }
@@ -260,12 +284,19 @@ impl CliError {
             Self::Ledger(LedgerError::NewerFormat { dir: path, .. } | LedgerError::Io { path, .. }) => {
                 Some(path.to_string_lossy().into_owned())
             }
+            Self::Publish(PublishError::Io { path, .. } | PublishError::IntoLedger(path)) => {
+                Some(path.to_string_lossy().into_owned())
+            }
+            Self::Publish(PublishError::Differs { path } | PublishError::Hashes { path }) => {
+                Some(path.to_string())
+            }
             Self::Unreadable { name, .. }
             | Self::Unwritable { name, .. }
             | Self::Empty { name }
             | Self::NoPairs { name }
             | Self::Key { name, .. }
             | Self::Policy { name, .. }
+            | Self::Checkpoint { name, .. }
             | Self::TooLong { name, .. }
             | Self::Blob { name, .. } => Some(name.clone()),
             Self::Content { name, source } => Some(match source {
@@ -307,6 +338,10 @@ impl CliError {
             Self::Policy { .. } => Some(
                 "a policy has lines `log KEY`, `witness NAME KEY`, `group NAME K MEMBER...`, `quorum NAME`",
             ),
+            Self::Checkpoint { .. } => {
+                Some("name the key that signed it with --key, or a policy with --policy")
+            }
+            Self::Publish(error) => Some(error.hint()),
             Self::TooLong { .. } => Some("give less; where the verb has --max-bytes, that raises the limit"),
             Self::NoSuchHash(_) => Some("`proofline traces` and `proofline trace` list what there is"),
             Self::NoSuchTrace(_) => Some("`proofline traces` lists what there is"),
@@ -354,6 +389,20 @@ fn exit_of_ledger(error: &LedgerError) -> Exit {
         LedgerError::Damaged(_) => Exit::DamagedLedger,
         LedgerError::Option { .. } => Exit::Usage,
         _ => Exit::SystemRefused,
+    }
+}
+
+fn exit_of_publication(error: &PublishError) -> Exit {
+    match error {
+        PublishError::Root { .. } | PublishError::Fork { .. } | PublishError::Ahead { .. } => {
+            Exit::Incomplete
+        }
+        PublishError::Unverified(_) => Exit::Unauthentic,
+        PublishError::Header { .. } => Exit::DamagedLedger,
+        PublishError::Hashes { .. } => Exit::DerivedDamaged,
+        PublishError::Io { .. } => Exit::SystemRefused,
+        PublishError::Tile(_) => Exit::Internal,
+        _ => Exit::BadInput,
     }
 }
 

@@ -23,6 +23,7 @@ mod man;
 mod output;
 mod phrase;
 mod progress;
+mod publish;
 mod record_facts;
 mod reindex;
 mod replay;
@@ -105,6 +106,7 @@ enum Verb {
     Stat(stat::StatArgs),
     Reindex(reindex::ReindexArgs),
     Salvage(salvage::SalvageArgs),
+    Publish(publish::PublishArgs),
     Canon(canon::CanonArgs),
     Hash(hash::HashArgs),
     Completions(completions::CompletionsArgs),
@@ -127,6 +129,7 @@ impl Verb {
             Self::Verify(args) => args.output.format,
             Self::Reindex(args) => args.output.format,
             Self::Salvage(args) => args.output.format,
+            Self::Publish(args) => args.output.format,
             Self::Canon(args) => args.output.format,
             Self::Hash(args) => args.output.format,
             Self::Completions(args) => args.output.format,
@@ -149,6 +152,7 @@ impl Verb {
             Self::Verify(args) => verify::run(args, out),
             Self::Reindex(args) => reindex::run(args, out),
             Self::Salvage(args) => salvage::run(args, out),
+            Self::Publish(args) => publish::run(args, out),
             Self::Canon(args) => canon::run(args, out),
             Self::Hash(args) => hash::run(args, out),
             Self::Completions(args) => completions::run(args, out),

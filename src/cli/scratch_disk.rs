@@ -48,6 +48,10 @@ impl Disk for ScratchDisk {
         OsDisk.rename(from, to)
     }
 
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        OsDisk.remove(path)
+    }
+
     fn sync_dir(&self, _path: &Path) -> io::Result<()> {
         Ok(())
     }

@@ -16,6 +16,7 @@ mod hostile;
 mod log;
 mod modes;
 mod pictures;
+mod publish;
 mod recording;
 mod run;
 mod shapes;

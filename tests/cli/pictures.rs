@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::run::{Ledger, program, proofline, ran, vectors};
 
-const VERBS: [&str; 17] = [
+const VERBS: [&str; 18] = [
     "init",
     "commit",
     "replay",
@@ -18,6 +18,7 @@ const VERBS: [&str; 17] = [
     "stat",
     "reindex",
     "salvage",
+    "publish",
     "canon",
     "hash",
     "completions",

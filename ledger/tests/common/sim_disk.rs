@@ -32,13 +32,14 @@ pub(crate) enum Call {
     Truncate,
     CreateDir,
     Rename,
+    Remove,
     SyncDir,
     List,
     Lock,
 }
 
 impl Call {
-    pub(crate) const ALL: [Call; 12] = [
+    pub(crate) const ALL: [Call; 13] = [
         Call::Open,
         Call::Create,
         Call::Read,
@@ -48,6 +49,7 @@ impl Call {
         Call::Truncate,
         Call::CreateDir,
         Call::Rename,
+        Call::Remove,
         Call::SyncDir,
         Call::List,
         Call::Lock,
@@ -63,6 +65,7 @@ impl Call {
                 | Call::Truncate
                 | Call::CreateDir
                 | Call::Rename
+                | Call::Remove
                 | Call::SyncDir
         )
     }
@@ -593,6 +596,19 @@ impl Disk for SimDisk {
             let node = state.node(from).ok_or_else(not_found)?;
             state.folder(to.parent().unwrap())?.set(name_of(to), Some(node));
             state.folder(from.parent().unwrap())?.set(name_of(from), None);
+        }
+        fault.map_or(Ok(()), failed)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let (mut state, fault) = self.enter(Call::Remove)?;
+        if fault.is_none_or(|fault| fault.effect != Effect::Nothing) {
+            let node = state.node(path).ok_or_else(not_found)?;
+            if node == Node::Folder && !state.folder(path)?.live.is_empty() {
+                return Err(io::ErrorKind::DirectoryNotEmpty.into());
+            }
+            // What lies in a folder stays known: the name may come back with a power cut.
+            state.folder(path.parent().unwrap())?.set(name_of(path), None);
         }
         fault.map_or(Ok(()), failed)
     }

@@ -86,6 +86,11 @@ impl Disk for Watched {
         self.inner.rename(from, to)
     }
 
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        (self.before)(Call::Remove);
+        self.inner.remove(path)
+    }
+
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         (self.before)(Call::SyncDir);
         self.inner.sync_dir(path)

@@ -11,7 +11,7 @@ mod verify;
 
 pub use build::{TileHashes, consistency_proof, inclusion_proof, perfect_node, root};
 pub use frontier::Frontier;
-pub use tiles::{TILE_HASHES, TileBuilder, TileWidth, tile_widths};
+pub use tiles::{TILE_HASHES, TileBuilder, TileWidth, tile_root, tile_widths};
 pub use verify::{
     TreeFault, consistency_nodes, consistency_root, inclusion_nodes, inclusion_root, verify_consistency,
     verify_inclusion,

@@ -7,6 +7,12 @@ use crate::tree::build::fold;
 /// The hashes of a full tile.
 pub const TILE_HASHES: u64 = 256;
 
+/// The root over a full tile, which is its hash in the tile above; `None` unless there are 256 hashes.
+#[must_use]
+pub fn tile_root(hashes: &[NodeHash]) -> Option<NodeHash> {
+    (hashes.len() as u64 == TILE_HASHES).then(|| fold(hashes.to_vec()))?
+}
+
 /// How much of one tile level a tree fills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TileWidth {
