@@ -43,9 +43,7 @@ impl ArtifactKind {
     /// # Errors
     /// [`ArtifactRefusal::Form`] for a body of no known kind, or against its schema.
     pub fn read(body: &[u8]) -> Result<Self, ArtifactRefusal> {
-        let limits = Limits::ENVELOPE.with_max_bytes(MAX_BODY_BYTES);
-        let value = parse(body, &limits).map_err(|error| ArtifactRefusal::Form(error.to_string()))?;
-        Self::of(&value)
+        Self::of(&parsed(body)?)
     }
 
     fn of(value: &Value) -> Result<Self, ArtifactRefusal> {
@@ -65,16 +63,28 @@ impl ArtifactKind {
     }
 }
 
+/// The value in the body of an artifact or a system entry.
+pub(crate) fn parsed(body: &[u8]) -> Result<Value, ArtifactRefusal> {
+    let limits = Limits::ENVELOPE.with_max_bytes(MAX_BODY_BYTES);
+    parse(body, &limits).map_err(|error| ArtifactRefusal::Form(error.to_string()))
+}
+
+/// The same of bytes that are to become one: they must be canonical.
+pub(crate) fn canonical(bytes: &[u8]) -> Result<(Value, Vec<u8>), ArtifactRefusal> {
+    let value = parsed(bytes)?;
+    let canonical = value.to_canonical(Profile::Envelope);
+    let canonical = canonical.map_err(|error| ArtifactRefusal::Form(error.to_string()))?;
+    if canonical == bytes {
+        Ok((value, canonical))
+    } else {
+        Err(ArtifactRefusal::Form("its bytes are not canonical".to_owned()))
+    }
+}
+
 impl SealedArtifact {
     /// Examines an artifact's bytes: canonical, of a known kind, of that kind's schema.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, ArtifactRefusal> {
-        let limits = Limits::ENVELOPE.with_max_bytes(MAX_BODY_BYTES);
-        let form = |message: String| ArtifactRefusal::Form(message);
-        let value = parse(bytes, &limits).map_err(|error| form(error.to_string()))?;
-        let canonical = value.to_canonical(Profile::Envelope).map_err(|error| form(error.to_string()))?;
-        if canonical != bytes {
-            return Err(form("its bytes are not canonical".to_owned()));
-        }
+        let (value, canonical) = canonical(bytes)?;
         let kind = ArtifactKind::of(&value)?;
         Ok(SealedArtifact { hash: EnvelopeHash::of(&canonical), canonical, kind })
     }

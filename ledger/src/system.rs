@@ -5,13 +5,13 @@
 //! | genesis | `system_type` `genesis` | the first entry, made by `init` alone |
 //! | key | `system_type` `key` | [`KeyList::apply`]: possession, a current log key that vouches, no key twice |
 
-use proofline_canon::{Limits, Profile, Value, parse};
+use proofline_canon::Value;
 use proofline_proof::header::EntryKind;
 use proofline_proof::{KeyList, Seq};
 use proofline_trace::{EnvelopeHash, GenesisRecord, KeyRecord, Violation};
 
+use crate::artifact::{canonical, parsed};
 use crate::error::{ArtifactRefusal, Damage};
-use crate::frame::MAX_BODY_BYTES;
 use crate::segments::{EntryFault, Segments};
 use crate::snapshot::Snapshot;
 use crate::verify::read_genesis;
@@ -30,9 +30,7 @@ impl SystemKind {
     /// # Errors
     /// [`ArtifactRefusal::Form`] for a body of no known kind, or against its schema.
     pub fn read(body: &[u8]) -> Result<Self, ArtifactRefusal> {
-        let limits = Limits::ENVELOPE.with_max_bytes(MAX_BODY_BYTES);
-        let value = parse(body, &limits).map_err(|error| ArtifactRefusal::Form(error.to_string()))?;
-        Self::of(&value)
+        Self::of(&parsed(body)?)
     }
 
     fn of(value: &Value) -> Result<Self, ArtifactRefusal> {
@@ -54,13 +52,7 @@ pub(crate) struct SealedSystem {
 
 impl SealedSystem {
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, ArtifactRefusal> {
-        let form = |message: String| ArtifactRefusal::Form(message);
-        let limits = Limits::ENVELOPE.with_max_bytes(MAX_BODY_BYTES);
-        let value = parse(bytes, &limits).map_err(|error| form(error.to_string()))?;
-        let canonical = value.to_canonical(Profile::Envelope).map_err(|error| form(error.to_string()))?;
-        if canonical != bytes {
-            return Err(form("its bytes are not canonical".to_owned()));
-        }
+        let (value, canonical) = canonical(bytes)?;
         Ok(SealedSystem { hash: EnvelopeHash::of(&canonical), kind: SystemKind::of(&value)?, canonical })
     }
 }
