@@ -11,6 +11,13 @@ use proofline::trace::TraceId;
 use serde::Serialize;
 
 use super::exit::Exit;
+use super::signing_error::SigningError;
+
+impl From<SigningError> for CliError {
+    fn from(error: SigningError) -> Self {
+        Self::Signing(Box::new(error))
+    }
+}
 
 impl From<ReindexError> for CliError {
     fn from(error: ReindexError) -> Self {
@@ -121,6 +128,9 @@ pub(crate) enum CliError {
     /// A verdict is not in the ledger.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// Keys, notes and signatures.
+    #[error(transparent)]
+    Signing(Box<SigningError>),
     /// No entry has that hash.
     #[error("no entry of the ledger has the hash {0}")]
     NoSuchHash(String),
@@ -195,6 +205,7 @@ impl CliError {
             Self::Catalogue(error) => error.code(),
             Self::Replay(error) => error.code(),
             Self::Record(error) => error.code(),
+            Self::Signing(error) => error.code(),
             Self::NoSuchHash(_) => "ledger.no_such_hash",
             Self::NoSuchTrace(_) => "ledger.no_such_trace",
             Self::AmbiguousTrace { .. } => "cli.ambiguous_trace",
@@ -223,6 +234,7 @@ impl CliError {
             Self::Empty { .. } | Self::NoSuchHash(_) | Self::NoSuchTrace(_) | Self::AmbiguousTrace { .. } => {
                 Exit::BadInput
             }
+            Self::Signing(error) => error.exit(),
             Self::Usage(_) => Exit::Usage,
             Self::Record(_) | Self::Internal(_) => Exit::Internal,
         }
@@ -252,6 +264,7 @@ impl CliError {
                 CanonError::Write(error) => format!("{name}, at \"{}\"", error.pointer),
                 _ => name.clone(),
             }),
+            Self::Signing(error) => error.place(),
             Self::Form { name, source } => Some(format!("{name}{}", pointed(source.pointer()))),
             Self::Pairs { name, source } => {
                 Some(format!("{name}, line {}{}", source.line, pointed(source.pointer())))
@@ -280,6 +293,7 @@ impl CliError {
                 Some(r#"give pairs of trace ids, one {"baseline":"...","candidate":"..."} a line"#)
             }
             Self::TooLong { .. } => Some("give less; where the verb has --max-bytes, that raises the limit"),
+            Self::Signing(error) => error.hint(),
             Self::NoSuchHash(_) => Some("`proofline traces` and `proofline trace` list what there is"),
             Self::NoSuchTrace(_) => Some("`proofline traces` lists what there is"),
             Self::AmbiguousTrace { .. } => Some("give more digits of the id"),
@@ -317,7 +331,7 @@ fn what_is_wrong(error: &CanonError) -> String {
     }
 }
 
-fn exit_of_ledger(error: &LedgerError) -> Exit {
+pub(crate) fn exit_of_ledger(error: &LedgerError) -> Exit {
     match error {
         LedgerError::NotALedger(_)
         | LedgerError::NotEmpty(_)

@@ -19,5 +19,7 @@ mod pictures;
 mod recording;
 mod run;
 mod shapes;
+mod signing;
+mod signing_refused;
 mod streams;
 mod verbs;
