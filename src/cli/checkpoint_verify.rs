@@ -25,8 +25,8 @@ use super::signing_error::{SigningError, no_checkpoint};
 /// Whom to believe is said by a policy file (C2SP tlog-policy), by the keys of
 /// logs and witnesses, or by a ledger's own list: the log keys that were current
 /// at the checkpoint's size. Keys given together with a ledger are roots, and what
-/// they vouched for counts too. With a ledger, its first entries must be those
-/// that the checkpoint signed.
+/// they vouched for counts too. With a ledger, its tree must have had the root
+/// that was signed; that the log gives this tree is checked by `proofline verify`.
 ///
 /// Exits with 4 when the file is no checkpoint, 8 when the ledger is shorter or
 /// has another history, 9 when a signature or cosignature is missing or wrong.
@@ -116,7 +116,8 @@ fn no_policy(name: String, source: PolicyError) -> CliError {
     SigningError::Policy { name, source }.into()
 }
 
-/// That the ledger's first entries are those that a checkpoint signed.
+/// That the ledger's tree had the root that a checkpoint signed. Its hashes come from indexes; that the log gives them
+/// is for `verify` to say.
 pub(crate) fn compare(snapshot: &Snapshot, checkpoint: &Checkpoint) -> Result<(), CliError> {
     let origin = snapshot.genesis()?.origin;
     let (size, entries) = (checkpoint.size(), snapshot.entries());
@@ -245,7 +246,7 @@ fn show(out: &mut Out, line: &VerifiedLine) -> Result<(), CliError> {
     }
     if let Some(entries) = line.ledger_entries {
         let now = counted(entries, "entry", "entries");
-        facts.push(("ledger", format!("begins with what was signed, and has {now} now")));
+        facts.push(("ledger", format!("its tree begins with what was signed, and has {now} now")));
     }
     for (name, fact) in facts {
         for (index, part) in wrap_words(&safe(&fact), out.columns().saturating_sub(13)).iter().enumerate() {

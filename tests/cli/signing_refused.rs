@@ -141,6 +141,9 @@ fn keygen_writes_over_nothing_and_leaves_nothing_half_done() {
     symlink("nowhere", desk.path("k")).unwrap();
     assert_eq!(refused(&desk, &["keygen", "a", "k"], 4), "key.exists");
     assert_eq!(files(), 1);
+    // The public file's name is too long for the system when the secret one is written: that goes again.
+    assert_eq!(refused(&desk, &["keygen", "a", &"k".repeat(252)], 6), "output.unwritable");
+    assert_eq!(files(), 1);
     // A direction mark is part of the name, and shown as what it is.
     let shown = desk.run(&["keygen", "a\u{202e}b", "turned"]).well().stdout;
     assert!(shown.starts_with("a\\u{202e}b+"), "{shown}");
