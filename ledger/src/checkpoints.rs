@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 use proofline_proof::tree::Frontier;
 use proofline_proof::{
-    Checkpoint, CheckpointError, KeyList, KeyRole, Note, Policy, Seq, SignError, Signer, VerifierKey,
+    Checkpoint, CheckpointError, CheckpointTextError, KeyList, KeyRole, Note, Policy, Seq, SignError, Signer,
+    VerifierKey,
 };
 use thiserror::Error;
 
@@ -62,6 +63,29 @@ pub enum CheckpointingError {
         /// Why.
         source: Box<CheckpointError>,
     },
+    /// A note that is no checkpoint.
+    #[error("the note to be kept is no checkpoint: {0}")]
+    NoCheckpoint(#[from] CheckpointTextError),
+    /// A note for which there is no kept checkpoint.
+    #[error("the ledger keeps no checkpoint of {size} entries to add this note's lines to")]
+    NotKept {
+        /// The note's size.
+        size: u64,
+    },
+    /// A note of another text than the checkpoint that is kept.
+    #[error("the ledger keeps a checkpoint of {size} entries with another text than this note's")]
+    OtherText {
+        /// The size of both.
+        size: u64,
+    },
+    /// With the lines of the note, the kept checkpoint would not verify any more.
+    #[error("with these lines the checkpoint of {size} entries would not verify: {source}")]
+    Lines {
+        /// Its size.
+        size: u64,
+        /// Why.
+        source: Box<CheckpointError>,
+    },
     /// The log is not the one that a kept checkpoint signed.
     #[error("the log is not the one that the kept checkpoint of {size} entries signed: it has forked")]
     Fork {
@@ -83,6 +107,10 @@ impl CheckpointingError {
             CheckpointingError::NotCurrent { .. } => "checkpoint.not_current",
             CheckpointingError::Sign(error) => error.code(),
             CheckpointingError::Kept { .. } => "checkpoint.kept",
+            CheckpointingError::NoCheckpoint(error) => error.code(),
+            CheckpointingError::NotKept { .. } => "checkpoint.not_kept",
+            CheckpointingError::OtherText { .. } => "checkpoint.other_text",
+            CheckpointingError::Lines { source, .. } => source.code(),
             CheckpointingError::Fork { .. } => "checkpoint.fork",
         }
     }
@@ -189,13 +217,33 @@ impl Ledger {
     /// # Errors
     /// [`CheckpointingError`]; nothing was signed then, or nothing kept.
     pub fn checkpoint(&self, signers: &[&dyn Signer]) -> Result<KeptCheckpoint, CheckpointingError> {
+        self.checkpointing(|work| work.sign(signers))
+    }
+
+    /// Adds the lines of a note to the kept checkpoint of the same text, as when a witness cosigned it or
+    /// an authority stamped it elsewhere. A line of a name and id that is there takes its place, and
+    /// the whole must verify under the ledger's own keys; of lines by others nothing is known here, so
+    /// verify them first.
+    ///
+    /// # Errors
+    /// [`CheckpointingError`]; the kept checkpoint is then as before.
+    pub fn add_to_checkpoint(&self, note: &Note) -> Result<KeptCheckpoint, CheckpointingError> {
+        let size = Checkpoint::parse_text(note.text())?.size();
+        self.checkpointing(|work| work.add(size, note))
+    }
+
+    /// Does this while no other process makes or changes a checkpoint.
+    fn checkpointing(
+        &self,
+        work: impl FnOnce(Checkpointing<'_>) -> Result<KeptCheckpoint, CheckpointingError>,
+    ) -> Result<KeptCheckpoint, CheckpointingError> {
         let (disk, dir) = (self.disk(), self.dir());
         let folder = dir.join(CHECKPOINTS_DIR);
         durable::create_dirs(disk, &folder).during("create", &folder)?;
         let lock_path = folder.join(LOCK_FILE);
         let _lock = disk.lock(&lock_path).during("lock", &lock_path)?;
         let snapshot = self.snapshot()?;
-        Checkpointing { disk, dir, snapshot: &snapshot }.sign(signers)
+        work(Checkpointing { disk, dir, snapshot: &snapshot })
     }
 
     /// [`Ledger::checkpoint`] when the rule says that one is due at `now_ms`, the caller's clock in
@@ -324,32 +372,59 @@ impl Checkpointing<'_> {
         if is_same { Ok(frontier) } else { Err(CheckpointingError::Fork { size }) }
     }
 
-    /// Writes the note, whole and durable; signatures that an earlier one has stay.
+    /// Adds lines to the checkpoint that is kept of this size.
+    fn add(&self, size: u64, note: &Note) -> Result<KeptCheckpoint, CheckpointingError> {
+        let earlier = self.kept(size)?.ok_or(CheckpointingError::NotKept { size })?;
+        let same_text = Note::parse(&earlier.note).ok().filter(|earlier| earlier.text() == note.text());
+        let joined = join(same_text.ok_or(CheckpointingError::OtherText { size })?, note)?;
+        let keys = self.snapshot.key_list()?;
+        let policy = policy_at(&keys, size).map_err(|_| CheckpointingError::Fork { size })?;
+        let refused = |source: CheckpointError| CheckpointingError::Lines { size, source: Box::new(source) };
+        policy.verify(&joined.to_bytes()).map_err(refused)?;
+        self.write(size, &joined, Some(&earlier))
+    }
+
+    /// Keeps a note; signatures that an earlier one has stay.
     fn keep(&self, size: u64, note: Note) -> Result<KeptCheckpoint, CheckpointingError> {
-        let file = file_name(size);
-        let path = self.dir.join(&file);
-        let earlier = self.disk.exists(&path).then(|| read(self.disk, self.dir, size)).transpose();
-        let earlier = earlier.during("read", &path)?;
+        let earlier = self.kept(size)?;
         let same_text = |kept: &KeptCheckpoint| {
             Note::parse(&kept.note).ok().filter(|earlier| earlier.text() == note.text())
         };
         let joined = match earlier.as_ref().and_then(same_text) {
             None => note,
-            Some(earlier) => note
-                .signatures()
-                .iter()
-                .cloned()
-                .try_fold(earlier, Note::with_signature)
-                .map_err(SignError::from)?,
+            Some(earlier) => join(earlier, &note)?,
         };
-        let bytes = joined.to_bytes();
-        let is_new = earlier.is_none_or(|earlier| earlier.note != bytes);
-        if is_new {
+        self.write(size, &joined, earlier.as_ref())
+    }
+
+    fn kept(&self, size: u64) -> Result<Option<KeptCheckpoint>, CheckpointingError> {
+        let path = checkpoint_path(self.dir, size);
+        let kept = self.disk.exists(&path).then(|| read(self.disk, self.dir, size)).transpose();
+        Ok(kept.during("read", &path)?)
+    }
+
+    /// Writes the note, whole and durable, unless it stands there.
+    fn write(
+        &self,
+        size: u64,
+        note: &Note,
+        earlier: Option<&KeptCheckpoint>,
+    ) -> Result<KeptCheckpoint, CheckpointingError> {
+        let path = checkpoint_path(self.dir, size);
+        let bytes = note.to_bytes();
+        if earlier.is_none_or(|earlier| earlier.note != bytes) {
             durable::write_file(self.disk, &path, |file| file.write_all_at(&bytes, 0))
                 .during("write", &path)?;
         }
-        Ok(KeptCheckpoint { size, file, note: bytes })
+        Ok(KeptCheckpoint { size, file: file_name(size), note: bytes })
     }
+}
+
+/// The note with the lines of another that it lacks behind its own.
+fn join(note: Note, other: &Note) -> Result<Note, SignError> {
+    let lacking: Vec<_> =
+        other.signatures().iter().filter(|line| !note.signatures().contains(line)).collect();
+    Ok(lacking.into_iter().cloned().try_fold(note, Note::with_signature)?)
 }
 
 fn check_signers(signers: &[&dyn Signer], keys: &KeyList, size: u64) -> Result<(), CheckpointingError> {

@@ -20,7 +20,9 @@ use proofline_ledger::{
 };
 use proofline_proof::files::producer::sign_envelope;
 use proofline_proof::tree::Frontier;
-use proofline_proof::{KeyListError, KeyName, KeyRole, Note, Policy, SecretKey, Signer, VerifierKey};
+use proofline_proof::{
+    Checkpoint, KeyListError, KeyName, KeyRole, NodeHash, Note, Policy, SecretKey, Signer, VerifierKey,
+};
 use proofline_trace::{EnvelopeHash, KeyReference, ProducerSignature, SignatureText, TraceId};
 use zeroize::Zeroizing;
 
@@ -317,6 +319,43 @@ fn the_rule_says_when_one_is_due() {
     assert_eq!(due(time, u64::MAX), None, "nothing new");
     commit(&ledger, 2..3);
     assert_eq!(due(time, NOW_MS + 1000), Some(12));
+}
+
+#[test]
+fn lines_that_were_made_elsewhere_join_the_kept_checkpoint() {
+    let (_dir, ledger) = fresh();
+    let key = log_key(1);
+    add(&ledger, &key, None);
+    let kept = ledger.checkpoint(&[&key]).unwrap();
+    let note = Note::parse(&kept.note).unwrap();
+    let keys = ledger.snapshot().unwrap().key_list().unwrap();
+    let verified = policy_at(&keys, kept.size).unwrap().verify(&kept.note).unwrap();
+    let (one, two) =
+        (secret("w.example/1", KeyRole::Witness, 7), secret("w.example/2", KeyRole::WitnessMlDsa44, 8));
+    // Each witness had the note of the log alone.
+    ledger.add_to_checkpoint(&verified.cosign(&one, 1_700_000_000).unwrap()).unwrap();
+    let joined = ledger.add_to_checkpoint(&verified.cosign(&two, 1_700_000_001).unwrap()).unwrap();
+    assert_eq!(fs::read(checkpoint_path(ledger.dir(), kept.size)).unwrap(), joined.note);
+    let policy = Policy::of_keys([&key, &one, &two].map(|key: &SecretKey| key.verifier().clone()).to_vec());
+    let times = policy.unwrap().verify(&joined.note).unwrap();
+    let times: Vec<u64> = times.witnesses().iter().map(|cosigned| cosigned.timestamp_s).collect();
+    assert_eq!(times, [1_700_000_000, 1_700_000_001]);
+    // The log signs again: what others said of the same text stays.
+    assert_eq!(ledger.checkpoint(&[&key]).unwrap(), joined);
+
+    let refused = |note: &Note| ledger.add_to_checkpoint(note).unwrap_err();
+    let text = note.text().to_owned();
+    let line = note.signatures()[0].clone();
+    let forged = proofline_proof::NoteSignature::new(line.name(), line.id(), vec![1; 64]).unwrap();
+    let forged = Note::unsigned(&text).unwrap().with_signature(forged).unwrap();
+    assert_eq!(refused(&forged).code(), "checkpoint.signature");
+    let other_root = Checkpoint::new(genesis().origin.as_str(), kept.size, NodeHash::from_bytes([9; 32]));
+    let other_root = other_root.unwrap().sign(&[&key]).unwrap();
+    assert_eq!(refused(&other_root).code(), "checkpoint.other_text");
+    let other_size = Checkpoint::new(genesis().origin.as_str(), 1, NodeHash::from_bytes([9; 32]));
+    assert_eq!(refused(&other_size.unwrap().sign(&[&key]).unwrap()).code(), "checkpoint.not_kept");
+    assert_eq!(refused(&Note::sign("no checkpoint\n", &[&key]).unwrap()).code(), "checkpoint.lines");
+    assert_eq!(fs::read(checkpoint_path(ledger.dir(), kept.size)).unwrap(), joined.note);
 }
 
 /// One policy for both: the ledger's own word, and that of somebody who knows the root.

@@ -255,6 +255,10 @@ fn a_witness_counts_once_and_only_for_this_checkpoint() {
     let line = once.lines().last().unwrap();
     let twice = format!("{once}{line}\n");
     assert_eq!(policy.verify(twice.as_bytes()), Err(CheckpointError::Quorum { cosigned: 1 }));
+    // Who is to be one of the quorum asks for the log's signature alone; a known witness still counts.
+    let without = policy.clone().without_quorum();
+    assert!(!without.has_quorum());
+    assert_eq!(without.verify(twice.as_bytes()).unwrap().witnesses().len(), 1);
     // The cosignature of an older head does not count for a newer one: it is a bad line.
     let newer = proofline_proof::Checkpoint::new(ORIGIN, 6, *checkpoint().root()).unwrap();
     let newer = newer.sign(&[&log()]).unwrap().with_signature(note_of(&[1]).signatures()[1].clone()).unwrap();

@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use proofline::canon::Sha256Digest;
 use proofline::ledger::disk::OsDisk;
-use proofline::ledger::{Ledger, Options, Recovery};
+use proofline::ledger::{KeptCheckpoint, Ledger, Options, Recovery};
 use proofline::trace::Classification;
 
 use super::blobs;
 use super::clock::Clock;
+use super::commit_checkpoints::{Checkpointing, CheckpointingArgs, SignedLine};
 use super::error::CliError;
 use super::exit::Exit;
 use super::ingest::{Answer, ingest};
 use super::input::{Lines, Source, ledger_folder};
-use super::output::{Format, Out, OutputArgs, note};
+use super::output::{self, Format, Out, OutputArgs, note};
 use super::phrase::{counted, wrap_words};
 use super::progress::Progress;
 use super::safe::{safe, safe_cut};
@@ -28,11 +29,15 @@ use super::table::{Cell, Column, plain, row, titles};
 /// skipped and counted.
 ///
 /// Exits with 0 when every line was accepted, 4 when some line is no evidence
-/// and was not kept, else 1 when some attempt was refused and kept.
+/// and was not kept, else 1 when some attempt was refused and kept. With
+/// --checkpoint-key, checkpoints are signed; when that fails, all that was
+/// answered is kept all the same, and the exit code is that of the failure,
+/// unless it is 4 already.
 ///
 /// Examples:
 ///   proofline commit ledger evidence.jsonl
 ///   producer | proofline commit ledger --format json
+///   proofline commit ledger evidence.jsonl --checkpoint-key desk.key
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct CommitArgs {
@@ -43,6 +48,8 @@ pub(crate) struct CommitArgs {
     /// Payloads to keep beside the log first: a folder of files, or a file with one payload a line
     #[arg(long, value_name = "FILE|DIR")]
     blobs: Option<PathBuf>,
+    #[command(flatten)]
+    checkpoints: CheckpointingArgs,
     /// The time of the entries
     #[arg(long, value_name = "RFC3339|now", default_value = "now", value_parser = Clock::parse, hide = true)]
     clock: Clock,
@@ -52,6 +59,7 @@ pub(crate) struct CommitArgs {
 
 /// Commits the lines.
 pub(crate) fn run(args: &CommitArgs, out: &mut Out) -> Result<Exit, CliError> {
+    let mut checkpoints = Checkpointing::of(&args.checkpoints)?;
     let mut lines = Lines::open(&Source::of(args.file.as_deref()))?;
     let ledger = Ledger::open(ledger_folder(&args.dir)?, Options::default())?;
     tell_recovery(args.output.format, &ledger.recovery());
@@ -60,11 +68,27 @@ pub(crate) fn run(args: &CommitArgs, out: &mut Out) -> Result<Exit, CliError> {
     }
     let progress = Progress::beside_results("lines committed");
     let mut shown = Answers::new(out);
-    let counts = ingest(&ledger, &mut lines, args.clock, &progress, &mut |answer| shown.show(answer))?;
+    let ingested = ingest(&ledger, &mut lines, args.clock, &progress, &mut |answer| {
+        shown.show(answer)?;
+        let is_group_end = answer.is_none();
+        let signed = is_group_end.then(|| checkpoints.on_the_way(&ledger, args.clock)).flatten();
+        signed.map_or(Ok(()), |kept| shown.signed(&kept))
+    });
+    // However the input ended, what was answered is there to be signed.
+    if let Some(kept) = checkpoints.at_the_end(&ledger) {
+        shown.signed(&kept)?;
+    }
+    let failed = checkpoints.failure.as_ref().map_or(Exit::Ok, CliError::exit);
+    if let Some(error) = &checkpoints.failure {
+        out.flush()?;
+        output::report(error, args.output.format);
+    }
+    let counts = ingested?;
     if !out.is_json() {
         out.line(counts.sentence())?;
     }
-    Ok(counts.exit())
+    let bad_input = Exit::when(counts.exit() == Exit::BadInput, Exit::BadInput);
+    Ok(Exit::first([bad_input, failed, counts.exit()]))
 }
 
 /// Says what opening the ledger had to mend.
@@ -116,6 +140,15 @@ impl<'a> Answers<'a> {
             self.out.line(titles)?;
         }
         show_answer(self.out, &self.columns, self.hash_chars, answer)
+    }
+
+    fn signed(&mut self, kept: &KeptCheckpoint) -> Result<(), CliError> {
+        if self.out.is_json() {
+            self.out.json(&SignedLine::of(kept))?;
+        } else {
+            self.out.line(format_args!("signed: {} entries, {}", kept.size, kept.file))?;
+        }
+        self.out.flush()
     }
 }
 

@@ -6,12 +6,18 @@ use proofline::canon::{CanonError, Pointer};
 use proofline::ledger::{
     BlobError, CatalogueError, Damage, EntryFault, LedgerError, PublishError, ReindexError, SalvageError,
 };
-use proofline::proof::{CheckpointError, KeyError, PolicyError};
 use proofline::replay::{FormError, PairsError, RecordError, ReplayError};
 use proofline::trace::TraceId;
 use serde::Serialize;
 
 use super::exit::Exit;
+use super::signing_error::SigningError;
+
+impl From<SigningError> for CliError {
+    fn from(error: SigningError) -> Self {
+        Self::Signing(Box::new(error))
+    }
+}
 
 impl From<ReindexError> for CliError {
     fn from(error: ReindexError) -> Self {
@@ -103,14 +109,6 @@ pub(crate) enum CliError {
         /// The file, or `the standard input`.
         name: String,
     },
-    /// A checkpoint is not believed.
-    #[error("{source}")]
-    Checkpoint {
-        /// The file.
-        name: String,
-        /// Why.
-        source: CheckpointError,
-    },
     /// Nothing was published.
     #[error(transparent)]
     Publish(PublishError),
@@ -121,22 +119,6 @@ pub(crate) enum CliError {
         name: String,
         /// The limit.
         max_bytes: usize,
-    },
-    /// A key that was named is none that can be used.
-    #[error("{source}")]
-    Key {
-        /// The file or the option.
-        name: String,
-        /// What is wrong with it.
-        source: KeyError,
-    },
-    /// A policy file is not what it has to be.
-    #[error("{source}")]
-    Policy {
-        /// The file.
-        name: String,
-        /// What is wrong with it.
-        source: PolicyError,
     },
     /// A payload could not be kept.
     #[error("{source}")]
@@ -158,6 +140,9 @@ pub(crate) enum CliError {
     /// A verdict is not in the ledger.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// Keys, notes and signatures.
+    #[error(transparent)]
+    Signing(Box<SigningError>),
     /// No entry has that hash.
     #[error("no entry of the ledger has the hash {0}")]
     NoSuchHash(String),
@@ -226,16 +211,14 @@ impl CliError {
             Self::Empty { .. } => "input.empty",
             Self::Form { source, .. } => source.code(),
             Self::Pairs { source, .. } => source.code(),
-            Self::Key { source, .. } => source.code(),
-            Self::Policy { source, .. } => source.code(),
             Self::NoPairs { .. } => "input.no_pairs",
-            Self::Checkpoint { source, .. } => source.code(),
             Self::Publish(error) => error.code(),
             Self::TooLong { .. } => "input.too_long",
             Self::Blob { source, .. } | Self::Blobs(source) => source.code(),
             Self::Catalogue(error) => error.code(),
             Self::Replay(error) => error.code(),
             Self::Record(error) => error.code(),
+            Self::Signing(error) => error.code(),
             Self::NoSuchHash(_) => "ledger.no_such_hash",
             Self::NoSuchTrace(_) => "ledger.no_such_trace",
             Self::AmbiguousTrace { .. } => "cli.ambiguous_trace",
@@ -261,12 +244,11 @@ impl CliError {
             }
             Self::Unreadable { .. } | Self::Content { .. } | Self::TooLong { .. } => Exit::BadInput,
             Self::Form { .. } | Self::Pairs { .. } | Self::NoPairs { .. } => Exit::BadInput,
-            Self::Key { .. } | Self::Policy { .. } => Exit::BadInput,
-            Self::Checkpoint { .. } => Exit::Unauthentic,
             Self::Publish(error) => exit_of_publication(error),
             Self::Empty { .. } | Self::NoSuchHash(_) | Self::NoSuchTrace(_) | Self::AmbiguousTrace { .. } => {
                 Exit::BadInput
             }
+            Self::Signing(error) => error.exit(),
             Self::Usage(_) => Exit::Usage,
             Self::Record(_) | Self::Internal(_) => Exit::Internal,
         }
@@ -294,9 +276,6 @@ impl CliError {
             | Self::Unwritable { name, .. }
             | Self::Empty { name }
             | Self::NoPairs { name }
-            | Self::Key { name, .. }
-            | Self::Policy { name, .. }
-            | Self::Checkpoint { name, .. }
             | Self::TooLong { name, .. }
             | Self::Blob { name, .. } => Some(name.clone()),
             Self::Content { name, source } => Some(match source {
@@ -305,6 +284,7 @@ impl CliError {
                 CanonError::Write(error) => format!("{name}, at \"{}\"", error.pointer),
                 _ => name.clone(),
             }),
+            Self::Signing(error) => error.place(),
             Self::Form { name, source } => Some(format!("{name}{}", pointed(source.pointer()))),
             Self::Pairs { name, source } => {
                 Some(format!("{name}, line {}{}", source.line, pointed(source.pointer())))
@@ -332,17 +312,9 @@ impl CliError {
             Self::Pairs { .. } | Self::NoPairs { .. } => {
                 Some(r#"give pairs of trace ids, one {"baseline":"...","candidate":"..."} a line"#)
             }
-            Self::Key { .. } => {
-                Some("give a public key as name+xxxxxxxx+base64, or a file that holds one a line")
-            }
-            Self::Policy { .. } => Some(
-                "a policy has lines `log KEY`, `witness NAME KEY`, `group NAME K MEMBER...`, `quorum NAME`",
-            ),
-            Self::Checkpoint { .. } => {
-                Some("name the key that signed it with --key, or a policy with --policy")
-            }
             Self::Publish(error) => Some(error.hint()),
             Self::TooLong { .. } => Some("give less; where the verb has --max-bytes, that raises the limit"),
+            Self::Signing(error) => error.hint(),
             Self::NoSuchHash(_) => Some("`proofline traces` and `proofline trace` list what there is"),
             Self::NoSuchTrace(_) => Some("`proofline traces` lists what there is"),
             Self::AmbiguousTrace { .. } => Some("give more digits of the id"),
@@ -380,7 +352,7 @@ fn what_is_wrong(error: &CanonError) -> String {
     }
 }
 
-fn exit_of_ledger(error: &LedgerError) -> Exit {
+pub(crate) fn exit_of_ledger(error: &LedgerError) -> Exit {
     match error {
         LedgerError::NotALedger(_)
         | LedgerError::NotEmpty(_)

@@ -1,10 +1,11 @@
 //! An entry as `log` shows it: one line, in JSON whole, for people what the width has room for.
 
 use proofline::canon::{Limits, parse};
-use proofline::ledger::{ArtifactKind, Entry, EntryStatus};
+use proofline::ledger::{ArtifactKind, Entry, EntryStatus, SystemKind};
+use proofline::proof::VerifierKey;
 use proofline::trace::{
-    Classification, Envelope, GenesisRecord, RecordType, ReplayDiagnostics, ReplayResult, TraceId,
-    read_envelope,
+    Classification, Envelope, EnvelopeHash, GenesisRecord, RecordType, ReplayDiagnostics, ReplayResult,
+    TraceId, read_envelope,
 };
 use serde::Serialize;
 
@@ -30,6 +31,7 @@ pub(crate) struct LogLine {
     time_ms: Option<u64>,
     pub(crate) says: Option<RecordFacts>,
     artifact: Option<ArtifactFacts>,
+    system: Option<SystemFacts>,
     #[serde(skip)]
     origin: Option<String>,
 }
@@ -51,6 +53,45 @@ enum ArtifactFacts {
         findings: usize,
         differences: usize,
     },
+    ProducerSignature {
+        envelope_sha256: EnvelopeHash,
+        key: String,
+    },
+}
+
+/// What a system entry is about.
+#[derive(Serialize)]
+#[serde(tag = "system_type", rename_all = "snake_case")]
+enum SystemFacts {
+    Key { event: &'static str, role: Option<&'static str>, key: String, by: Option<String> },
+}
+
+impl SystemFacts {
+    /// None of what is no system entry, or damaged.
+    fn of(entry: &Entry) -> Option<Self> {
+        if !matches!(entry.header.status, EntryStatus::System) {
+            return None;
+        }
+        match SystemKind::read(&entry.body).ok()? {
+            SystemKind::Key(record) => {
+                let key: Option<VerifierKey> = record.key.as_str().parse().ok();
+                Some(Self::Key {
+                    event: record.event().as_str(),
+                    role: key.as_ref().map(|key| key.role().as_str()),
+                    key: key.map_or_else(|| record.key.to_string(), |key| key.short_name()),
+                    by: record.endorsement().map(|by| by.key.to_string()),
+                })
+            }
+            _ => None,
+        }
+    }
+
+    fn words(&self) -> String {
+        let Self::Key { event, role, key, by } = self;
+        let role = role.map(|role| format!("{role} ")).unwrap_or_default();
+        let by = by.as_ref().map(|by| format!("  by {by}")).unwrap_or_default();
+        format!("{event} {role}key  {key}{by}")
+    }
 }
 
 impl LogLine {
@@ -75,6 +116,7 @@ impl LogLine {
             time_ms: envelope.map(|envelope| envelope.time_ms().get()),
             says: envelope.map(RecordFacts::of),
             artifact: ArtifactFacts::of(entry),
+            system: SystemFacts::of(entry),
             origin: origin(entry),
         }
     }
@@ -88,10 +130,11 @@ impl LogLine {
                 None => says,
             };
         }
-        match (&self.artifact, &self.origin) {
-            (Some(artifact), _) => artifact.words(),
-            (None, Some(origin)) => format!("{}  {origin}", self.kind),
-            (None, None) => self.kind.to_owned(),
+        match (&self.artifact, &self.system, &self.origin) {
+            (Some(artifact), ..) => artifact.words(),
+            (None, Some(system), _) => system.words(),
+            (None, None, Some(origin)) => format!("{}  {origin}", self.kind),
+            (None, None, None) => self.kind.to_owned(),
         }
     }
 
@@ -128,6 +171,10 @@ impl ArtifactFacts {
         match ArtifactKind::read(&entry.body).ok()? {
             ArtifactKind::ReplayResult(result) => Some(Self::of_result(&result)),
             ArtifactKind::ReplayDiagnostics(diagnostics) => Some(Self::of_diagnostics(&diagnostics)),
+            ArtifactKind::ProducerSignature(signature) => Some(Self::ProducerSignature {
+                envelope_sha256: signature.envelope_sha256,
+                key: signature.key.to_string(),
+            }),
             _ => None,
         }
     }
@@ -170,6 +217,10 @@ impl ArtifactFacts {
                     counts.map(|(count, one, many)| counted(count as u64, one, many)).collect();
                 let counts = if counts.is_empty() { "nothing odd".to_owned() } else { counts.join(", ") };
                 format!("{replay_type} diagnostics  {counts}")
+            }
+            Self::ProducerSignature { envelope_sha256, key } => {
+                let hash: String = envelope_sha256.to_string().chars().take(16).collect();
+                format!("producer signature  {key}  of {hash}…")
             }
         }
     }

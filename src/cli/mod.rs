@@ -1,10 +1,15 @@
 //! The command line: one file per verb, holding its arguments (whose docs are its help) and its function.
 
+mod attest;
 mod blobs;
 mod branches;
 mod canon;
+mod checkpoint;
+mod checkpoint_add;
+mod checkpoint_verify;
 mod clock;
 mod commit;
+mod commit_checkpoints;
 mod completions;
 mod diff;
 mod diff_view;
@@ -16,6 +21,9 @@ mod hash;
 mod ingest;
 mod init;
 mod input;
+mod key_file;
+mod keygen;
+mod keys;
 mod keys_given;
 mod log;
 mod log_view;
@@ -34,6 +42,7 @@ mod safe;
 mod salvage;
 mod scratch_disk;
 mod show;
+mod signing_error;
 mod stat;
 mod table;
 mod trace;
@@ -104,6 +113,10 @@ enum Verb {
     Verdicts(verdicts::VerdictsArgs),
     Log(log::LogArgs),
     Stat(stat::StatArgs),
+    Keygen(keygen::KeygenArgs),
+    Keys(keys::KeysArgs),
+    Checkpoint(checkpoint::CheckpointArgs),
+    Attest(attest::AttestArgs),
     Reindex(reindex::ReindexArgs),
     Salvage(salvage::SalvageArgs),
     Publish(publish::PublishArgs),
@@ -127,6 +140,10 @@ impl Verb {
             Self::Stat(args) => args.output.format,
             Self::Replay(args) => args.output.format,
             Self::Verify(args) => args.output.format,
+            Self::Keygen(args) => args.output.format,
+            Self::Keys(args) => args.format(),
+            Self::Checkpoint(args) => args.format(),
+            Self::Attest(args) => args.output.format,
             Self::Reindex(args) => args.output.format,
             Self::Salvage(args) => args.output.format,
             Self::Publish(args) => args.output.format,
@@ -150,6 +167,10 @@ impl Verb {
             Self::Stat(args) => stat::run(args, out),
             Self::Replay(args) => replay::run(args, out),
             Self::Verify(args) => verify::run(args, out),
+            Self::Keygen(args) => keygen::run(args, out),
+            Self::Keys(args) => keys::run(args, out),
+            Self::Checkpoint(args) => checkpoint::run(args, out),
+            Self::Attest(args) => attest::run(args, out),
             Self::Reindex(args) => reindex::run(args, out),
             Self::Salvage(args) => salvage::run(args, out),
             Self::Publish(args) => publish::run(args, out),

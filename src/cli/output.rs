@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::error::{CliError, ErrorLine, place_of};
 use super::phrase::{counted, wrap_words};
-use super::safe::{safe, safe_cut, safe_json};
+use super::safe::{safe, safe_cut, safe_json, without_secrets};
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -102,6 +102,14 @@ impl Out {
     /// Bytes as they are.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), CliError> {
         self.stream.write_all(bytes).map_err(CliError::Output)
+    }
+
+    /// A signed note and nothing else, so that it can be piped; a terminal is spared what it would obey.
+    pub(crate) fn note(&mut self, note: &[u8]) -> Result<(), CliError> {
+        if !is_terminal() {
+            return self.bytes(note);
+        }
+        String::from_utf8_lossy(note).lines().try_for_each(|line| self.line(safe(line)))
     }
 
     /// Sends what was written so far.
@@ -197,6 +205,9 @@ pub(crate) fn tell(
 ) {
     let stderr = io::stderr();
     let paint = Paint::of(AutoStream::choice(&stderr));
+    let (message, place) = (&*without_secrets(message), place.map(without_secrets));
+    let (place, hint) = (place.as_deref(), hint.map(without_secrets));
+    let hint = hint.as_deref();
     let text = match format {
         Format::Json if kind == "error" => json_line(&ErrorLine::new(code, message, place, hint)),
         Format::Json => json_line(&NoteLine { note: Note { code, message } }),
@@ -212,6 +223,8 @@ pub(crate) fn usage(format: Format, what: &str, more: Option<&str>) {
         return tell(format, "error", "cli.usage", what, None, more);
     }
     let paint = Paint::of(AutoStream::choice(&io::stderr()));
+    let (what, more) = (without_secrets(what), more.map(without_secrets));
+    let more = more.as_deref();
     let lines = what.lines().chain(more.map(|_| "")).chain(more.unwrap_or_default().lines());
     let shown: Vec<_> = lines.map(safe).collect();
     let _ = writeln!(io::stderr().lock(), "{}: {}", paint.bad("error[cli.usage]"), shown.join("\n"));

@@ -13,11 +13,12 @@ use serde::Serialize;
 use super::error::CliError;
 use super::exit::Exit;
 use super::input::{Source, ledger_folder};
-use super::keys_given::{policy_file, verifier_keys};
+use super::keys_given::{no_policy, policy_file, public_keys};
 use super::output::{Out, OutputArgs};
 use super::phrase::counted;
 use super::progress::Progress;
 use super::safe::{safe, safe_path};
+use super::signing_error::SigningError;
 
 /// Writes a ledger out as static files that anyone can serve and check
 ///
@@ -49,7 +50,7 @@ pub(crate) struct PublishArgs {
     /// A public key of the log, as text or a file; may be given several times
     /// [default: those that the ledger lists]
     #[arg(long = "key", value_name = "KEY")]
-    keys: Vec<String>,
+    keys: Vec<PathBuf>,
     /// Compares every file that is there with the ledger, byte by byte
     #[arg(long)]
     check: bool,
@@ -107,12 +108,12 @@ fn given_policy(args: &PublishArgs) -> Result<Option<Policy>, CliError> {
     match &args.policy {
         Some(path) => policy_file(path).map(Some),
         None if args.keys.is_empty() => Ok(None),
-        None => of_keys(verifier_keys(&args.keys)?, "--key").map(Some),
+        None => of_keys(public_keys(&args.keys)?, "--key").map(Some),
     }
 }
 
 fn of_keys(keys: Vec<VerifierKey>, from: &str) -> Result<Policy, CliError> {
-    Policy::of_keys(keys).map_err(|source| CliError::Policy { name: from.to_owned(), source })
+    Policy::of_keys(keys).map_err(|source| no_policy(from.to_owned(), source))
 }
 
 /// The checkpoint to publish, if it is believed.
@@ -143,7 +144,7 @@ fn checkpoint(
             &listed
         }
     };
-    policy.verify(&note).map_err(|source| CliError::Checkpoint { name, source })
+    policy.verify(&note).map_err(|source| SigningError::Checkpoint { name, source: Box::new(source) }.into())
 }
 
 /// The policy of the log keys that the ledger lists as current at the size that a note states. A note
@@ -151,7 +152,7 @@ fn checkpoint(
 fn listed_policy(keys: &KeyList, note: &[u8]) -> Result<Policy, CliError> {
     let stated = Note::parse(note).ok().and_then(|note| Checkpoint::parse_text(note.text()).ok());
     let size = stated.map_or(0, |checkpoint| checkpoint.size());
-    policy_at(keys, size).map_err(|source| CliError::Policy { name: "the ledger's keys".to_owned(), source })
+    policy_at(keys, size).map_err(|source| no_policy("the ledger's keys".to_owned(), source))
 }
 
 /// Whom to believe about what OUT holds: any log key that the ledger ever listed, or that was given.

@@ -6,6 +6,8 @@ use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use proofline::proof::SIGNER_KEY_PREFIX;
+
 /// What cuts a long text.
 const ELLIPSIS: char = '…';
 
@@ -74,6 +76,26 @@ pub(crate) fn safe_bytes(bytes: &[u8]) -> String {
     shown
 }
 
+/// What stands where a secret key stood.
+const SECRET_SHOWN: &str = "PRIVATE+KEY+(not shown)";
+
+/// The text without the secret keys in it: an argument that was meant for another place may be one, and messages
+/// repeat arguments. A key's name has any character but white space, so nothing else ends one.
+pub(crate) fn without_secrets(text: &str) -> Cow<'_, str> {
+    if !text.contains(SIGNER_KEY_PREFIX) {
+        return Cow::Borrowed(text);
+    }
+    let mut parts = text.split(SIGNER_KEY_PREFIX);
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end =
+            part.find(|c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '`')).unwrap_or(part.len());
+        shown.push_str(SECRET_SHOWN);
+        shown.push_str(part.get(end..).unwrap_or_default());
+    }
+    Cow::Owned(shown)
+}
+
 /// A path as it can be shown.
 pub(crate) fn safe_path(path: &Path) -> String {
     safe_os(path.as_os_str())
@@ -127,6 +149,17 @@ mod tests {
     #[test]
     fn names_that_are_no_text_are_spelled_out() {
         assert_eq!(safe_bytes(b"a\xff\xfe b\n"), "a\\xff\\xfe b\\n");
+    }
+
+    #[test]
+    fn secret_keys_are_left_out_of_messages() {
+        let secret = "PRIVATE+KEY+log.example/x+00112233+AQIDBA==";
+        let text = format!("invalid value '{secret}' for '<DIR>'\n{secret} {secret}\n  try: help");
+        let shown = without_secrets(&text);
+        assert!(!shown.contains("AQIDBA") && !shown.contains("log.example"), "{shown}");
+        assert_eq!(shown.matches("PRIVATE+KEY+(not shown)").count(), 3);
+        assert!(shown.ends_with("\n  try: help") && shown.contains(" for '<DIR>'"), "{shown}");
+        assert_eq!(without_secrets("PRIVATE+KE +"), "PRIVATE+KE +");
     }
 
     #[test]

@@ -7,7 +7,8 @@ use proofline::ledger::{
     ArtifactKind, ArtifactRefusal, Damage, Entry, EntryFault, EntryStatus, Seq, Snapshot,
 };
 use proofline::trace::{
-    Classification, Envelope, ErrorKind, Rejection, SpanAnomaly, SpanRecord, SpanTree, TraceId, read_envelope,
+    Classification, Envelope, EnvelopeHash, ErrorKind, Rejection, SpanAnomaly, SpanRecord, SpanTree, TraceId,
+    read_envelope,
 };
 use serde::Serialize;
 
@@ -103,6 +104,14 @@ pub(crate) struct VerdictLine {
     pub(crate) generated_at: String,
 }
 
+/// A producer's signature over a record of the trace.
+#[derive(Serialize)]
+pub(crate) struct SignatureLine {
+    pub(crate) seq: u64,
+    pub(crate) envelope_hash: EnvelopeHash,
+    pub(crate) key: String,
+}
+
 /// A trace with all that is known of it.
 pub(crate) struct TraceView {
     pub(crate) trace_id: TraceId,
@@ -111,6 +120,7 @@ pub(crate) struct TraceView {
     /// What is odd about the accepted records; refused attempts prove nothing about their producer's tree.
     pub(crate) anomalies: Vec<SpanAnomaly>,
     pub(crate) verdicts: Vec<VerdictLine>,
+    pub(crate) signatures: Vec<SignatureLine>,
 }
 
 /// Draws the trace.
@@ -146,11 +156,11 @@ fn read(
     seqs: &[Seq],
     output: OutputArgs,
 ) -> Result<(TraceView, Exit), CliError> {
-    let (mut records, mut verdicts, mut exit) = (Vec::new(), Vec::new(), Exit::Ok);
+    let (mut records, mut artifacts, mut exit) = (Vec::new(), Artifacts::default(), Exit::Ok);
     for seq in seqs {
         let damaged = match snapshot.entry(*seq) {
             Ok(None) => continue,
-            Ok(Some(entry)) => take(&entry, &mut records, &mut verdicts).err().map(|fault| Damage {
+            Ok(Some(entry)) => take(&entry, &mut records, &mut artifacts).err().map(|fault| Damage {
                 code: "log.body",
                 file: snapshot.place(*seq).map(|(file, _)| file).unwrap_or_default(),
                 offset: snapshot.place(*seq).and_then(|(_, offset)| offset),
@@ -168,7 +178,25 @@ fn read(
     let tree = SpanTree::build(records.iter().map(|record| record.span));
     let accepted = records.iter().filter(|record| record.refusal.is_none());
     let anomalies = SpanTree::build(accepted.map(|record| record.span)).anomalies().to_vec();
-    Ok((TraceView { trace_id, records, tree, anomalies, verdicts }, exit))
+    let Artifacts { verdicts, signatures } = artifacts;
+    Ok((TraceView { trace_id, records, tree, anomalies, verdicts, signatures }, exit))
+}
+
+/// What the ledger keeps about a trace beside its records.
+#[derive(Default)]
+struct Artifacts {
+    verdicts: Vec<VerdictLine>,
+    signatures: Vec<SignatureLine>,
+}
+
+impl Artifacts {
+    fn take(&mut self, seq: u64, entry: &Entry, artifact: &ArtifactKind) {
+        if let ArtifactKind::ProducerSignature(signature) = artifact {
+            let (envelope_hash, key) = (signature.envelope_sha256, signature.key.to_string());
+            self.signatures.push(SignatureLine { seq, envelope_hash, key });
+        }
+        self.verdicts.extend(verdict(seq, entry, artifact));
+    }
 }
 
 /// A body that is not what its header says.
@@ -181,11 +209,7 @@ enum BodyFault {
 }
 
 /// Takes an entry in.
-fn take(
-    entry: &Entry,
-    records: &mut Vec<TraceRecord>,
-    verdicts: &mut Vec<VerdictLine>,
-) -> Result<(), BodyFault> {
+fn take(entry: &Entry, records: &mut Vec<TraceRecord>, artifacts: &mut Artifacts) -> Result<(), BodyFault> {
     let seq = entry.header.seq.get();
     let refusal = match &entry.header.status {
         EntryStatus::Accepted => None,
@@ -194,7 +218,7 @@ fn take(
         }
         EntryStatus::Artifact => {
             let artifact = ArtifactKind::read(&entry.body)?;
-            verdicts.extend(verdict(seq, entry, &artifact));
+            artifacts.take(seq, entry, &artifact);
             return Ok(());
         }
         _ => return Ok(()),

@@ -12,7 +12,8 @@ use super::error::CliError;
 use super::output::{Out, Paint};
 use super::phrase::{counted, wrap_words};
 use super::record_facts::{Phrase, RecordFacts, Tone, duration_text};
-use super::trace::{TraceRecord, TraceView, VerdictLine};
+use super::safe::safe_cut;
+use super::trace::{SignatureLine, TraceRecord, TraceView, VerdictLine};
 
 /// Time and entry, at the right.
 const RIGHT_CHARS: usize = 20;
@@ -44,6 +45,7 @@ pub(crate) fn draw(out: &mut Out, view: &TraceView, ascii: bool) -> Result<(), C
         let text = out.paint().odd(&format!("! {anomaly}"));
         out.line(text)?;
     }
+    signatures(out, view)?;
     verdicts(out, &view.verdicts)
 }
 
@@ -81,6 +83,21 @@ fn anomalies_by_span(view: &TraceView) -> HashMap<SpanId, Vec<&SpanAnomaly>> {
         }
     }
     by_span
+}
+
+fn signatures(out: &mut Out, view: &TraceView) -> Result<(), CliError> {
+    if view.signatures.is_empty() {
+        return Ok(());
+    }
+    out.heading("signed by producers")?;
+    for SignatureLine { seq, envelope_hash, key } in &view.signatures {
+        let of = view.records.iter().filter(|record| record.span.hash == *envelope_hash);
+        let of: Vec<String> = of.map(|record| format!("#{}", record.span.position)).collect();
+        let (room, of) = (out.columns().saturating_sub(2), of.join(", "));
+        out.line(safe_cut(&format!("  #{seq}  signs {of}"), room))?;
+        out.line(format_args!("      {}", safe_cut(key, room.saturating_sub(4))))?;
+    }
+    Ok(())
 }
 
 fn verdicts(out: &mut Out, verdicts: &[VerdictLine]) -> Result<(), CliError> {
@@ -229,6 +246,7 @@ struct TraceSummary<'a> {
     end_ms: u64,
     anomalies: Vec<AnomalyLine>,
     verdicts: &'a [VerdictLine],
+    signatures: &'a [SignatureLine],
 }
 
 #[derive(Serialize)]
@@ -262,6 +280,7 @@ pub(crate) fn print_json(out: &mut Out, view: &TraceView) -> Result<(), CliError
             end_ms: end_ms(view),
             anomalies: view.anomalies.iter().map(anomaly_line).collect(),
             verdicts: &view.verdicts,
+            signatures: &view.signatures,
         },
     })
 }

@@ -8,7 +8,7 @@ use proofline::proof::MAX_NOTE_BYTES;
 use super::error::CliError;
 use super::exit::Exit;
 use super::input::{Source, ledger_folder};
-use super::keys_given::{policy_file, verifier_keys};
+use super::keys_given::{policy_file, public_keys};
 use super::output::{Out, OutputArgs};
 use super::progress::Progress;
 use super::verify_report::{self, Found, Payloads};
@@ -44,7 +44,7 @@ pub(crate) struct VerifyArgs {
     checkpoint: Vec<PathBuf>,
     /// A key that you know to be the log's, as text or a file; may be given several times
     #[arg(long, value_name = "KEY")]
-    key: Vec<String>,
+    key: Vec<PathBuf>,
     /// Keys and witnesses that you rely on, as a C2SP tlog-policy file
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
@@ -75,7 +75,7 @@ fn plan(args: &VerifyArgs) -> Result<VerifyPlan, CliError> {
     };
     Ok(VerifyPlan {
         checkpoints: args.checkpoint.iter().map(brought).collect::<Result<_, CliError>>()?,
-        roots: verifier_keys(&args.key)?,
+        roots: public_keys(&args.key)?,
         policy: args.policy.as_deref().map(policy_file).transpose()?,
     })
 }

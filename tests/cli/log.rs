@@ -124,7 +124,7 @@ fn times_are_those_of_recording_and_lines_keep_their_shape() {
     assert_eq!(listed(&ledger, &["--since", at, "--until", later]), all);
     assert!(listed(&ledger, &["--since", later]).is_empty() && listed(&ledger, &["--until", at]).is_empty());
     let line = ledger.run("log", &["--limit", "1", "--format", "json"]).well().stdout;
-    let names = "seq kind recorded_at_ms trace_id envelope_hash classification error_kind record_type time_ms says artifact";
+    let names = "seq kind recorded_at_ms trace_id envelope_hash classification error_kind record_type time_ms says artifact system";
     assert_eq!(member_names(line.lines().next().unwrap()).join(" "), names);
     let text = ledger.run("log", &[]).well().stdout;
     // Titles, the day, and a line for each entry.

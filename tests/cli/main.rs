@@ -20,5 +20,7 @@ mod publish;
 mod recording;
 mod run;
 mod shapes;
+mod signing;
+mod signing_refused;
 mod streams;
 mod verbs;

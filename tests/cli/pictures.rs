@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::run::{Ledger, program, proofline, ran, vectors};
 
-const VERBS: [&str; 18] = [
+const VERBS: [&str; 22] = [
     "init",
     "commit",
     "replay",
@@ -16,6 +16,10 @@ const VERBS: [&str; 18] = [
     "verdicts",
     "log",
     "stat",
+    "keygen",
+    "keys",
+    "checkpoint",
+    "attest",
     "reindex",
     "salvage",
     "publish",
@@ -25,11 +29,23 @@ const VERBS: [&str; 18] = [
     "man",
 ];
 
+/// Verbs below verbs.
+const STEPS: [(&str, &str); 5] = [
+    ("keys", "add"),
+    ("keys", "retire"),
+    ("checkpoint", "verify"),
+    ("checkpoint", "cosign"),
+    ("checkpoint", "timestamp"),
+];
+
 #[test]
 fn help() {
     assert_snapshot!("help", proofline(["--help"]).well().stdout);
     for verb in VERBS {
         assert_snapshot!(format!("help_{verb}"), proofline([verb, "--help"]).well().stdout);
+    }
+    for (verb, step) in STEPS {
+        assert_snapshot!(format!("help_{verb}_{step}"), proofline([verb, step, "--help"]).well().stdout);
     }
 }
 

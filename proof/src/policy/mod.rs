@@ -227,6 +227,13 @@ impl Policy {
         self.quorum.is_some()
     }
 
+    /// The same keys, and no witness asked for: what a witness goes by, who is one of those to come.
+    #[must_use]
+    pub fn without_quorum(mut self) -> Self {
+        self.quorum = None;
+        self
+    }
+
     fn add_log(&mut self, log: PolicyKey) -> Result<(), PolicyFault> {
         if !matches!(log.key.role(), KeyRole::Log | KeyRole::WitnessMlDsa44) {
             return Err(PolicyFault::Role(log.key.role()));
