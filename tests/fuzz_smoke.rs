@@ -150,6 +150,47 @@ fn timestamps() -> Vec<Vec<u8>> {
     files.iter().map(|file| fs::read(folder.join(file)).unwrap()).collect()
 }
 
+const PROOFS: [&str; 6] = [
+    "proofs/tlog.json",
+    "proofs/tlog.negative.json",
+    "proofs/cose.json",
+    "proofs/cose.negative.json",
+    "proofs/dsse.json",
+    "proofs/dsse.negative.json",
+];
+
+fn proofs() -> Vec<Vec<u8>> {
+    PROOFS.iter().flat_map(|file| inputs(file, "proof")).collect()
+}
+
+/// Proof files that begin like this.
+fn proofs_of(start: &[u8]) -> Vec<Vec<u8>> {
+    let found: Vec<Vec<u8>> = proofs().into_iter().filter(|proof| proof.starts_with(start)).collect();
+    assert!(found.len() >= 10, "only {} proofs begin so", found.len());
+    found
+}
+
+/// The payloads of the golden statements.
+fn statements() -> Vec<Vec<u8>> {
+    let payload = |envelope: &Vec<u8>| {
+        let value = parse(envelope, &Limits::CONTENT).ok()?;
+        proofline::canon::unbase64(value.get("payload")?.as_str()?)
+    };
+    let found: Vec<Vec<u8>> = proofs_of(b"{").iter().filter_map(payload).collect();
+    assert!(found.len() >= 10, "only {} statements", found.len());
+    found
+}
+
+fn tiles() -> Vec<Vec<u8>> {
+    let mut tiles: Vec<Vec<u8>> =
+        ["tile/0/000", "tile/7/x001/x234/067.p/255", "tile/entries/x001/000"].map(|path| path.into()).into();
+    tiles.push(b"\x01\x00\x03one\x00\x03two".to_vec());
+    let mut full = vec![0xff];
+    full.extend([0_u8; 512]);
+    tiles.push(full);
+    tiles
+}
+
 /// Changes bytes as a fuzzer would: bits, bytes, runs cut, doubled, moved, and parts of others.
 struct Mutator {
     random: SplitMix64,
@@ -314,6 +355,36 @@ fn policy_survives() {
 #[test]
 fn timestamp_survives() {
     smoke("timestamp", timestamps(), budget().0);
+}
+
+#[test]
+fn proof_text_survives() {
+    smoke("proof_text", [proofs_of(b"c2sp"), proofs_of(b"old ")].concat(), budget().0);
+}
+
+#[test]
+fn receipt_survives() {
+    smoke("receipt", proofs_of(b"\xd2"), budget().0);
+}
+
+#[test]
+fn envelope_survives() {
+    smoke("envelope", proofs_of(b"{"), budget().1);
+}
+
+#[test]
+fn statement_survives() {
+    smoke("statement", statements(), budget().1);
+}
+
+#[test]
+fn proof_file_survives() {
+    smoke("proof_file", proofs(), budget().1);
+}
+
+#[test]
+fn tile_survives() {
+    smoke("tile", tiles(), budget().0);
 }
 
 /// The mutator must reach what is behind the checksums, and images must be what they were.

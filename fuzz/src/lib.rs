@@ -5,11 +5,13 @@
 pub mod disk;
 mod image;
 mod notes;
+mod proofs;
 mod storage;
 mod texts;
 
 pub use image::Image;
 pub use notes::{note, policy, timestamp};
+pub use proofs::{envelope, proof_file, proof_text, receipt, statement, tile};
 pub use storage::{frame, header, mark, recovery, segment};
 pub use texts::{line, members, parse};
 
@@ -17,7 +19,7 @@ pub use texts::{line, members, parse};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 17] = [
     ("parse", parse),
     ("members", members),
     ("line", line),
@@ -29,4 +31,10 @@ pub const TARGETS: [Target; 11] = [
     ("note", note),
     ("policy", policy),
     ("timestamp", timestamp),
+    ("proof_text", proof_text),
+    ("receipt", receipt),
+    ("envelope", envelope),
+    ("statement", statement),
+    ("proof_file", proof_file),
+    ("tile", tile),
 ];

@@ -3,14 +3,10 @@
 use proofline_canon::unhex;
 use proofline_proof::{KeyRole, LeafHash, NodeHash, SecretKey};
 
-/// The Ed25519 seeds of RFC 8032 §7.1, tests 1 and 2.
-pub(crate) const SEEDS: [&str; 2] = [
-    "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
-    "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
-];
+pub(crate) use crate::shared::SEEDS;
 
 pub(crate) fn key(name: &str, role: KeyRole, seed: &str) -> SecretKey {
-    SecretKey::from_seed(name.parse().unwrap(), role, &unhex(seed).unwrap().into()).unwrap()
+    crate::shared::secret(name, role, unhex(seed).unwrap())
 }
 
 pub(crate) fn node(text: &str) -> NodeHash {

@@ -12,6 +12,8 @@
 mod common;
 mod cose;
 mod dsse;
+#[path = "../common/mod.rs"]
+mod shared;
 mod text;
 mod tiles;
 mod vectors;

@@ -6,13 +6,7 @@ use proofline_proof::files::{ConsistencyFile, TextProofError, TlogProof};
 use proptest::prelude::*;
 
 use crate::common::{path3, path3to5};
-
-/// The checkpoint of five entries, signed with the first key of RFC 8032 and cosigned with the second.
-pub(crate) const CHECKPOINT: &str = "log.example/demo\n5\n\
-    tnSPbtepnefahP2X4aO6xvq4mZ9KQ2lcq5Uoot5DEUc=\n\n\
-    — log.example/demo a9L5I3qaTFVHhDv8SH2kqfm0VmjKJNVA7KyeO0kWxpDiy1Ejw6LUKFK55S3qaBpToKmlx16n7yq/ZDK2A9wKuhltKg0=\n\
-    — witness.example/w1 BNLYMwAAAABlU/EAXf+0atB2lPC3rrvE+btcLwnfl6esBiy2fMaSbercpxhcluO/\
-    OcJxHfbwA99fct9c32dVn+egvWmPKhM7xyN7Dw==\n";
+use crate::shared::NOTE as CHECKPOINT;
 
 /// The head of the worked example.
 pub(crate) const HEAD: &str = "c2sp.org/tlog-proof@v1\nindex 3\n\
