@@ -12,7 +12,7 @@ use proofline_ledger::frame::{
 use proofline_ledger::header::{EntryHeader, MAX_HEADER_BYTES};
 use proofline_ledger::segment::SEGMENT_HEADER_BYTES;
 use proofline_ledger::{
-    Action, EntryStatus, LeafHash, Ledger, Options, Outcome, Seq, Snapshot, Submission, TORN_DIR,
+    Action, EntryStatus, LeafHash, Ledger, Options, Outcome, Seq, Snapshot, Submission, TORN_DIR, VerifyPlan,
     decode_marks, salvage_on, verify_on,
 };
 
@@ -76,7 +76,7 @@ fn dir() -> &'static Path {
 fn judge(image: &Image) {
     let disk = Arc::new(image.lay_out(dir()));
     read(&disk);
-    let verified = verify_on(&*disk, dir(), &mut |_| {});
+    let verified = verify_on(&*disk, dir(), &VerifyPlan::default(), &mut |_| {});
     let salvaged = salvage_on(as_disk(&disk), dir(), Path::new("saved"));
     assert_eq!(kept(&disk), kept(&image.lay_out(dir())), "a reader changed a ledger");
     assert!(verified.is_err() || salvaged.is_ok(), "verified, not salvaged: {salvaged:?}");
@@ -136,7 +136,8 @@ fn append(disk: &Arc<MemoryDisk>, image: &Image) {
     let again =
         Ledger::open_on(as_disk(disk), dir(), Options::default()).expect("a ledger that took a record opens");
     assert!(again.recovery().is_clean(), "opened twice, mended twice: {:?}", again.recovery());
-    let report = verify_on(&**disk, dir(), &mut |_| {}).expect("a ledger that opens can be verified");
+    let report = verify_on(&**disk, dir(), &VerifyPlan::default(), &mut |_| {})
+        .expect("a ledger that opens can be verified");
     let unsound = report.damage.iter().find(|damage| !is_forgeable(damage.code));
     assert!(unsound.is_none(), "opened over damage: {unsound:?} in {} segments", image.segments.len());
 }

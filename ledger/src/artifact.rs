@@ -122,7 +122,10 @@ impl SealedArtifact {
 
 /// The rule of producers' signatures that is about keys: the key is a producer key that the first
 /// `size` entries list, and its signature verifies.
-pub(crate) fn check_producer(
+///
+/// # Errors
+/// [`ArtifactRefusal::UnknownProducer`], [`ArtifactRefusal::Signature`].
+pub fn check_producer(
     signature: &ProducerSignature,
     keys: &KeyList,
     size: u64,

@@ -33,7 +33,7 @@ mod tree;
 mod verify;
 
 pub use action::{Action, Options, Outcome};
-pub use artifact::ArtifactKind;
+pub use artifact::{ArtifactKind, check_producer};
 pub use blobs::{BLOBS_DIR, BlobError, BlobTotals, Blobs, StoredBlob};
 pub use catalogue::{
     ArtifactHit, CATALOGUE_DIR, Catalogue, CatalogueError, Counters, FollowProgress, Replaced, TraceSpan,
@@ -55,4 +55,7 @@ pub use segments::{Entry, EntryFault, ListedHash};
 pub use snapshot::{LogEnd, Snapshot};
 pub use system::SystemKind;
 pub use tree::{LogTree, TreeError};
-pub use verify::{VerifyProgress, VerifyReport, verify, verify_on};
+pub use verify::{
+    Anchors, BroughtCheckpoint, CheckpointCheck, Disbelief, History, ProducerSignatures, VerifyPlan,
+    VerifyProgress, VerifyReport, verify, verify_on, verify_with,
+};

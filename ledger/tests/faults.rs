@@ -24,7 +24,7 @@ use common::recovered::{
 };
 use common::sim_disk::{Call, Effect, Fault, Image, SimDisk};
 use common::{NOW_MS, auth_context, bare, genesis, raw};
-use proofline_ledger::{Ledger, LedgerError, Options, Outcome, Snapshot, is_ledger, verify_on};
+use proofline_ledger::{Ledger, LedgerError, Options, Outcome, Snapshot, VerifyPlan, is_ledger, verify_on};
 
 const ERRORS: [(io::ErrorKind, &str); 2] =
     [(io::ErrorKind::StorageFull, "ledger.storage_full"), (io::ErrorKind::Other, "ledger.io")];
@@ -131,7 +131,7 @@ fn survives(disk: &SimDisk, progress: &Progress, groups: &[Group], seed: u64) {
     let sent = with_new_chain(&sent, 0);
     let claims = Claims { receipts: &receipts, sent: &sent };
     check_log(disk, &claims);
-    assert!(verify_on(disk, dir(), &mut |_| {}).unwrap().is_sound());
+    assert!(verify_on(disk, dir(), &VerifyPlan::default(), &mut |_| {}).unwrap().is_sound());
     for image in [Image::SyncedOnly, Image::Seed(seed), Image::Seed(seed + 1)] {
         check_image(&disk.after_power_cut(image), &claims, 1);
     }
@@ -417,7 +417,7 @@ fn every_call_of_a_reader_fails_once() {
         });
         for_each_cell(call, |cell| {
             disk.fail(Some(cell.fault));
-            let verified = verify_on(&disk, dir(), &mut |_| {}).map(|_| ());
+            let verified = verify_on(&disk, dir(), &VerifyPlan::default(), &mut |_| {}).map(|_| ());
             if !disk.has_failed() {
                 return false;
             }

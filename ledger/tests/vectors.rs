@@ -22,7 +22,7 @@ use proofline_ledger::frame::{decode_frame, encode_frame};
 use proofline_ledger::header::{DeclaredHash, HeaderError, TraceLink};
 use proofline_ledger::{
     Action, DeclaredDigest, DeclaredType, EntryHeader, EntryKind, EntryStatus, EvidenceLine, LeafHash,
-    Ledger, Options, Outcome, Seq, Snapshot, Submission, verify_on,
+    Ledger, Options, Outcome, Seq, Snapshot, Submission, VerifyPlan, verify_on,
 };
 use proofline_trace::{Classification, EnvelopeHash, TraceId};
 
@@ -294,7 +294,7 @@ fn logs_are_intact_or_broken_where_the_reference_says() {
         if frames.is_empty() {
             continue; // an empty list is intact; a ledger has a genesis entry
         }
-        let report = verify_on(&disk_with(&frames), dir(), &mut |_| {}).unwrap();
+        let report = verify_on(&disk_with(&frames), dir(), &VerifyPlan::default(), &mut |_| {}).unwrap();
         // The bodies of these logs stand for any body: what they say is not judged here.
         let about_links = |code: &str| !["body.form", "body.trace"].contains(&code);
         let first = report.damage.iter().find(|damage| about_links(damage.code));

@@ -2,7 +2,7 @@
 //! derived files: one that leaves entries out must not make a run over everything smaller.
 
 use proofline_canon::Blake3Digest;
-use proofline_ledger::{Damage, EntryFault, EntryHeader, ListedHash, Seq, Snapshot};
+use proofline_ledger::{Damage, EntryFault, EntryHeader, EntryKind, ListedHash, Seq, Snapshot};
 use proofline_trace::TraceId;
 
 /// Entries that are named in some way: how many, and a checksum that no order changes.
@@ -49,6 +49,8 @@ impl Census {
 pub(crate) struct LogCensus {
     traces: Census,
     hashes: Census,
+    /// System entries.
+    system: u64,
     /// Entries that cannot be read, so that nobody knows what the indexes have to say of them.
     unreadable: u64,
 }
@@ -56,6 +58,7 @@ pub(crate) struct LogCensus {
 impl LogCensus {
     pub(crate) fn count(&mut self, header: &EntryHeader) {
         self.hashes.count_hash(ListedHash::of(header));
+        self.system += u64::from(header.status.kind() == EntryKind::System);
         header.trace.iter().for_each(|link| self.traces.count(link.trace_id, header.seq));
     }
 
@@ -66,6 +69,7 @@ impl LogCensus {
     pub(crate) fn add(&mut self, other: Self) {
         self.traces.add(other.traces);
         self.hashes.add(other.hashes);
+        self.system += other.system;
         self.unreadable += other.unreadable;
     }
 
@@ -87,6 +91,11 @@ impl LogCensus {
     pub(crate) fn fault_of_hashes(self, snapshot: &Snapshot) -> Result<Option<Damage>, EntryFault> {
         if self.unreadable > 0 {
             return Ok(None);
+        }
+        if self.system != snapshot.system_entries()?.len() as u64 {
+            let message =
+                "the indexes list other system entries than there are; a sealed index is not its segment's";
+            return Ok(Some(incomplete(message.to_owned())));
         }
         let mut listed = Census::default();
         let in_order = snapshot.visit_listed_hashes(&mut |hash| listed.count_hash(hash))?;

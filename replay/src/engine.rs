@@ -84,8 +84,10 @@ struct Run<'a> {
 impl Run<'_> {
     fn everything(&mut self) -> Result<(), ReplayError> {
         let (snapshot, tally) = (self.inputs.snapshot, &mut self.tally);
-        let log =
+        let checked =
             integrity::check(&self.pool, snapshot, &mut *self.sink, |damage| tally.entry_damage(damage))?;
+        self.tally.signatures(checked.signatures);
+        let log = checked.census;
         let mut last = None;
         loop {
             let traces = snapshot.traces_after(last, TRACES_PER_CHUNK).map_err(ReplayError::Lookup)?;

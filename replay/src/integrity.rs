@@ -7,6 +7,7 @@
 use std::ops::{ControlFlow, Range};
 
 use proofline_ledger::{Damage, Entry, Seq, Snapshot};
+use proofline_proof::KeyList;
 use proofline_trace::EnvelopeHash;
 use rayon::ThreadPool;
 use rayon::prelude::*;
@@ -14,6 +15,7 @@ use rayon::prelude::*;
 use crate::census::LogCensus;
 use crate::error::ReplayError;
 use crate::reading::{LinkFacts, damage_at, read_entry};
+use crate::signatures::{self, Batch};
 use crate::sink::{Event, ReplaySink};
 
 /// Entries of one range: the work of one thread at a time.
@@ -21,38 +23,54 @@ const RANGE_ENTRIES: u64 = 512;
 /// Ranges between two events; what they found is held until then.
 const RANGES_PER_WINDOW: u64 = 32;
 
-/// Checks every entry and hands on what is wrong with them, in log order. Returns their census.
+/// What a check of every entry came to.
+#[derive(Default)]
+pub(crate) struct Checked {
+    pub(crate) census: LogCensus,
+    /// Producers' signatures that verify.
+    pub(crate) signatures: u64,
+}
+
+/// Checks every entry and hands on what is wrong with them, in log order.
 pub(crate) fn check(
     pool: &ThreadPool,
     snapshot: &Snapshot,
     sink: &mut dyn ReplaySink,
     mut found: impl FnMut(Damage),
-) -> Result<LogCensus, ReplayError> {
+) -> Result<Checked, ReplayError> {
     let total = snapshot.entries();
     let mut checked = 0;
-    let mut census = LogCensus::default();
+    let mut sum = Checked::default();
+    let keys = match signatures::keys(snapshot)? {
+        Ok(keys) => Some(keys),
+        Err(damage) => {
+            found(damage);
+            None
+        }
+    };
     while checked < total {
         let end = total.min(checked + RANGE_ENTRIES * RANGES_PER_WINDOW);
-        let check = |range| check_range(snapshot, range);
+        let check = |range| check_range(snapshot, keys.as_ref(), range);
         let looks: Result<Vec<Look>, ReplayError> =
             pool.install(|| ranges(checked..end).into_par_iter().map(check).collect());
         for look in looks? {
             look.damage.into_iter().for_each(&mut found);
-            census.add(look.census);
+            sum.census.add(look.checked.census);
+            sum.signatures += look.checked.signatures;
         }
         checked = end;
         if let ControlFlow::Break(()) = sink.event(&Event::EntriesChecked { checked, total }) {
             return Err(ReplayError::Stopped);
         }
     }
-    Ok(census)
+    Ok(sum)
 }
 
 /// What one range of the log shows.
 #[derive(Default)]
 struct Look {
     damage: Vec<Damage>,
-    census: LogCensus,
+    checked: Checked,
 }
 
 fn ranges(window: Range<u64>) -> Vec<Range<u64>> {
@@ -66,8 +84,8 @@ fn ranges(window: Range<u64>) -> Vec<Range<u64>> {
     ranges
 }
 
-fn check_range(snapshot: &Snapshot, range: Range<u64>) -> Result<Look, ReplayError> {
-    let mut look = Look::default();
+fn check_range(snapshot: &Snapshot, keys: Option<&KeyList>, range: Range<u64>) -> Result<Look, ReplayError> {
+    let (mut look, mut batch) = (Look::default(), Batch::default());
     let mut before = match range.start.checked_sub(1) {
         // The range before reports what is wrong with its own last entry.
         Some(last) => read_entry(snapshot, Seq::new(last))?.ok().map(|entry| LinkFacts::of(&entry)),
@@ -81,15 +99,19 @@ fn check_range(snapshot: &Snapshot, range: Range<u64>) -> Result<Look, ReplayErr
                 let fault = before.and_then(|before| before.fault_of_next(&facts));
                 look.damage.extend(fault.map(|fault| fault.damage(snapshot, seq)));
                 look.damage.extend(body_fault(snapshot, &entry));
-                look.census.count(&entry.header);
+                look.checked.census.count(&entry.header);
+                batch.gather(&entry);
                 Some(facts)
             }
             Err(found) => {
                 look.damage.push(found);
-                look.census.count_unreadable();
+                look.checked.census.count_unreadable();
                 None
             }
         };
+    }
+    if let Some(keys) = keys {
+        look.checked.signatures = batch.verify(snapshot, keys, |damage| look.damage.push(damage));
     }
     Ok(look)
 }

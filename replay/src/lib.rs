@@ -102,9 +102,10 @@
 //! payloads that are named and not at hand, which without a store of payloads are all of them.
 //!
 //! A run over everything also checks each entry of the log (frame, hash of the body, link,
-//! clock), so that damage in entries of no trace is reported with its place. At its end the entries
-//! that name a trace must be those that the traces gave, and the indexes must list the envelope hash
-//! of every entry: traces and prerequisites are found through indexes, and an index that leaves
+//! clock, a producer's signature under the ledger's list of keys), so that damage in entries of no
+//! trace is reported with its place. At its end the entries that name a trace must be those that
+//! the traces gave, and the indexes must list the envelope hash of every entry and every system entry:
+//! traces, prerequisites and keys are found through indexes, and an index that leaves
 //! some out is damage, `index.incomplete`.
 
 mod alignment;
@@ -123,6 +124,7 @@ mod links;
 mod pairs;
 mod plan;
 mod reading;
+mod signatures;
 mod single;
 mod sink;
 mod summary;

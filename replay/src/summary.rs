@@ -73,6 +73,8 @@ pub struct Summary {
     pub verified: u64,
     /// Records that the gate decided again.
     pub gate_rechecked: u64,
+    /// Producers' signatures that were verified again, in a run over everything.
+    pub producer_signatures: u64,
     /// Traces of rejected attempts alone that were not listed and got no verdict.
     pub unlisted_traces: u64,
     /// Their attempts.
@@ -127,6 +129,7 @@ impl Summary {
             ("records", Value::from(self.records)),
             ("verified", Value::from(self.verified)),
             ("gate_rechecked", Value::from(self.gate_rechecked)),
+            ("producer_signatures", Value::from(self.producer_signatures)),
             ("unlisted_traces", Value::from(self.unlisted_traces)),
             ("unlisted_attempts", Value::from(self.unlisted_attempts)),
             ("findings", counts(&self.findings, |code| code.as_str())),
@@ -168,6 +171,7 @@ impl Tally {
             records: 0,
             verified: 0,
             gate_rechecked: 0,
+            producer_signatures: 0,
             unlisted_traces: 0,
             unlisted_attempts: 0,
             findings: BTreeMap::new(),
@@ -233,6 +237,10 @@ impl Tally {
         if !self.summary.entries_checked {
             replay.damage.iter().for_each(|damage| self.trace_damage(damage));
         }
+    }
+
+    pub(crate) fn signatures(&mut self, verified: u64) {
+        self.summary.producer_signatures = verified;
     }
 
     pub(crate) fn unlisted(&mut self, unlisted: &Unlisted) {

@@ -6,6 +6,7 @@ use proofline::canon::{CanonError, Pointer};
 use proofline::ledger::{
     BlobError, CatalogueError, Damage, EntryFault, LedgerError, ReindexError, SalvageError,
 };
+use proofline::proof::{KeyError, PolicyError};
 use proofline::replay::{FormError, PairsError, RecordError, ReplayError};
 use proofline::trace::TraceId;
 use serde::Serialize;
@@ -101,6 +102,22 @@ pub(crate) enum CliError {
         /// The limit.
         max_bytes: usize,
     },
+    /// A key that was named is none that can be used.
+    #[error("{source}")]
+    Key {
+        /// The file or the option.
+        name: String,
+        /// What is wrong with it.
+        source: KeyError,
+    },
+    /// A policy file is not what it has to be.
+    #[error("{source}")]
+    Policy {
+        /// The file.
+        name: String,
+        /// What is wrong with it.
+        source: PolicyError,
+    },
     /// A payload could not be kept.
     #[error("{source}")]
     Blob {
@@ -189,6 +206,8 @@ impl CliError {
             Self::Empty { .. } => "input.empty",
             Self::Form { source, .. } => source.code(),
             Self::Pairs { source, .. } => source.code(),
+            Self::Key { source, .. } => source.code(),
+            Self::Policy { source, .. } => source.code(),
             Self::NoPairs { .. } => "input.no_pairs",
             Self::TooLong { .. } => "input.too_long",
             Self::Blob { source, .. } | Self::Blobs(source) => source.code(),
@@ -220,6 +239,7 @@ impl CliError {
             }
             Self::Unreadable { .. } | Self::Content { .. } | Self::TooLong { .. } => Exit::BadInput,
             Self::Form { .. } | Self::Pairs { .. } | Self::NoPairs { .. } => Exit::BadInput,
+            Self::Key { .. } | Self::Policy { .. } => Exit::BadInput,
             Self::Empty { .. } | Self::NoSuchHash(_) | Self::NoSuchTrace(_) | Self::AmbiguousTrace { .. } => {
                 Exit::BadInput
             }
@@ -244,6 +264,8 @@ impl CliError {
             | Self::Unwritable { name, .. }
             | Self::Empty { name }
             | Self::NoPairs { name }
+            | Self::Key { name, .. }
+            | Self::Policy { name, .. }
             | Self::TooLong { name, .. }
             | Self::Blob { name, .. } => Some(name.clone()),
             Self::Content { name, source } => Some(match source {
@@ -279,6 +301,12 @@ impl CliError {
             Self::Pairs { .. } | Self::NoPairs { .. } => {
                 Some(r#"give pairs of trace ids, one {"baseline":"...","candidate":"..."} a line"#)
             }
+            Self::Key { .. } => {
+                Some("give a public key as name+xxxxxxxx+base64, or a file that holds one a line")
+            }
+            Self::Policy { .. } => Some(
+                "a policy has lines `log KEY`, `witness NAME KEY`, `group NAME K MEMBER...`, `quorum NAME`",
+            ),
             Self::TooLong { .. } => Some("give less; where the verb has --max-bytes, that raises the limit"),
             Self::NoSuchHash(_) => Some("`proofline traces` and `proofline trace` list what there is"),
             Self::NoSuchTrace(_) => Some("`proofline traces` lists what there is"),

@@ -23,6 +23,10 @@ pub(crate) enum Exit {
     SystemRefused,
     /// 7: a fault of this program.
     Internal,
+    /// 8: entries are missing: a gap, a cut, or another history than was published or signed.
+    Incomplete,
+    /// 9: a signature, a key or a proof is not what it has to be.
+    Unauthentic,
 }
 
 impl Exit {
@@ -37,6 +41,8 @@ impl Exit {
             Self::DerivedDamaged => 5,
             Self::SystemRefused => 6,
             Self::Internal => 7,
+            Self::Incomplete => 8,
+            Self::Unauthentic => 9,
         }
     }
 

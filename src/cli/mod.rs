@@ -16,6 +16,7 @@ mod hash;
 mod ingest;
 mod init;
 mod input;
+mod keys_given;
 mod log;
 mod log_view;
 mod man;
@@ -39,6 +40,7 @@ mod traces;
 mod tree_view;
 mod verdicts;
 mod verify;
+mod verify_report;
 
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
@@ -84,7 +86,9 @@ Exit codes:
   4  bad input: a line that is no evidence, an unreadable file, no ledger
   5  the log is sound, a derived file is not: run `proofline reindex`
   6  the system refused: a full disk, a read-only folder, a closed output
-  7  a fault of this program";
+  7  a fault of this program
+  8  entries are missing: a gap, a cut, or another history than was signed
+  9  a signature, a key or a proof is not what it has to be";
 
 #[derive(Subcommand)]
 enum Verb {

@@ -273,6 +273,11 @@ impl<'a> Report<'a> {
             let payloads = counted(covered.blobs_absent, "payload", "payloads");
             lines.push(format!("{payloads} named and not at hand"));
         }
+        if summary.producer_signatures > 0 {
+            let signatures =
+                counted(summary.producer_signatures, "producer's signature", "producers' signatures");
+            lines.push(format!("{signatures} verified again"));
+        }
         lines.push(match summary.entries_checked {
             true => format!("every entry of the log checked: {}", summary.entries),
             false => "of the log only the chosen traces checked, and the entries beside theirs".to_owned(),

@@ -37,8 +37,8 @@ fn replay_has_one_line_a_trace_and_a_summary() {
     assert_shape(
         member(summary, "summary"),
         "damage damage_count derived_damage end entries entries_checked failed failures findings gate_rechecked \
-         generated_at ingest ledger_id passed records replay_type severities traces unlisted_attempts \
-         unlisted_traces verdict verified",
+         generated_at ingest ledger_id passed producer_signatures records replay_type severities \
+         traces unlisted_attempts unlisted_traces verdict verified",
     );
     assert_shape(
         member(member(summary, "summary"), "ingest"),
@@ -89,8 +89,8 @@ fn other_verbs_keep_their_shapes() {
     );
     assert_shape(
         &line("verify", &[]),
-        "verdict ledger_id origin entries segments log_bytes head end unpublished_entries damage derived payloads \
-         payload_bytes payload_damage",
+        "verdict ledger_id origin entries segments log_bytes head end unpublished_entries integrity \
+         completeness authenticity damage derived payloads payload_bytes payload_damage",
     );
     assert_shape(
         &line("reindex", &[]),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use proofline_ledger::{
-    Damage, Genesis, Ledger, LogEnd, Outcome, Seq, Snapshot, VerifyReport, salvage_on, verify_on,
+    Damage, Genesis, Ledger, LogEnd, Outcome, Seq, Snapshot, VerifyPlan, VerifyReport, salvage_on, verify_on,
 };
 use proofline_trace::{EnvelopeHash, LedgerId, TraceId};
 
@@ -96,7 +96,7 @@ pub(crate) fn relative(path: &Path) -> String {
 }
 
 pub(crate) fn report(disk: &SimDisk) -> VerifyReport {
-    verify_on(disk, dir(), &mut |_| {}).unwrap()
+    verify_on(disk, dir(), &VerifyPlan::default(), &mut |_| {}).unwrap()
 }
 
 /// No reader that walks the log, reading each entry and following the links up to the head, ends

@@ -192,6 +192,23 @@ impl Policy {
         Ok(policy)
     }
 
+    /// This policy with more keys of logs, such as those that a ledger's list vouches for; keys that it
+    /// has already are passed over.
+    ///
+    /// # Errors
+    /// [`PolicyError`]: a key that is no log's, or one that cannot be told from another.
+    pub fn with_logs(mut self, keys: impl IntoIterator<Item = VerifierKey>) -> Result<Self, PolicyError> {
+        for (at, key) in keys.into_iter().enumerate() {
+            if self.logs.iter().any(|log| log.key == key) {
+                continue;
+            }
+            let name = key.name().as_str().as_bytes().into();
+            let added = self.add_log(PolicyKey { name, key, url: None });
+            added.map_err(|fault| PolicyError { unit: "key", at: at + 1, fault })?;
+        }
+        Ok(self)
+    }
+
     /// The logs, in order.
     #[must_use]
     pub fn logs(&self) -> &[PolicyKey] {

@@ -1,5 +1,11 @@
 //! Checks everything a ledger holds against everything else it holds, and repairs nothing: every
-//! frame, header, link and body of the log, then each derived file against the log.
+//! frame, header, link and body of the log, then each derived file against the log, and the log
+//! against each checkpoint that the ledger keeps or that somebody brings.
+//!
+//! It gives separate answers: integrity (what is there is as it was written), completeness (nothing is
+//! missing, cut or replaced by another history), authenticity (who signed).
+
+mod anchors;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,6 +15,7 @@ use proofline_trace::{EnvelopeHash, GenesisRecord, LedgerId, TraceId, certify_wi
 
 use crate::artifact::ArtifactKind;
 use crate::catalogue::{CATALOGUE_DIR, Catalogue, CatalogueError};
+use crate::checkpoints;
 use crate::disk::{Access, Disk, DiskFile, OsDisk};
 use crate::durable::read_full_at;
 use crate::error::{Damage, IoContext, LedgerError};
@@ -25,6 +32,11 @@ use crate::system::SystemKind;
 use proofline_proof::header::{EntryHeader, EntryKind, EntryStatus};
 use proofline_proof::tree::TileBuilder;
 use proofline_proof::{LeafHash, Seq};
+
+use anchors::Watch;
+pub use anchors::{
+    Anchors, BroughtCheckpoint, CheckpointCheck, Disbelief, History, ProducerSignatures, VerifyPlan,
+};
 
 /// How far a verification is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +56,8 @@ pub struct VerifyReport {
     pub origin: Option<String>,
     /// Readable entries.
     pub entries: u64,
+    /// Entries up to the last readable one, those that cannot be read included.
+    pub log_entries: u64,
     /// Segment files.
     pub segments: u64,
     /// Bytes of the segment files.
@@ -58,13 +72,34 @@ pub struct VerifyReport {
     pub damage: Vec<Damage>,
     /// What is wrong with files that can be made again from the log.
     pub derived: Vec<Damage>,
+    /// Signatures and keys that are not what they have to be: of checkpoints and of producers.
+    pub unauthentic: Vec<Damage>,
+    /// What anchors the log: checkpoints, keys, producers' signatures.
+    pub anchors: Anchors,
 }
 
 impl VerifyReport {
-    /// True when neither the log nor a derived file has damage.
+    /// True when neither the log nor a derived file has damage, and every signature is good.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        self.damage.is_empty() && self.derived.is_empty()
+        self.damage.is_empty() && self.derived.is_empty() && self.unauthentic.is_empty()
+    }
+
+    /// Integrity: what is there and is not as it was written.
+    pub fn integrity(&self) -> impl Iterator<Item = &Damage> {
+        self.damage.iter().filter(|damage| !is_incomplete(damage))
+    }
+
+    /// Completeness: gaps, cuts, and histories other than the one that a mark or a checkpoint states.
+    pub fn completeness(&self) -> impl Iterator<Item = &Damage> {
+        self.damage.iter().filter(|damage| is_incomplete(damage))
+    }
+
+    /// The entries that a checkpoint anchors, and behind them those that none does.
+    #[must_use]
+    pub fn unanchored(&self) -> std::ops::Range<u64> {
+        let anchored = self.anchors.anchored_entries();
+        anchored..self.log_entries.max(anchored)
     }
 }
 
@@ -78,8 +113,20 @@ pub fn verify(
     dir: impl AsRef<Path>,
     progress: &mut dyn FnMut(VerifyProgress),
 ) -> Result<VerifyReport, LedgerError> {
+    verify_with(dir, &VerifyPlan::default(), progress)
+}
+
+/// [`verify`], and the log also against checkpoints, keys and witnesses that the caller brings.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_with(
+    dir: impl AsRef<Path>,
+    plan: &VerifyPlan,
+    progress: &mut dyn FnMut(VerifyProgress),
+) -> Result<VerifyReport, LedgerError> {
     let dir = dir.as_ref();
-    let mut report = verify_on(&OsDisk, dir, progress)?;
+    let mut report = verify_on(&OsDisk, dir, plan, progress)?;
     if report.damage.is_empty() && dir.join(CATALOGUE_DIR).is_dir() {
         check_catalogue(&Snapshot::open(dir)?, &mut report.derived);
     }
@@ -102,17 +149,27 @@ fn check_catalogue(snapshot: &Snapshot, derived: &mut Vec<Damage>) {
     }
 }
 
-/// [`verify`] on another [`Disk`], where there is no catalogue.
+/// True for damage by which entries are missing, or are those of another history.
+fn is_incomplete(damage: &Damage) -> bool {
+    const CODES: [&str; 5] =
+        ["log.missing_segment", "log.truncated", "log.head", "checkpoint.truncated", "checkpoint.forked"];
+    CODES.contains(&damage.code)
+}
+
+/// [`verify_with`] on another [`Disk`], where there is no catalogue.
 ///
 /// # Errors
 /// As [`verify`].
 pub fn verify_on(
     disk: &dyn Disk,
     dir: &Path,
+    plan: &VerifyPlan,
     progress: &mut dyn FnMut(VerifyProgress),
 ) -> Result<VerifyReport, LedgerError> {
+    // Before the log's length is read: what was signed before lies within it.
+    let kept = checkpoints::all(disk, dir)?;
     let reading = read_mark(disk, dir).during("read", &dir.join(MARK_FILE))?;
-    let first_look = Verifier::new(disk, dir, reading)?.run(progress)?;
+    let first_look = Verifier::new(disk, dir, reading, Watch::new(plan, &kept))?.run(progress)?;
     if first_look.unpublished_entries == 0 && !first_look.has_bad_tail {
         return Ok(first_look.report);
     }
@@ -120,7 +177,7 @@ pub fn verify_on(
     // only be a dead one's; a folder that cannot be locked has no live writer of this user.
     let lock = disk.lock(&dir.join(LOCK_FILE));
     let reading = read_mark(disk, dir).during("read", &dir.join(MARK_FILE))?;
-    let second_look = Verifier::new(disk, dir, reading)?.run(progress)?;
+    let second_look = Verifier::new(disk, dir, reading, Watch::new(plan, &kept))?.run(progress)?;
     drop(lock);
     Ok(second_look.report)
 }
@@ -147,6 +204,7 @@ struct Verifier<'a> {
     has_bad_tail: bool,
     /// Where the mark's entries end in the segment that it names, and the leaf hash of the last.
     mark_end: Option<(u64, Option<LeafHash>)>,
+    watch: Watch<'a>,
 }
 
 /// A segment as far as it can be opened.
@@ -159,12 +217,18 @@ struct Opened {
 }
 
 impl<'a> Verifier<'a> {
-    fn new(disk: &'a dyn Disk, dir: &'a Path, reading: MarkReading) -> Result<Self, LedgerError> {
+    fn new(
+        disk: &'a dyn Disk,
+        dir: &'a Path,
+        reading: MarkReading,
+        watch: Watch<'a>,
+    ) -> Result<Self, LedgerError> {
         let seqs = segment_seqs(disk, dir)?;
         let report = VerifyReport {
             ledger_id: LedgerId::from_bytes([0; 16]),
             origin: None,
             entries: 0,
+            log_entries: 0,
             segments: seqs.len() as u64,
             log_bytes: 0,
             head: None,
@@ -172,6 +236,8 @@ impl<'a> Verifier<'a> {
             unpublished_entries: 0,
             damage: Vec::new(),
             derived: Vec::new(),
+            unauthentic: Vec::new(),
+            anchors: Anchors::default(),
         };
         let mut verifier = Verifier {
             disk,
@@ -186,6 +252,7 @@ impl<'a> Verifier<'a> {
             tree: Some(TileBuilder::empty()),
             has_bad_tail: false,
             mark_end: None,
+            watch,
         };
         if reading.damaged {
             verifier.report.end = LogEnd::NotAnchored;
@@ -210,6 +277,11 @@ impl<'a> Verifier<'a> {
         }
         self.check_mark();
         self.report.head = self.chain.head;
+        self.report.log_entries = self.chain.next.get();
+        let (anchors, damage, unauthentic) = self.watch.finish(self.report.log_entries);
+        self.report.anchors = anchors;
+        self.report.damage.extend(damage);
+        self.report.unauthentic = unauthentic;
         let unpublished_entries = self.report.unpublished_entries;
         Ok(Look { report: self.report, unpublished_entries, has_bad_tail: self.has_bad_tail })
     }
@@ -379,6 +451,7 @@ impl<'a> Verifier<'a> {
 
     fn entry(&mut self, segment: &Opened, found: &Found, body: &[u8]) {
         let header = &found.header;
+        self.watch.header(header.seq, found.leaf);
         if let Some(damage) = &found.damage {
             self.unbroken &= damage.code != "log.sequence";
             self.report.damage.push(damage.clone());
@@ -387,9 +460,31 @@ impl<'a> Verifier<'a> {
             self.report.origin = self.report.origin.take().or_else(|| origin_of(header, body));
             if let Err((code, message)) = check_body(header, body, self.report.ledger_id) {
                 self.damage(code, &segment.name, Some(found.offset), Some(header.seq), message);
+            } else {
+                self.watch_body(segment, found, body);
             }
         }
         self.check_trace(segment, found);
+    }
+
+    /// Takes in what a sound body says of keys and signatures.
+    fn watch_body(&mut self, segment: &Opened, found: &Found, body: &[u8]) {
+        let header = &found.header;
+        match header.status {
+            EntryStatus::Genesis => read_genesis(body).into_iter().for_each(|it| self.watch.genesis(it)),
+            EntryStatus::System => {
+                let applied = SystemKind::read(body).and_then(|kind| self.watch.system(header.seq, &kind));
+                if let Err(refusal) = applied {
+                    let message = refusal.to_string();
+                    self.damage("body.form", &segment.name, Some(found.offset), Some(header.seq), message);
+                }
+            }
+            EntryStatus::Artifact => {
+                let kind = ArtifactKind::read(body);
+                kind.iter().for_each(|it| self.watch.artifact(header.seq, it, &segment.name, found.offset));
+            }
+            EntryStatus::Accepted | EntryStatus::Rejected { .. } => {}
+        }
     }
 
     fn check_trace(&mut self, segment: &Opened, found: &Found) {

@@ -1,0 +1,54 @@
+//! Producers' signatures, in a run over everything: each that the ledger keeps is verified again under
+//! the list of keys. A stretch of the log gathers its own and verifies them together, so that they
+//! are spread over the threads like the rest; each is judged by itself and strictly, because what
+//! a batch equation says of a crafted signature depends on the batch.
+
+use proofline_ledger::{ArtifactKind, Damage, Entry, EntryFault, EntryStatus, Seq, Snapshot, check_producer};
+use proofline_proof::KeyList;
+use proofline_trace::ProducerSignature;
+
+use crate::error::ReplayError;
+use crate::reading::damage_at;
+
+/// How the canonical bytes of a producer's signature begin, so that no other artifact is parsed.
+const FRONT: &[u8] = br#"{"artifact_type":"producer_signature","#;
+
+/// The keys of a ledger, or what is wrong with their list.
+pub(crate) fn keys(snapshot: &Snapshot) -> Result<Result<KeyList, Damage>, ReplayError> {
+    match snapshot.key_list() {
+        Ok(keys) => Ok(Ok(keys)),
+        Err(EntryFault::Damaged(damage)) => Ok(Err(damage)),
+        Err(fault) => Err(ReplayError::Lookup(fault)),
+    }
+}
+
+/// The signatures that one stretch of the log keeps.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    signatures: Vec<(Seq, ProducerSignature)>,
+}
+
+impl Batch {
+    pub(crate) fn gather(&mut self, entry: &Entry) {
+        if !matches!(entry.header.status, EntryStatus::Artifact) || !entry.body.starts_with(FRONT) {
+            return;
+        }
+        if let Ok(ArtifactKind::ProducerSignature(signature)) = ArtifactKind::read(&entry.body) {
+            self.signatures.push((entry.header.seq, signature));
+        }
+    }
+
+    /// How many verify; `found` takes those that do not.
+    pub(crate) fn verify(self, snapshot: &Snapshot, keys: &KeyList, mut found: impl FnMut(Damage)) -> u64 {
+        let mut verified = 0;
+        for (seq, signature) in self.signatures {
+            match check_producer(&signature, keys, seq.get()) {
+                Ok(()) => verified += 1,
+                Err(refusal) => {
+                    found(damage_at(snapshot, seq, refusal.code(), refusal.to_string()));
+                }
+            }
+        }
+        verified
+    }
+}
