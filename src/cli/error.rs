@@ -12,6 +12,7 @@ use proofline::trace::TraceId;
 use serde::Serialize;
 
 use super::exit::Exit;
+use super::proof_error::ProofError;
 
 impl From<ReindexError> for CliError {
     fn from(error: ReindexError) -> Self {
@@ -138,6 +139,9 @@ pub(crate) enum CliError {
     /// A verdict is not in the ledger.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// There is no proof, or it is not believed.
+    #[error(transparent)]
+    Proof(Box<ProofError>),
     /// No entry has that hash.
     #[error("no entry of the ledger has the hash {0}")]
     NoSuchHash(String),
@@ -214,6 +218,7 @@ impl CliError {
             Self::Catalogue(error) => error.code(),
             Self::Replay(error) => error.code(),
             Self::Record(error) => error.code(),
+            Self::Proof(error) => error.code(),
             Self::NoSuchHash(_) => "ledger.no_such_hash",
             Self::NoSuchTrace(_) => "ledger.no_such_trace",
             Self::AmbiguousTrace { .. } => "cli.ambiguous_trace",
@@ -244,6 +249,7 @@ impl CliError {
                 Exit::BadInput
             }
             Self::Usage(_) => Exit::Usage,
+            Self::Proof(error) => error.exit(),
             Self::Record(_) | Self::Internal(_) => Exit::Internal,
         }
     }
@@ -278,6 +284,7 @@ impl CliError {
             Self::Pairs { name, source } => {
                 Some(format!("{name}, line {}{}", source.line, pointed(source.pointer())))
             }
+            Self::Proof(error) => error.place(),
             _ => None,
         }
     }
@@ -318,6 +325,7 @@ impl CliError {
             Self::Catalogue(error) => Some(error.hint()),
             Self::Replay(error) => Some(error.hint()),
             Self::Record(error) => Some(error.hint()),
+            Self::Proof(error) => error.hint(),
             Self::Entry(_) | Self::Random(_) => None,
         }
     }
@@ -345,7 +353,7 @@ fn what_is_wrong(error: &CanonError) -> String {
     }
 }
 
-fn exit_of_ledger(error: &LedgerError) -> Exit {
+pub(crate) fn exit_of_ledger(error: &LedgerError) -> Exit {
     match error {
         LedgerError::NotALedger(_)
         | LedgerError::NotEmpty(_)

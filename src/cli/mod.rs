@@ -23,6 +23,11 @@ mod man;
 mod output;
 mod phrase;
 mod progress;
+mod proof_check;
+mod proof_error;
+mod proof_view;
+mod prove;
+mod proving;
 mod record_facts;
 mod reindex;
 mod replay;
@@ -32,6 +37,7 @@ mod replay_report;
 mod safe;
 mod salvage;
 mod scratch_disk;
+mod secret_key;
 mod show;
 mod stat;
 mod table;
@@ -40,6 +46,7 @@ mod traces;
 mod tree_view;
 mod verdicts;
 mod verify;
+mod verify_proof;
 mod verify_report;
 
 use std::panic::{self, AssertUnwindSafe};
@@ -96,6 +103,8 @@ enum Verb {
     Commit(commit::CommitArgs),
     Replay(replay::ReplayArgs),
     Verify(verify::VerifyArgs),
+    Prove(prove::ProveArgs),
+    VerifyProof(verify_proof::VerifyProofArgs),
     Show(show::ShowArgs),
     Traces(traces::TracesArgs),
     Trace(trace::TraceArgs),
@@ -112,7 +121,7 @@ enum Verb {
 }
 
 impl Verb {
-    const fn format(&self) -> Format {
+    fn format(&self) -> Format {
         match self {
             Self::Init(args) => args.output.format,
             Self::Commit(args) => args.output.format,
@@ -125,6 +134,8 @@ impl Verb {
             Self::Stat(args) => args.output.format,
             Self::Replay(args) => args.output.format,
             Self::Verify(args) => args.output.format,
+            Self::Prove(args) => args.report_format(),
+            Self::VerifyProof(args) => args.output.format,
             Self::Reindex(args) => args.output.format,
             Self::Salvage(args) => args.output.format,
             Self::Canon(args) => args.output.format,
@@ -147,6 +158,8 @@ impl Verb {
             Self::Stat(args) => stat::run(args, out),
             Self::Replay(args) => replay::run(args, out),
             Self::Verify(args) => verify::run(args, out),
+            Self::Prove(args) => prove::run(args, out),
+            Self::VerifyProof(args) => verify_proof::run(args, out),
             Self::Reindex(args) => reindex::run(args, out),
             Self::Salvage(args) => salvage::run(args, out),
             Self::Canon(args) => canon::run(args, out),
