@@ -204,7 +204,7 @@ fn another_size_with_the_same_turns_is_refused() {
     let (proven, _) = Proven::new();
     let proof = proven.proof("cose", &["3", "--at", "5"]);
     let mut bytes = fs::read(&proof).unwrap();
-    // [5, 3, [...]] in CBOR; six entries have the same turns for entry 3 as five have not, but seven do.
+    // [5, 3, [...]] in CBOR.
     let at = bytes.windows(3).position(|window| window == [0x83, 5, 3]).unwrap();
     bytes[at + 1] = 7;
     let changed = proven.file("seven.cose", bytes);
