@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use proofline_proof::tree::Frontier;
 use proofline_proof::{
-    Checkpoint, CheckpointError, CheckpointTextError, KeyList, KeyRole, Note, Policy, Seq, SignError, Signer,
-    VerifierKey,
+    Checkpoint, CheckpointError, CheckpointTextError, KeyList, KeyRole, NodeHash, Note, Policy, Seq,
+    SignError, Signer, VerifierKey,
 };
 use thiserror::Error;
 
@@ -292,6 +292,24 @@ impl Snapshot {
         let within = sizes.into_iter().rfind(|size| *size <= self.entries());
         within.map(|size| read(&disk, self.dir(), size).during("read", &path)).transpose()
     }
+
+    /// The root of the tree of the first `size` entries, from the log and no index: the tree of the
+    /// latest kept checkpoint up to there, which must verify, and the entries behind it, linked and
+    /// hashed anew. For whoever signs a root that no checkpoint states.
+    ///
+    /// # Errors
+    /// [`CheckpointingError`].
+    pub fn logged_root(&self, size: u64) -> Result<NodeHash, CheckpointingError> {
+        let entries = self.entries();
+        if size > entries {
+            return Err(TreeError::PastEnd { size, entries }.into());
+        }
+        let (disk, dir) = (&crate::disk::OsDisk, self.dir());
+        let sizes = sizes(disk, dir).during("list", &dir.join(CHECKPOINTS_DIR))?;
+        let last = sizes.into_iter().rfind(|kept| *kept <= size).unwrap_or(0);
+        let keys = self.key_list()?;
+        Ok(Checkpointing { disk, dir, snapshot: self }.frontier_from(&keys, last, size)?.root())
+    }
 }
 
 struct Checkpointing<'a> {
@@ -338,6 +356,10 @@ impl Checkpointing<'_> {
         if let Some(damage) = cut_below(last, size) {
             return Err(LedgerError::Damaged(damage).into());
         }
+        self.frontier_from(keys, last, size)
+    }
+
+    fn frontier_from(&self, keys: &KeyList, last: u64, size: u64) -> Result<Frontier, CheckpointingError> {
         let mut frontier = if last == 0 { Frontier::empty() } else { self.signed_frontier(keys, last)? };
         let mut before = match frontier.size().checked_sub(1) {
             Some(last) => Some(self.snapshot.tree().leaf(Seq::new(last))?),

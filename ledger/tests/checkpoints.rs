@@ -385,3 +385,27 @@ fn copy(from: &Path, to: &Path) {
         }
     }
 }
+
+/// At any size, with and without a checkpoint to begin at; not over one that was changed.
+#[test]
+fn the_root_of_the_log_is_read_from_its_entries() {
+    let (_dir, ledger) = fresh();
+    let key = log_key(1);
+    add(&ledger, &key, None);
+    commit(&ledger, 1..4);
+    let kept = ledger.checkpoint(&[&key]).unwrap();
+    commit(&ledger, 4..6);
+    let snapshot = ledger.snapshot().unwrap();
+    let root = |size: u64| snapshot.logged_root(size).map(|root| root.to_base64());
+    for size in 0..=ledger.entries() {
+        assert_eq!(root(size).unwrap(), root_of(ledger.dir(), size), "{size}");
+    }
+    assert_eq!(root(ledger.entries() + 1).unwrap_err().code(), "tree.past_end");
+    let path = checkpoint_path(ledger.dir(), kept.size);
+    let text = String::from_utf8(kept.note).unwrap();
+    fs::write(&path, text.replacen("ledger", "Ledger", 1)).unwrap();
+    assert!(root(kept.size - 1).is_ok());
+    for size in [kept.size, ledger.entries()] {
+        assert_eq!(root(size).unwrap_err().code(), "checkpoint.kept");
+    }
+}

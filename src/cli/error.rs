@@ -11,6 +11,7 @@ use proofline::trace::TraceId;
 use serde::Serialize;
 
 use super::exit::Exit;
+use super::proof_error::ProofError;
 use super::signing_error::SigningError;
 
 impl From<SigningError> for CliError {
@@ -143,6 +144,9 @@ pub(crate) enum CliError {
     /// Keys, notes and signatures.
     #[error(transparent)]
     Signing(Box<SigningError>),
+    /// There is no proof, or it is not believed.
+    #[error(transparent)]
+    Proof(Box<ProofError>),
     /// No entry has that hash.
     #[error("no entry of the ledger has the hash {0}")]
     NoSuchHash(String),
@@ -219,6 +223,7 @@ impl CliError {
             Self::Replay(error) => error.code(),
             Self::Record(error) => error.code(),
             Self::Signing(error) => error.code(),
+            Self::Proof(error) => error.code(),
             Self::NoSuchHash(_) => "ledger.no_such_hash",
             Self::NoSuchTrace(_) => "ledger.no_such_trace",
             Self::AmbiguousTrace { .. } => "cli.ambiguous_trace",
@@ -250,6 +255,7 @@ impl CliError {
             }
             Self::Signing(error) => error.exit(),
             Self::Usage(_) => Exit::Usage,
+            Self::Proof(error) => error.exit(),
             Self::Record(_) | Self::Internal(_) => Exit::Internal,
         }
     }
@@ -289,6 +295,7 @@ impl CliError {
             Self::Pairs { name, source } => {
                 Some(format!("{name}, line {}{}", source.line, pointed(source.pointer())))
             }
+            Self::Proof(error) => error.place(),
             _ => None,
         }
     }
@@ -325,6 +332,7 @@ impl CliError {
             Self::Catalogue(error) => Some(error.hint()),
             Self::Replay(error) => Some(error.hint()),
             Self::Record(error) => Some(error.hint()),
+            Self::Proof(error) => error.hint(),
             Self::Entry(_) | Self::Random(_) => None,
         }
     }

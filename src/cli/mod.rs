@@ -31,6 +31,11 @@ mod man;
 mod output;
 mod phrase;
 mod progress;
+mod proof_check;
+mod proof_error;
+mod proof_view;
+mod prove;
+mod proving;
 mod publish;
 mod record_facts;
 mod reindex;
@@ -50,6 +55,7 @@ mod traces;
 mod tree_view;
 mod verdicts;
 mod verify;
+mod verify_proof;
 mod verify_report;
 
 use std::panic::{self, AssertUnwindSafe};
@@ -106,6 +112,8 @@ enum Verb {
     Commit(commit::CommitArgs),
     Replay(replay::ReplayArgs),
     Verify(verify::VerifyArgs),
+    Prove(prove::ProveArgs),
+    VerifyProof(verify_proof::VerifyProofArgs),
     Show(show::ShowArgs),
     Traces(traces::TracesArgs),
     Trace(trace::TraceArgs),
@@ -127,7 +135,7 @@ enum Verb {
 }
 
 impl Verb {
-    const fn format(&self) -> Format {
+    fn format(&self) -> Format {
         match self {
             Self::Init(args) => args.output.format,
             Self::Commit(args) => args.output.format,
@@ -144,6 +152,8 @@ impl Verb {
             Self::Keys(args) => args.format(),
             Self::Checkpoint(args) => args.format(),
             Self::Attest(args) => args.output.format,
+            Self::Prove(args) => args.report_format(),
+            Self::VerifyProof(args) => args.output.format,
             Self::Reindex(args) => args.output.format,
             Self::Salvage(args) => args.output.format,
             Self::Publish(args) => args.output.format,
@@ -171,6 +181,8 @@ impl Verb {
             Self::Keys(args) => keys::run(args, out),
             Self::Checkpoint(args) => checkpoint::run(args, out),
             Self::Attest(args) => attest::run(args, out),
+            Self::Prove(args) => prove::run(args, out),
+            Self::VerifyProof(args) => verify_proof::run(args, out),
             Self::Reindex(args) => reindex::run(args, out),
             Self::Salvage(args) => salvage::run(args, out),
             Self::Publish(args) => publish::run(args, out),

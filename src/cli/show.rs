@@ -31,9 +31,9 @@ pub(crate) struct ShowArgs {
     pub(crate) output: OutputArgs,
 }
 
-/// What is to be shown.
+/// An entry, as a command line names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wanted {
+pub(crate) enum Wanted {
     Hash(EnvelopeHash),
     Seq(Seq),
 }
@@ -44,10 +44,10 @@ const MAX_SEQ_DIGITS: usize = 20;
 /// A text that names no entry.
 #[derive(Debug, thiserror::Error)]
 #[error("neither 64 lower-case hex digits nor a sequence number")]
-struct NamesNoEntry;
+pub(crate) struct NamesNoEntry;
 
 impl Wanted {
-    fn parse(text: &str) -> Result<Self, NamesNoEntry> {
+    pub(crate) fn parse(text: &str) -> Result<Self, NamesNoEntry> {
         if let Ok(hash) = text.parse() {
             return Ok(Self::Hash(hash));
         }

@@ -16,6 +16,8 @@ mod hostile;
 mod log;
 mod modes;
 mod pictures;
+mod prove;
+mod proven;
 mod publish;
 mod recording;
 mod run;

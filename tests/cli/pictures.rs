@@ -4,11 +4,13 @@ use insta::assert_snapshot;
 
 use crate::run::{Ledger, program, proofline, ran, vectors};
 
-const VERBS: [&str; 22] = [
+const VERBS: [&str; 24] = [
     "init",
     "commit",
     "replay",
     "verify",
+    "prove",
+    "verify-proof",
     "show",
     "traces",
     "trace",

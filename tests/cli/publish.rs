@@ -136,7 +136,8 @@ fn a_policy_or_keys_say_whom_to_believe() {
     let (code, place, hint) = with(&["--policy", &policy]).exits(4).error();
     assert_eq!((code.as_str(), place), ("policy.no_quorum", Some(policy)));
     assert!(hint.unwrap().contains("quorum"));
-    assert_eq!(with(&["--key", "nonsense"]).exits(4).error().0, "key.form");
+    assert_eq!(with(&["--key", "no-such-file"]).exits(4).error().0, "input.unreadable");
+    assert_eq!(with(&["--key", "a+b+c"]).exits(4).error().0, "key.form");
     let strict = format!(
         "log {PUBLIC}\nwitness w witness.example/w1+04d2d833+BD1AF8PoQ4lakrcKp00bfrycmCzPLsSWjMDNVfEq9GYM\nquorum w\n"
     );
