@@ -55,9 +55,7 @@ impl Found {
     /// What authenticity rests on.
     fn authenticity(&self) -> &'static str {
         let anchors = &self.report.anchors;
-        let is_signed =
-            anchors.checkpoints.iter().any(CheckpointCheck::holds) || anchors.producers.verified > 0;
-        match (self.report.unauthentic.is_empty(), is_signed, anchors.knows_roots) {
+        match (self.report.unauthentic.is_empty(), anchors.is_signed(), anchors.knows_roots) {
             (false, ..) => "unauthentic",
             (true, false, _) => "unsigned",
             (true, true, true) => "authentic",

@@ -11,7 +11,7 @@ use proofline_proof::{
 use proofline_trace::{GenesisRecord, ProducerSignature};
 
 use crate::artifact::{ArtifactKind, check_producer};
-use crate::checkpoints::KeptCheckpoint;
+use crate::checkpoints::{CHECKPOINTS_DIR, KeptCheckpoint};
 use crate::error::{ArtifactRefusal, Damage};
 use crate::system::SystemKind;
 
@@ -28,6 +28,11 @@ pub struct VerifyPlan {
 }
 
 impl VerifyPlan {
+    /// True when somebody from outside of the ledger must have signed.
+    fn asks_for_signatures(&self) -> bool {
+        self.knows_roots() || self.policy.as_ref().is_some_and(Policy::has_quorum)
+    }
+
     /// True when keys come from outside of the ledger.
     #[must_use]
     pub fn knows_roots(&self) -> bool {
@@ -137,6 +142,13 @@ impl Anchors {
         let holding = self.checkpoints.iter().filter(|check| check.holds());
         holding.filter_map(|check| check.stated.as_ref()).map(Checkpoint::size).max().unwrap_or(0)
     }
+
+    /// True when somebody whom the caller believes signed. With keys of the caller that is a checkpoint:
+    /// a producer's signature says nothing of the log that its envelope is found in.
+    #[must_use]
+    pub fn is_signed(&self) -> bool {
+        self.anchored_entries() > 0 || !self.knows_roots && self.producers.verified > 0
+    }
 }
 
 /// Follows a walk over the log.
@@ -233,11 +245,18 @@ impl<'a> Watch<'a> {
         let mut checkpoints = Vec::new();
         for (name, is_kept, note, stated) in kept.chain(brought) {
             let history = stated.as_ref().map_or(History::Unknown, |stated| self.history(stated, entries));
-            let belief = self.belief(trusted.as_ref(), note, stated.as_ref());
+            let of_other_size = if is_kept && stated.is_none() { self::stated(note) } else { None };
+            let belief = match of_other_size {
+                Some(found) => Err(misnamed(&found)),
+                None => self.belief(trusted.as_ref(), note, stated.as_ref()),
+            };
             let check = CheckpointCheck { name, is_kept, stated, history, belief };
             damage.extend(history_damage(&check, entries));
             self.unauthentic.extend(disbelief_damage(&check));
             checkpoints.push(check);
+        }
+        if self.plan.asks_for_signatures() && self.unauthentic.is_empty() {
+            self.unauthentic.extend(nothing_believed(&checkpoints));
         }
         let listed: BTreeSet<String> =
             trusted.iter().flat_map(KeyList::all).map(|listed| listed.key.short_name()).collect();
@@ -324,6 +343,27 @@ fn history_damage(check: &CheckpointCheck, entries: u64) -> Option<Damage> {
         History::Same | History::Unknown => return None,
     };
     Some(Damage { code, file: check.name.clone(), offset: None, seq, message })
+}
+
+/// A checkpoint that stands under the name of another size.
+fn misnamed(found: &Checkpoint) -> Disbelief {
+    let message =
+        format!("it states {} entries, and its file is named as that of another size", found.size());
+    Disbelief { code: "checkpoint.misnamed", message }
+}
+
+/// Whoever asks for signatures and gets none must not take the answer for a pass: anybody who can
+/// write into the folder can take its checkpoints away.
+fn nothing_believed(checkpoints: &[CheckpointCheck]) -> Option<Damage> {
+    let covers = |check: &CheckpointCheck| check.stated.as_ref().is_some_and(|stated| stated.size() > 0);
+    let is_any = checkpoints.iter().any(|check| check.belief.is_ok() && covers(check));
+    (!is_any).then(|| Damage {
+        code: "checkpoint.none",
+        file: CHECKPOINTS_DIR.to_owned(),
+        offset: None,
+        seq: None,
+        message: "no checkpoint is signed as the keys and the policy that were given ask".to_owned(),
+    })
 }
 
 /// A checkpoint that is not believed is trouble, but for a kept one that only lacks cosignatures.
