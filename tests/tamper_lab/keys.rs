@@ -68,6 +68,7 @@ fn producers(house: &House) -> Vec<Attack> {
             "bring a producer's signature over an envelope of another ledger",
             signature(&elsewhere, &elsewhere, &producer()),
         ),
+        ("give a producer's signature to another trace", to_another_trace(evidence[4], &elsewhere)),
     ];
     let mut all = Vec::new();
     for (name, item) in cases {
@@ -86,4 +87,13 @@ fn producers(house: &House) -> Vec<Attack> {
         all.push(attack(name, dir));
     }
     all
+}
+
+/// The signature over an envelope that is here, said to be of a trace that is not.
+fn to_another_trace(here: &Item, elsewhere: &Item) -> Item {
+    let trace = |item: &Item| member(item.text(), "\"trace_id\":\"").to_owned();
+    let signed = signature(here, here, &producer());
+    let text = signed.text().replace(&trace(here), &trace(elsewhere));
+    assert_ne!(text, signed.text());
+    Item::Artifact(text.into_bytes())
 }

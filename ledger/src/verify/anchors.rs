@@ -12,8 +12,12 @@ use proofline_trace::{GenesisRecord, ProducerSignature};
 
 use crate::artifact::{ArtifactKind, check_producer};
 use crate::checkpoints::{CHECKPOINTS_DIR, KeptCheckpoint};
-use crate::error::{ArtifactRefusal, Damage};
+use crate::error::{ArtifactRefusal, Damage, LedgerError};
+use crate::segments::read_error;
+use crate::snapshot::Snapshot;
 use crate::system::SystemKind;
+
+use super::producers;
 
 /// What a verification is held against beside what the ledger itself holds.
 #[derive(Clone, Debug, Default)]
@@ -161,6 +165,8 @@ pub(super) struct Watch<'a> {
     keys: Option<KeyList>,
     /// Producers' signatures that verify, by key.
     producers: BTreeMap<String, u64>,
+    /// Where they are.
+    signed: Vec<Seq>,
     unauthentic: Vec<Damage>,
 }
 
@@ -176,6 +182,7 @@ impl<'a> Watch<'a> {
             frontier: Some(Frontier::empty()),
             keys: None,
             producers: BTreeMap::new(),
+            signed: Vec::new(),
             unauthentic: Vec::new(),
         };
         watch.note_root();
@@ -214,7 +221,7 @@ impl<'a> Watch<'a> {
     pub(super) fn artifact(&mut self, seq: Seq, kind: &ArtifactKind, file: &str, offset: u64) {
         if let (ArtifactKind::ProducerSignature(signature), Some(keys)) = (kind, &self.keys) {
             match check_producer(signature, keys, seq.get()) {
-                Ok(()) => self.count(signature),
+                Ok(()) => self.count(seq, signature),
                 Err(refusal) => self.unauthentic.push(Damage {
                     code: refusal.code(),
                     file: file.to_owned(),
@@ -226,8 +233,29 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn count(&mut self, signature: &ProducerSignature) {
+    fn count(&mut self, seq: Seq, signature: &ProducerSignature) {
+        self.signed.push(seq);
         *self.producers.entry(signature.key.to_string()).or_default() += 1;
+    }
+
+    /// Takes back the producers' signatures that stand beside no envelope of this log. Asked of a log that
+    /// is sound; `open` gives it.
+    pub(super) fn check_envelopes(
+        &mut self,
+        open: impl FnOnce() -> Result<Snapshot, LedgerError>,
+    ) -> Result<(), LedgerError> {
+        if self.signed.is_empty() {
+            return Ok(());
+        }
+        let snapshot = open()?;
+        let strays = producers::strays(&snapshot, &self.signed);
+        for stray in strays.map_err(|fault| read_error(snapshot.dir(), fault))? {
+            if let Some(count) = self.producers.get_mut(&stray.key) {
+                *count = count.saturating_sub(1);
+            }
+            self.unauthentic.push(stray.damage);
+        }
+        Ok(())
     }
 
     /// What it all comes to for a log of so many entries; damage of the log, and what is not authentic.
