@@ -20,6 +20,7 @@ use crate::disk::{Access, Disk};
 use crate::durable::{self, read_full_at};
 use crate::error::{Damage, IoContext, LedgerError};
 use crate::ledger::Ledger;
+use crate::mark::{MARK_FILE, MarkFile};
 use crate::segments::EntryFault;
 use crate::snapshot::Snapshot;
 use crate::tree::TreeError;
@@ -435,6 +436,10 @@ impl Checkpointing<'_> {
         let path = checkpoint_path(self.dir, size);
         let bytes = note.to_bytes();
         if earlier.is_none_or(|earlier| earlier.note != bytes) {
+            // The mark is written without a sync: after a power cut an older one would stand beside the
+            // checkpoint, and readers would take the log for a cut one.
+            let mark = self.dir.join(MARK_FILE);
+            MarkFile::open(self.disk, self.dir).and_then(|file| file.sync()).during("sync", &mark)?;
             durable::write_file(self.disk, &path, |file| file.write_all_at(&bytes, 0))
                 .during("write", &path)?;
         }

@@ -156,6 +156,11 @@ impl MarkFile {
         let offset = (mark.generation % 2) * SLOT_BYTES as u64;
         self.file.write_all_at(&encode_slot(mark), offset)
     }
+
+    /// Makes what was published durable, for whoever makes a claim that rests on it.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.file.sync()
+    }
 }
 
 fn read_marks(file: &dyn DiskFile) -> io::Result<MarkReading> {

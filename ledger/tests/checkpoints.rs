@@ -11,69 +11,15 @@
 mod common;
 
 use std::fs;
-use std::path::Path;
 
-use common::{NOW_MS, bare, chain, genesis, hash_of};
+use common::keys::{add, commit, copy, fresh, log_key, retire, root_of, secret, signature, system};
+use common::{NOW_MS, chain, genesis, hash_of};
 use proofline_ledger::{
-    Action, ArtifactRefusal, CheckpointRule, CheckpointingError, Ledger, LedgerError, Options, Outcome, Seq,
+    Action, ArtifactRefusal, CheckpointRule, CheckpointingError, Ledger, LedgerError, Options, Outcome,
     Snapshot, checkpoint_path, policy_at, verify,
 };
-use proofline_proof::files::producer::sign_envelope;
-use proofline_proof::tree::Frontier;
-use proofline_proof::{
-    Checkpoint, KeyListError, KeyName, KeyRole, NodeHash, Note, Policy, SecretKey, Signer, VerifierKey,
-};
-use proofline_trace::{EnvelopeHash, KeyReference, ProducerSignature, SignatureText, TraceId};
-use zeroize::Zeroizing;
-
-fn secret(name: &str, role: KeyRole, seed: u8) -> SecretKey {
-    SecretKey::from_seed(KeyName::new(name).unwrap(), role, &Zeroizing::new([seed; 32])).unwrap()
-}
-
-fn log_key(seed: u8) -> SecretKey {
-    secret(genesis().origin.as_str(), KeyRole::Log, seed)
-}
-
-fn fresh() -> (tempfile::TempDir, Ledger) {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("ledger");
-    Ledger::init(&path, &genesis()).unwrap();
-    let options = Options { segment_bytes: 8192, group_records: 5, ..Options::default() };
-    let ledger = Ledger::open(&path, options).unwrap();
-    (dir, ledger)
-}
-
-fn commit(ledger: &Ledger, traces: std::ops::Range<u32>) {
-    let lines: Vec<String> = traces.flat_map(|number| chain(number, 3)).collect();
-    let actions: Vec<_> = lines.iter().map(|line| bare(line)).collect();
-    for outcome in ledger.commit_actions(&actions, NOW_MS).unwrap() {
-        assert!(matches!(outcome, Outcome::Accepted { .. }));
-    }
-}
-
-fn system(ledger: &Ledger, record: &proofline_trace::KeyRecord) -> Outcome {
-    ledger.commit_action(&Action::System(&record.canonical()), NOW_MS).unwrap()
-}
-
-fn add(ledger: &Ledger, key: &SecretKey, by: Option<&SecretKey>) -> Outcome {
-    let list = ledger.snapshot().unwrap().key_list().unwrap();
-    system(ledger, &list.addition(key, by.map(|by| by as &dyn Signer)).unwrap())
-}
-
-fn retire(ledger: &Ledger, key: &VerifierKey, by: &SecretKey) -> Outcome {
-    let list = ledger.snapshot().unwrap().key_list().unwrap();
-    system(ledger, &list.retirement(key, by).unwrap())
-}
-
-/// The root over the headers of the first entries, read one by one.
-fn root_of(path: &Path, size: u64) -> String {
-    let snapshot = Snapshot::open(path).unwrap();
-    let mut frontier = Frontier::empty();
-    for seq in 0..size {
-        frontier.push(snapshot.entry(Seq::new(seq)).unwrap().unwrap().leaf_hash());
-    }
-    frontier.root().to_base64()
-}
+use proofline_proof::{Checkpoint, KeyListError, KeyRole, NodeHash, Note, Policy, SecretKey, Signer};
+use proofline_trace::{EnvelopeHash, ProducerSignature};
 
 #[test]
 fn a_checkpoint_states_origin_size_and_root_and_verifies_under_the_listed_key() {
@@ -179,16 +125,6 @@ fn the_gate_of_keys_and_its_idempotence() {
     assert_eq!(ledger.entries(), 4);
     let reopened = Ledger::open(ledger.dir(), Options::default()).unwrap();
     assert_eq!(reopened.snapshot().unwrap().key_list().unwrap().all().len(), 3);
-}
-
-fn signature(hash: &EnvelopeHash, trace: TraceId, key: &SecretKey) -> ProducerSignature {
-    let dsse = sign_envelope(hash, key).unwrap();
-    ProducerSignature {
-        target_trace_id: trace,
-        envelope_sha256: *hash,
-        key: KeyReference::new(&key.verifier().short_name()).unwrap(),
-        signature: SignatureText::new(&proofline_canon::base64(&dsse.signatures()[0].sig)).unwrap(),
-    }
 }
 
 #[test]
@@ -371,19 +307,6 @@ fn policies_of_roots_follow_rotation() {
     let trusted = keys.resting_on(&[root.verifier().clone()]);
     assert!(policy_at(&trusted, kept.size).unwrap().verify(&kept.note).is_ok());
     assert!(Policy::of_keys(vec![root.verifier().clone()]).unwrap().verify(&kept.note).is_err());
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target)
-        } else {
-            fs::copy(entry.path(), target).map(|_| ()).unwrap()
-        }
-    }
 }
 
 /// At any size, with and without a checkpoint to begin at; not over one that was changed.

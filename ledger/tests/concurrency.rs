@@ -21,6 +21,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use common::busy::{self, Group, Receipt, assert_durable, assert_held, groups};
+use common::keys::{add, log_key};
 use common::random::full_effort;
 use common::readers::{StopOnDrop, look_on};
 use common::recovered::{OPTIONS, dir, open, prepared};
@@ -185,6 +186,7 @@ fn eight_writers_and_four_readers_on_a_real_folder() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger");
     Ledger::init(&path, &genesis()).unwrap();
+    add(&Ledger::open(&path, OPTIONS).unwrap(), &log_key(1), None);
     let rounds = if full_effort() { 300 } else { 40 };
     let (stop, start) = (AtomicBool::new(false), Barrier::new(8));
     let receipts = Mutex::new(Vec::new());
@@ -208,6 +210,11 @@ fn eight_writers_and_four_readers_on_a_real_folder() {
                             (Receipt { seq, hash: hash_of(line) }, duplicate)
                         });
                         receipts.lock().unwrap().extend(new);
+                        // All of them sign, in turn and at once; readers see no cut log meanwhile.
+                        if (round + number) % 4 == 0 {
+                            let kept = ledger.checkpoint(&[&log_key(1)]).unwrap();
+                            assert!(kept.size > places_end(&outcomes));
+                        }
                     }
                 })
             })
@@ -225,13 +232,24 @@ fn eight_writers_and_four_readers_on_a_real_folder() {
     let all: Vec<Receipt> = receipts.iter().map(|(receipt, _)| receipt.clone()).collect();
     assert_held(&entries, &all, "a receipt names another record");
     let firsts = receipts.iter().filter(|(_, duplicate)| !duplicate).count();
-    assert_eq!(firsts, entries.len() - 1, "each entry was new to exactly one of them");
+    assert_eq!(firsts, entries.len() - 2, "each entry was new to exactly one of them");
     let hashes: BTreeSet<String> = all.iter().map(|receipt| receipt.hash.clone()).collect();
     assert_eq!(hashes.len(), firsts);
-    assert!(verify(&path, &mut |_| {}).unwrap().is_sound());
+    let report = verify(&path, &mut |_| {}).unwrap();
+    assert!(report.is_sound(), "{report:?}");
+    let sizes = report.anchors.checkpoints.len();
+    assert!(
+        sizes > rounds as usize && report.anchors.checkpoints.iter().all(|check| check.holds()),
+        "{sizes}"
+    );
 }
 
-/// Writers that go on a step at a time: groups are committed; now and then a process dies in the
+/// The last entry that these answers name.
+fn places_end(outcomes: &[Outcome]) -> u64 {
+    outcomes.iter().map(|outcome| place(outcome).0).max().unwrap()
+}
+
+/// Writers that go on a step at a time: groups are committed and signed; now and then a process dies in the
 /// middle of one and another one mends what it left.
 struct Writers {
     disk: SimDisk,
@@ -246,7 +264,8 @@ impl Writers {
     fn new(seed: u64) -> Self {
         let disk = prepared();
         let survivor = open(&disk).unwrap();
-        let mut writers = Writers { disk, survivor, groups: groups(seed, 400), steps: 0, entries: 1 };
+        add(&survivor, &log_key(1), None);
+        let mut writers = Writers { disk, survivor, groups: groups(seed, 400), steps: 0, entries: 2 };
         (0..5).for_each(|_| writers.step());
         writers
     }
@@ -265,6 +284,9 @@ impl Writers {
             let actions: Vec<Action<'_>> = group.sent.iter().map(busy::Sent::action).collect();
             self.survivor.commit_actions(&actions, group.recorded_at_ms).unwrap();
             self.entries = self.survivor.entries();
+            if self.steps.is_multiple_of(3) {
+                self.survivor.checkpoint(&[&log_key(1)]).unwrap();
+            }
         }
     }
 }

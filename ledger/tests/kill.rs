@@ -20,22 +20,28 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use common::busy::{Receipt, assert_held};
+use common::keys::{add, log_key};
 use common::random::{Random, full_effort};
 use common::readers::{StopOnDrop, look_on};
 use common::{NOW_MS, bare, chain, genesis, raw};
 use proofline_ledger::disk::OsDisk;
-use proofline_ledger::{Action, Ledger, LogEnd, Options, Outcome, verify};
+use proofline_ledger::{Action, Ledger, LogEnd, Options, Outcome, checkpoint_path, verify};
+use proofline_proof::Note;
 
 /// Tells the test binary that it is a child: the ledger's folder, the file for its receipts, and
 /// its number, in lines.
 const CHILD: &str = "PROOFLINE_KILLED_CHILD";
+
+/// Begins a line of a child that signed a checkpoint; its size follows.
+const SIGNED: &str = "signed ";
 
 fn options() -> Options {
     Options { segment_bytes: 4096, ..Options::default() }
 }
 
 /// The work of a child: commits chains of its own and now and then one that all children send,
-/// until somebody kills it. Each receipt is written down right after it was given.
+/// until somebody kills it, and signs a checkpoint now and then. Each receipt, and each size that was
+/// signed, is written down right after it was given.
 #[test]
 fn child() {
     let Ok(orders) = std::env::var(CHILD) else { return };
@@ -61,6 +67,10 @@ fn child() {
             receipts.write_all(said.as_bytes()).unwrap();
             from = to;
         }
+        if random.once_in(3) {
+            let kept = ledger.checkpoint(&[&log_key(1)]).unwrap();
+            receipts.write_all(format!("{SIGNED}{}\n", kept.size).as_bytes()).unwrap();
+        }
     }
 }
 
@@ -76,6 +86,7 @@ impl House {
         let dir = tempfile::tempdir().unwrap();
         let (ledger, receipts) = (dir.path().join("ledger"), dir.path().join("receipts"));
         Ledger::init(&ledger, &genesis()).unwrap();
+        add(&Ledger::open(&ledger, options()).unwrap(), &log_key(1), None);
         fs::create_dir(&receipts).unwrap();
         House { _dir: dir, ledger, receipts, children: 0 }
     }
@@ -113,18 +124,31 @@ impl House {
         }
     }
 
+    /// Every line that any child wrote down.
+    fn lines(&self) -> Vec<String> {
+        let said = (1..=self.children)
+            .map(|number| fs::read_to_string(self.receipts.join(number.to_string())).unwrap());
+        // A kill may have cut the last line short.
+        let whole = |text: String| {
+            let lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        said.flat_map(whole).collect()
+    }
+
     /// Every receipt that any child wrote down.
     fn receipts(&self) -> Vec<Receipt> {
-        let mut all = Vec::new();
-        for number in 1..=self.children {
-            let text = fs::read_to_string(self.receipts.join(number.to_string())).unwrap();
-            // A kill may have cut the last line short.
-            for line in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
-                let (seq, hash) = line.split_once(' ').unwrap();
-                all.push(Receipt { seq: seq.parse().unwrap(), hash: hash.to_owned() });
-            }
-        }
-        all
+        let lines = self.lines().into_iter().filter(|line| !line.starts_with(SIGNED));
+        let receipt = |line: String| {
+            let (seq, hash) = line.split_once(' ').unwrap();
+            Receipt { seq: seq.parse().unwrap(), hash: hash.to_owned() }
+        };
+        lines.map(receipt).collect()
+    }
+
+    /// The sizes that children signed.
+    fn signed(&self) -> Vec<u64> {
+        self.lines().iter().filter_map(|line| line.strip_prefix(SIGNED)?.parse().ok()).collect()
     }
 
     fn check(&self) {
@@ -133,6 +157,11 @@ impl House {
         assert_eq!(surplus, 0);
         raw::check_chain(&entries);
         assert_held(&entries, &self.receipts(), "an acknowledged record is gone");
+        for size in self.signed() {
+            let note = Note::parse(&fs::read(checkpoint_path(&self.ledger, size)).unwrap()).unwrap();
+            assert_eq!(note.text().split('\n').nth(1), Some(size.to_string().as_str()));
+            assert!(size <= entries.len() as u64);
+        }
         let lines = chain(50_000_000 + self.children, 2);
         for (line, seq) in lines.iter().zip(entries.len() as u64..) {
             let outcome = ledger.commit_action(&bare(line), NOW_MS).unwrap();
@@ -168,7 +197,9 @@ fn lab(rounds: usize, count: usize, seed: u64) {
     assert!(report.is_sound(), "{report:?}");
     assert_eq!(report.end, LogEnd::Published);
     let receipts = house.receipts().len();
-    println!("{} kills, {receipts} receipts, {} entries", house.children, report.entries);
+    let signed = house.signed().len();
+    println!("{} kills, {receipts} receipts, {signed} signed, {} entries", house.children, report.entries);
+    assert!(signed > rounds / 8 && report.anchors.anchored_entries() > 0, "{signed} signed");
     assert!(receipts >= rounds * count * 3, "{receipts} receipts");
 }
 

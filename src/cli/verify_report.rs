@@ -55,9 +55,7 @@ impl Found {
     /// What authenticity rests on.
     fn authenticity(&self) -> &'static str {
         let anchors = &self.report.anchors;
-        let is_signed =
-            anchors.checkpoints.iter().any(CheckpointCheck::holds) || anchors.producers.verified > 0;
-        match (self.report.unauthentic.is_empty(), is_signed, anchors.knows_roots) {
+        match (self.report.unauthentic.is_empty(), anchors.is_signed(), anchors.knows_roots) {
             (false, ..) => "unauthentic",
             (true, false, _) => "unsigned",
             (true, true, true) => "authentic",
@@ -330,8 +328,11 @@ fn checkpoints(out: &mut Out, anchors: &Anchors) -> Result<(), CliError> {
     }
     for check in shown {
         let (is_good, what) = told(check);
+        let name = safe(&check.name);
+        let fits = what.chars().count() + name.chars().count() + 4 <= out.columns();
         let what = if is_good { paint.good(&what) } else { paint.bad(&what) };
-        out.line(format_args!("  {what}  {}", safe(&check.name)))?;
+        let gap = if fits { "  " } else { "\n    " };
+        out.line(format_args!("  {what}{gap}{name}"))?;
         let signed = check.belief.as_ref().map_or_else(
             |disbelief| disbelief.message.clone(),
             |it| {
@@ -377,7 +378,7 @@ fn sentence(out: &Out, found: &Found) -> String {
             paint.odd(&format!("The log is sound and {files}: run `proofline reindex`{anchor}."))
         }
         Exit::Incomplete => {
-            paint.bad("Entries are missing, or are not those of the history that was published or signed.")
+            paint.bad("Entries are missing, or of another history than was published or signed.")
         }
         Exit::Unauthentic => paint.bad("The log is whole, and a signature is not what it has to be."),
         _ => {

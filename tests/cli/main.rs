@@ -8,6 +8,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod anchored;
 mod bad_input;
 mod damage;
 mod diff;

@@ -11,9 +11,13 @@ use proofline_proof::{
 use proofline_trace::{GenesisRecord, ProducerSignature};
 
 use crate::artifact::{ArtifactKind, check_producer};
-use crate::checkpoints::KeptCheckpoint;
-use crate::error::{ArtifactRefusal, Damage};
+use crate::checkpoints::{CHECKPOINTS_DIR, KeptCheckpoint};
+use crate::error::{ArtifactRefusal, Damage, LedgerError};
+use crate::segments::read_error;
+use crate::snapshot::Snapshot;
 use crate::system::SystemKind;
+
+use super::producers;
 
 /// What a verification is held against beside what the ledger itself holds.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +32,11 @@ pub struct VerifyPlan {
 }
 
 impl VerifyPlan {
+    /// True when somebody from outside of the ledger must have signed.
+    fn asks_for_signatures(&self) -> bool {
+        self.knows_roots() || self.policy.as_ref().is_some_and(Policy::has_quorum)
+    }
+
     /// True when keys come from outside of the ledger.
     #[must_use]
     pub fn knows_roots(&self) -> bool {
@@ -137,6 +146,13 @@ impl Anchors {
         let holding = self.checkpoints.iter().filter(|check| check.holds());
         holding.filter_map(|check| check.stated.as_ref()).map(Checkpoint::size).max().unwrap_or(0)
     }
+
+    /// True when somebody whom the caller believes signed. With keys of the caller that is a checkpoint:
+    /// a producer's signature says nothing of the log that its envelope is found in.
+    #[must_use]
+    pub fn is_signed(&self) -> bool {
+        self.anchored_entries() > 0 || !self.knows_roots && self.producers.verified > 0
+    }
 }
 
 /// Follows a walk over the log.
@@ -149,6 +165,8 @@ pub(super) struct Watch<'a> {
     keys: Option<KeyList>,
     /// Producers' signatures that verify, by key.
     producers: BTreeMap<String, u64>,
+    /// Where they are.
+    signed: Vec<Seq>,
     unauthentic: Vec<Damage>,
 }
 
@@ -164,6 +182,7 @@ impl<'a> Watch<'a> {
             frontier: Some(Frontier::empty()),
             keys: None,
             producers: BTreeMap::new(),
+            signed: Vec::new(),
             unauthentic: Vec::new(),
         };
         watch.note_root();
@@ -202,7 +221,7 @@ impl<'a> Watch<'a> {
     pub(super) fn artifact(&mut self, seq: Seq, kind: &ArtifactKind, file: &str, offset: u64) {
         if let (ArtifactKind::ProducerSignature(signature), Some(keys)) = (kind, &self.keys) {
             match check_producer(signature, keys, seq.get()) {
-                Ok(()) => self.count(signature),
+                Ok(()) => self.count(seq, signature),
                 Err(refusal) => self.unauthentic.push(Damage {
                     code: refusal.code(),
                     file: file.to_owned(),
@@ -214,8 +233,29 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn count(&mut self, signature: &ProducerSignature) {
+    fn count(&mut self, seq: Seq, signature: &ProducerSignature) {
+        self.signed.push(seq);
         *self.producers.entry(signature.key.to_string()).or_default() += 1;
+    }
+
+    /// Takes back the producers' signatures that stand beside no envelope of this log. Asked of a log that
+    /// is sound; `open` gives it.
+    pub(super) fn check_envelopes(
+        &mut self,
+        open: impl FnOnce() -> Result<Snapshot, LedgerError>,
+    ) -> Result<(), LedgerError> {
+        if self.signed.is_empty() {
+            return Ok(());
+        }
+        let snapshot = open()?;
+        let strays = producers::strays(&snapshot, &self.signed);
+        for stray in strays.map_err(|fault| read_error(snapshot.dir(), fault))? {
+            if let Some(count) = self.producers.get_mut(&stray.key) {
+                *count = count.saturating_sub(1);
+            }
+            self.unauthentic.push(stray.damage);
+        }
+        Ok(())
     }
 
     /// What it all comes to for a log of so many entries; damage of the log, and what is not authentic.
@@ -233,11 +273,18 @@ impl<'a> Watch<'a> {
         let mut checkpoints = Vec::new();
         for (name, is_kept, note, stated) in kept.chain(brought) {
             let history = stated.as_ref().map_or(History::Unknown, |stated| self.history(stated, entries));
-            let belief = self.belief(trusted.as_ref(), note, stated.as_ref());
+            let of_other_size = if is_kept && stated.is_none() { self::stated(note) } else { None };
+            let belief = match of_other_size {
+                Some(found) => Err(misnamed(&found)),
+                None => self.belief(trusted.as_ref(), note, stated.as_ref()),
+            };
             let check = CheckpointCheck { name, is_kept, stated, history, belief };
             damage.extend(history_damage(&check, entries));
             self.unauthentic.extend(disbelief_damage(&check));
             checkpoints.push(check);
+        }
+        if self.plan.asks_for_signatures() && self.unauthentic.is_empty() {
+            self.unauthentic.extend(nothing_believed(&checkpoints));
         }
         let listed: BTreeSet<String> =
             trusted.iter().flat_map(KeyList::all).map(|listed| listed.key.short_name()).collect();
@@ -324,6 +371,27 @@ fn history_damage(check: &CheckpointCheck, entries: u64) -> Option<Damage> {
         History::Same | History::Unknown => return None,
     };
     Some(Damage { code, file: check.name.clone(), offset: None, seq, message })
+}
+
+/// A checkpoint that stands under the name of another size.
+fn misnamed(found: &Checkpoint) -> Disbelief {
+    let message =
+        format!("it states {} entries, and its file is named as that of another size", found.size());
+    Disbelief { code: "checkpoint.misnamed", message }
+}
+
+/// Whoever asks for signatures and gets none must not take the answer for a pass: anybody who can
+/// write into the folder can take its checkpoints away.
+fn nothing_believed(checkpoints: &[CheckpointCheck]) -> Option<Damage> {
+    let covers = |check: &CheckpointCheck| check.stated.as_ref().is_some_and(|stated| stated.size() > 0);
+    let is_any = checkpoints.iter().any(|check| check.belief.is_ok() && covers(check));
+    (!is_any).then(|| Damage {
+        code: "checkpoint.none",
+        file: CHECKPOINTS_DIR.to_owned(),
+        offset: None,
+        seq: None,
+        message: "no checkpoint is signed as the keys and the policy that were given ask".to_owned(),
+    })
 }
 
 /// A checkpoint that is not believed is trouble, but for a kept one that only lacks cosignatures.

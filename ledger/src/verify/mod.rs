@@ -6,6 +6,7 @@
 //! missing, cut or replaced by another history), authenticity (who signed).
 
 mod anchors;
+mod producers;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -278,6 +279,10 @@ impl<'a> Verifier<'a> {
         self.check_mark();
         self.report.head = self.chain.head;
         self.report.log_entries = self.chain.next.get();
+        if self.report.damage.is_empty() {
+            let (disk, dir) = (self.disk, self.dir);
+            self.watch.check_envelopes(|| Snapshot::open_on(disk, dir))?;
+        }
         let (anchors, damage, unauthentic) = self.watch.finish(self.report.log_entries);
         self.report.anchors = anchors;
         self.report.damage.extend(damage);
