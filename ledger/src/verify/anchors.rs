@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proofline_proof::tree::Frontier;
 use proofline_proof::{
-    Checkpoint, KeyList, KeyRole, LeafHash, NodeHash, Note, Policy, Seq, VerifiedCheckpoint, VerifierKey,
+    Checkpoint, CheckpointError, KeyList, KeyRole, LeafHash, NodeHash, Note, Policy, Seq, VerifiedCheckpoint,
+    VerifierKey,
 };
 use proofline_trace::{GenesisRecord, ProducerSignature};
 
@@ -320,9 +321,15 @@ impl<'a> Watch<'a> {
         let policy = self.plan.policy.clone().unwrap_or_default();
         let policy = policy.with_logs(listed.chain(roots.cloned()));
         let policy = policy.map_err(|error| Disbelief { code: error.code(), message: error.to_string() })?;
-        let verified = policy
-            .verify(note)
-            .map_err(|error| Disbelief { code: error.code(), message: error.to_string() })?;
+        let disbelieved =
+            |error: CheckpointError| Disbelief { code: error.code(), message: error.to_string() };
+        // That cosignatures are lacking is told last: who signed at all is the graver question.
+        let (verified, lacking) = match policy.verify(note) {
+            Err(error @ CheckpointError::Quorum { .. }) => {
+                (policy.without_quorum().verify(note).map_err(disbelieved)?, Some(disbelieved(error)))
+            }
+            verified => (verified.map_err(disbelieved)?, None),
+        };
         let is_past = |key: &VerifierKey| is_retired(trusted, key, size);
         if verified.log_keys().iter().all(is_past) {
             let message = "it is signed with a key that was retired before".to_owned();
@@ -331,7 +338,7 @@ impl<'a> Watch<'a> {
         let origin = trusted.map(|keys| keys.origin().as_str());
         let found = verified.checkpoint().origin();
         match origin.filter(|origin| *origin != found) {
-            None => Ok(Box::new(verified)),
+            None => lacking.map_or_else(|| Ok(Box::new(verified)), Err),
             Some(origin) => Err(Disbelief {
                 code: "checkpoint.other_log",
                 message: format!("it is a checkpoint of the log {found:?}, and this one is {origin:?}"),
