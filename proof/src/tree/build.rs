@@ -81,6 +81,41 @@ const fn split(length: u64) -> u64 {
     1 << (length - 1).ilog2()
 }
 
+/// A way from the root down, which leaves the sibling of each node on it behind.
+struct Descent<'a, T: ?Sized> {
+    tiles: &'a T,
+    /// The leaves under the node reached: so many from here on.
+    start: u64,
+    length: u64,
+    /// The siblings passed, from the root down.
+    path: Vec<NodeHash>,
+}
+
+impl<'a, T: TileHashes + ?Sized> Descent<'a, T> {
+    fn new(tiles: &'a T, size: u64, count: usize) -> Self {
+        Descent { tiles, start: 0, length: size, path: Vec::with_capacity(count) }
+    }
+
+    fn step(&mut self, is_left: bool) -> Result<(), T::Error> {
+        let (left, right) = (split(self.length), self.length - split(self.length));
+        if is_left {
+            self.path.push(range_root(self.tiles, self.start + left, right)?);
+            self.length = left;
+        } else {
+            self.path.push(range_root(self.tiles, self.start, left)?);
+            self.start += left;
+            self.length = right;
+        }
+        Ok(())
+    }
+
+    /// The siblings from the bottom up, as proofs list them.
+    fn into_path(mut self) -> Vec<NodeHash> {
+        self.path.reverse();
+        self.path
+    }
+}
+
 /// The inclusion proof of entry `index` in the tree of the first `size` entries, from the leaf's
 /// sibling up.
 ///
@@ -95,21 +130,11 @@ pub fn inclusion_proof<T: TileHashes + ?Sized>(
         Ok(count) => count,
         Err(fault) => return Ok(Err(fault)),
     };
-    let mut path = Vec::with_capacity(count);
-    let (mut start, mut length) = (0, size);
-    while length > 1 {
-        let left = split(length);
-        if index - start < left {
-            path.push(range_root(tiles, start + left, length - left)?);
-            length = left;
-        } else {
-            path.push(range_root(tiles, start, left)?);
-            start += left;
-            length -= left;
-        }
+    let mut descent = Descent::new(tiles, size, count);
+    while descent.length > 1 {
+        descent.step(index - descent.start < split(descent.length))?;
     }
-    path.reverse();
-    Ok(Ok(path))
+    Ok(Ok(descent.into_path()))
 }
 
 /// The consistency proof from the tree of the first `old` entries to that of the first `new`.
@@ -125,25 +150,14 @@ pub fn consistency_proof<T: TileHashes + ?Sized>(
         Ok(count) => count,
         Err(fault) => return Ok(Err(fault)),
     };
-    let mut path = Vec::with_capacity(count);
-    let (mut start, mut length, mut within) = (0, new, old);
-    // `within` of the `length` leaves from `start` on are in the older tree.
-    while within != length {
-        let left = split(length);
-        if within <= left {
-            path.push(range_root(tiles, start + left, length - left)?);
-            length = left;
-        } else {
-            path.push(range_root(tiles, start, left)?);
-            start += left;
-            length -= left;
-            within -= left;
-        }
+    let mut descent = Descent::new(tiles, new, count);
+    // Down to where all leaves, or none behind them, are in the older tree.
+    while old - descent.start != descent.length {
+        descent.step(old - descent.start <= split(descent.length))?;
     }
     // The older tree as a whole is known to whoever checks; a part of it is not.
-    if start > 0 {
-        path.push(range_root(tiles, start, length)?);
+    if descent.start > 0 {
+        descent.path.push(range_root(tiles, descent.start, descent.length)?);
     }
-    path.reverse();
-    Ok(Ok(path))
+    Ok(Ok(descent.into_path()))
 }
