@@ -46,9 +46,15 @@ impl LeafHash {
     /// The leaf hash of a header's bytes (RFC 6962 §2.1).
     #[must_use]
     pub fn of_header(header: &[u8]) -> Self {
+        Self::of(header)
+    }
+
+    /// The leaf hash of any leaf's bytes (RFC 6962 §2.1).
+    #[must_use]
+    pub fn of(leaf: &[u8]) -> Self {
         let mut hasher = Sha256Hasher::new();
         hasher.update(&[0]);
-        hasher.update(header);
+        hasher.update(leaf);
         LeafHash(hasher.finalize())
     }
 

@@ -54,6 +54,7 @@ mod note;
 mod policy;
 mod signer;
 mod timestamp;
+mod trace_index;
 pub mod tree;
 
 pub use checkpoint::{Checkpoint, CheckpointTextError};
@@ -68,3 +69,4 @@ pub use policy::{
 };
 pub use signer::{SEED_BYTES, SecretKey, SignError, Signer, sign_checked};
 pub use timestamp::{NoteTimestamp, TimestampToken, TsaError};
+pub use trace_index::TraceLeaf;

@@ -13,9 +13,9 @@ use std::ops::Range;
 
 use proofline_canon::{Sha256Digest, unhex};
 use proofline_proof::tree::{
-    Frontier, TILE_HASHES, TileBuilder, TileHashes, TreeFault, consistency_nodes, consistency_proof,
-    consistency_root, inclusion_nodes, inclusion_proof, inclusion_root, root, tile_widths,
-    verify_consistency, verify_inclusion,
+    Frontier, HashTree, TILE_HASHES, TileBuilder, TileHashes, TreeFault, consistency_nodes,
+    consistency_proof, consistency_root, inclusion_nodes, inclusion_proof, inclusion_root, multiproof_root,
+    root, tile_widths, verify_consistency, verify_inclusion,
 };
 use proofline_proof::{LeafHash, NodeHash};
 use proptest::prelude::*;
@@ -420,4 +420,134 @@ proptest! {
             prop_assert_eq!(inclusion_nodes(at, other), Ok(path.len()));
         }
     }
+}
+
+/// The multiproof as `docs/bundle.md` writes it down, over plain slices.
+mod naive_multi {
+    use super::*;
+
+    pub(crate) fn list(leaves: &[[u8; 32]], chosen: &[usize], out: &mut Vec<[u8; 32]>) {
+        if chosen.is_empty() {
+            out.push(naive::mth(leaves));
+        } else if leaves.len() > 1 {
+            let mut k = 1;
+            while k * 2 < leaves.len() {
+                k *= 2;
+            }
+            let left: Vec<usize> = chosen.iter().copied().filter(|at| *at < k).collect();
+            let right: Vec<usize> = chosen.iter().filter(|at| **at >= k).map(|at| at - k).collect();
+            list(&leaves[..k], &left, out);
+            list(&leaves[k..], &right, out);
+        }
+    }
+}
+
+fn leaves_of(size: usize) -> Vec<LeafHash> {
+    (0..size).map(|at| LeafHash::of(&at.to_be_bytes())).collect()
+}
+
+fn multi_root(size: u64, chosen: &[(u64, LeafHash)], hashes: &[NodeHash]) -> Result<NodeHash, TreeFault> {
+    multiproof_root(size, chosen.iter().map(|leaf| Ok(*leaf)), hashes.iter().map(|hash| Ok(*hash)))
+}
+
+/// Every way to choose from up to nine leaves: the list is the naive one and leads to the naive root;
+/// every change of it does not.
+#[test]
+fn multiproofs_of_every_choice_are_the_naive_ones_and_no_other_list_will_do() {
+    for size in 0..=9_usize {
+        let leaves = leaves_of(size);
+        let plain: Vec<[u8; 32]> = leaves.iter().map(|leaf| *leaf.as_bytes()).collect();
+        let expected_root = NodeHash::from_bytes(naive::mth(&plain));
+        let tree = HashTree::of(leaves.iter().copied());
+        assert_eq!((tree.size(), tree.root()), (size as u64, expected_root));
+        for mask in 0..1_u32 << size {
+            let chosen: Vec<usize> = (0..size).filter(|at| mask >> at & 1 == 1).collect();
+            let mut expected = Vec::new();
+            if size > 0 {
+                naive_multi::list(&plain, &chosen, &mut expected);
+            }
+            let indexes: Vec<u64> = chosen.iter().map(|at| *at as u64).collect();
+            let proof = tree.multiproof(&indexes).unwrap();
+            assert_eq!(proof, expected.into_iter().map(NodeHash::from_bytes).collect::<Vec<_>>());
+            let known: Vec<(u64, LeafHash)> = chosen.iter().map(|at| (*at as u64, leaves[*at])).collect();
+            assert_eq!(multi_root(size as u64, &known, &proof), Ok(expected_root));
+            assert_multiproof_is_strict(size as u64, &known, &proof, expected_root);
+        }
+    }
+}
+
+fn assert_multiproof_is_strict(size: u64, known: &[(u64, LeafHash)], proof: &[NodeHash], root: NodeHash) {
+    let differs = |known: &[(u64, LeafHash)], proof: &[NodeHash], size: u64| {
+        assert_ne!(multi_root(size, known, proof), Ok(root), "{size} {known:?} {proof:?}");
+    };
+    let mut longer = proof.to_vec();
+    longer.push(NodeHash::empty_root());
+    differs(known, &longer, size);
+    for at in 0..proof.len() {
+        let mut changed = proof.to_vec();
+        changed.remove(at);
+        differs(known, &changed, size);
+        let mut changed = proof.to_vec();
+        changed[at] = NodeHash::over(&changed[at], &changed[at]);
+        differs(known, &changed, size);
+        if at > 0 && proof[at] != proof[at - 1] {
+            let mut changed = proof.to_vec();
+            changed.swap(at, at - 1);
+            differs(known, &changed, size);
+        }
+    }
+    for at in 0..known.len() {
+        let mut changed = known.to_vec();
+        changed.remove(at);
+        differs(&changed, proof, size);
+        let mut changed = known.to_vec();
+        changed.insert(at, known[at]);
+        assert_eq!(multi_root(size, &changed, proof), Err(TreeFault::Order { index: known[at].0 }));
+        let mut changed = known.to_vec();
+        changed[at].1 = LeafHash::of(b"another");
+        differs(&changed, proof, size);
+    }
+    let mut past = known.to_vec();
+    past.push((size, LeafHash::of(b"past")));
+    assert!(matches!(
+        multi_root(size, &past, proof),
+        Err(TreeFault::IndexPastSize { .. } | TreeFault::TooManyHashes | TreeFault::TooFewHashes)
+    ));
+    let errors = multiproof_root(
+        size,
+        known.iter().map(|leaf| Ok(*leaf)).chain([Err(TreeFault::NodeCount { expected: 1, found: 2 })]),
+        proof.iter().map(|hash| Ok(*hash)),
+    );
+    assert_eq!(errors, Err(TreeFault::NodeCount { expected: 1, found: 2 }));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Larger trees, over more than one tile: from a folder of tiles and from memory alike.
+    #[test]
+    fn multiproofs_of_large_trees_hold(
+        size in 1_usize..1500,
+        picks in prop::collection::btree_set(0_usize..1500, 0..40),
+    ) {
+        let leaves = leaves_of(size);
+        let plain: Vec<[u8; 32]> = leaves.iter().map(|leaf| *leaf.as_bytes()).collect();
+        let chosen: Vec<usize> = picks.into_iter().filter(|at| *at < size).collect();
+        let indexes: Vec<u64> = chosen.iter().map(|at| *at as u64).collect();
+        let mut expected = Vec::new();
+        naive_multi::list(&plain, &chosen, &mut expected);
+        let proof = HashTree::of(leaves.iter().copied()).multiproof(&indexes).unwrap();
+        prop_assert_eq!(&proof, &expected.into_iter().map(NodeHash::from_bytes).collect::<Vec<_>>());
+        let known: Vec<(u64, LeafHash)> = chosen.iter().map(|at| (*at as u64, leaves[*at])).collect();
+        prop_assert_eq!(multi_root(size as u64, &known, &proof), Ok(NodeHash::from_bytes(naive::mth(&plain))));
+    }
+}
+
+#[test]
+fn multiproofs_are_refused_for_what_a_tree_has_not() {
+    let tree = HashTree::of(leaves_of(5));
+    assert_eq!(tree.multiproof(&[5]), Err(TreeFault::IndexPastSize { index: 5, size: 5 }));
+    assert_eq!(tree.multiproof(&[3, 3]), Err(TreeFault::Order { index: 3 }));
+    assert_eq!(tree.multiproof(&[3, 1]), Err(TreeFault::Order { index: 1 }));
+    assert_eq!(HashTree::of([]).multiproof(&[0]), Err(TreeFault::IndexPastSize { index: 0, size: 0 }));
 }

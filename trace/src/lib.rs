@@ -68,7 +68,7 @@ pub use artifact::{
     AllowedVariance, Coverage, Difference, DifferenceKind, DifferenceSide, Endorsement, Failure,
     FailureClass, Finding, FindingCode, GenesisRecord, KeyChange, KeyEvent, KeyRecord, MayVary, NotAFailure,
     ProducerSignature, ReplayDiagnostics, ReplayMode, ReplayResult, ReplayType, Severity, Timestamp,
-    TimestampError, Verdict,
+    TimestampError, TraceIndexRecord, Verdict,
 };
 pub use certify::{Certificate, Uncertified, certify, certify_within};
 pub use chain::{ChainKey, sort_chain};

@@ -17,8 +17,8 @@ use jsonschema::Validator;
 use proofline_canon::{Limits, Value, parse};
 use proofline_trace::{
     DifferenceKind, ErrorKind, FailureClass, FindingCode, GenesisRecord, KeyRecord, ProducerSignature,
-    RecordType, ReplayDiagnostics, ReplayResult, ReplayType, SchemaFault, Severity, Violation, schemas,
-    validate,
+    RecordType, ReplayDiagnostics, ReplayResult, ReplayType, SchemaFault, Severity, TraceIndexRecord,
+    Violation, schemas, validate,
 };
 use serde_json::{Value as Json, json};
 
@@ -484,6 +484,18 @@ const NEARLY_KEYS: [&str; 16] = [
     "AA==",
     "====",
 ];
+
+fn trace_index() -> Json {
+    json!({"system_type": "trace_index", "version": "1", "from": 0, "keys": 1, "root": DIGEST, "traces": 7})
+}
+
+#[test]
+fn index_entries_agree_too() {
+    let sample = trace_index();
+    let index = |value: &Json| agree("trace_index", value, TraceIndexRecord::from_value(&canon(value)));
+    single_edits(&sample).iter().chain([&sample]).for_each(|edited| index(edited).unwrap());
+    assert_eq!(TraceIndexRecord::from_value(&canon(&sample)).unwrap().to_value(), canon(&sample));
+}
 
 #[test]
 fn keys_and_signatures_agree_too() {

@@ -50,7 +50,11 @@ pub fn perfect_node<T: TileHashes + ?Sized>(tiles: &T, level: u32, index: u64) -
 
 /// The root over `length` leaves from `start` on, where a perfect tree of so many leaves or more
 /// could start.
-fn range_root<T: TileHashes + ?Sized>(tiles: &T, start: u64, length: u64) -> Result<NodeHash, T::Error> {
+pub(super) fn range_root<T: TileHashes + ?Sized>(
+    tiles: &T,
+    start: u64,
+    length: u64,
+) -> Result<NodeHash, T::Error> {
     let (mut start, mut length) = (start, length);
     let mut nodes = Vec::new();
     while length > 0 {
@@ -77,7 +81,7 @@ pub fn root<T: TileHashes + ?Sized>(tiles: &T, size: u64) -> Result<NodeHash, T:
 }
 
 /// The greatest power of two below a number that is over 1.
-const fn split(length: u64) -> u64 {
+pub(super) const fn split(length: u64) -> u64 {
     1 << (length - 1).ilog2()
 }
 

@@ -6,11 +6,13 @@
 
 mod build;
 mod frontier;
+mod multi;
 mod tiles;
 mod verify;
 
 pub use build::{TileHashes, consistency_proof, inclusion_proof, perfect_node, root};
 pub use frontier::Frontier;
+pub use multi::{HashTree, multiproof, multiproof_root};
 pub use tiles::{TILE_HASHES, TileBuilder, TileWidth, tile_root, tile_widths};
 pub use verify::{
     TreeFault, consistency_nodes, consistency_root, inclusion_nodes, inclusion_root, verify_consistency,

@@ -33,6 +33,18 @@ pub enum TreeFault {
         /// How many there are.
         found: usize,
     },
+    /// The leaves of a multiproof do not ascend.
+    #[error("leaf {index} of the proof does not stand behind the one before it")]
+    Order {
+        /// The index that is out of place.
+        index: u64,
+    },
+    /// A multiproof that ends too early.
+    #[error("the proof has fewer hashes than its leaves ask for")]
+    TooFewHashes,
+    /// A multiproof that goes on.
+    #[error("the proof has more hashes than its leaves ask for")]
+    TooManyHashes,
     /// The proof leads to another root.
     #[error("the proof leads to the root {found}, not to {expected}")]
     Root {
@@ -58,7 +70,10 @@ impl TreeFault {
         match self {
             TreeFault::IndexPastSize { .. } => "proof.index",
             TreeFault::Sizes { .. } => "proof.sizes",
-            TreeFault::NodeCount { .. } => "proof.node_count",
+            TreeFault::NodeCount { .. } | TreeFault::TooFewHashes | TreeFault::TooManyHashes => {
+                "proof.node_count"
+            }
+            TreeFault::Order { .. } => "proof.order",
             TreeFault::Root { .. } => "proof.root",
             TreeFault::OldRoot { .. } => "proof.old_root",
         }

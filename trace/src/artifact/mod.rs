@@ -10,6 +10,7 @@ mod key_record;
 mod producer_signature;
 mod replay_result;
 mod timestamp;
+mod trace_index;
 mod variance;
 
 pub use diagnostics::{Coverage, Failure, ReplayDiagnostics};
@@ -20,6 +21,7 @@ pub use key_record::{Endorsement, KeyChange, KeyEvent, KeyRecord};
 pub use producer_signature::ProducerSignature;
 pub use replay_result::{FailureClass, NotAFailure, ReplayMode, ReplayResult, ReplayType, Verdict};
 pub use timestamp::{Timestamp, TimestampError};
+pub use trace_index::TraceIndexRecord;
 pub use variance::{AllowedVariance, MayVary};
 
 /// Canonical bytes and their digest, the same for every artifact (section 3).
