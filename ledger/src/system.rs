@@ -3,12 +3,13 @@
 //! | entry | told by | rule |
 //! |---|---|---|
 //! | genesis | `system_type` `genesis` | the first entry, made by `init` alone |
+//! | trace index | `system_type` `trace_index` | made by the log alone |
 //! | key | `system_type` `key` | [`KeyList::apply`]: possession, a current log key that vouches, no key twice |
 
 use proofline_canon::Value;
 use proofline_proof::header::EntryKind;
 use proofline_proof::{KeyList, Seq};
-use proofline_trace::{EnvelopeHash, GenesisRecord, KeyRecord, Violation};
+use proofline_trace::{EnvelopeHash, GenesisRecord, KeyRecord, TraceIndexRecord, Violation};
 
 use crate::artifact::{canonical, parsed};
 use crate::error::{ArtifactRefusal, Damage};
@@ -22,6 +23,8 @@ use crate::verify::read_genesis;
 pub enum SystemKind {
     /// A key is added to the ledger's list, or retired.
     Key(KeyRecord),
+    /// The log says which traces it holds.
+    TraceIndex(TraceIndexRecord),
 }
 
 impl SystemKind {
@@ -37,6 +40,9 @@ impl SystemKind {
         let refused = |violation: Violation| ArtifactRefusal::Form(violation.to_string());
         match value.get("system_type").and_then(Value::as_str) {
             Some("key") => KeyRecord::from_value(value).map(SystemKind::Key).map_err(refused),
+            Some(TraceIndexRecord::SYSTEM_TYPE) => {
+                TraceIndexRecord::from_value(value).map(SystemKind::TraceIndex).map_err(refused)
+            }
             _ => Err(ArtifactRefusal::Form("it is of no known kind".to_owned())),
         }
     }
@@ -75,6 +81,7 @@ impl Segments {
             let kind = SystemKind::read(&entry.body);
             let applied = match kind {
                 Ok(SystemKind::Key(record)) if is_listed => list.apply(seq, &record).map_err(Into::into),
+                Ok(_) if is_listed => Ok(()),
                 Ok(_) => {
                     let message = "an index names it as a system entry, and it is none".to_owned();
                     Err(ArtifactRefusal::Form(message))
@@ -86,7 +93,7 @@ impl Segments {
         Ok(list)
     }
 
-    fn form_fault(&self, seq: Seq, what: &dyn std::fmt::Display) -> EntryFault {
+    pub(crate) fn form_fault(&self, seq: Seq, what: &dyn std::fmt::Display) -> EntryFault {
         let message = what.to_string();
         let (file, offset) = self.place(seq).unwrap_or_default();
         EntryFault::Damaged(Damage { code: "body.form", file, offset, seq: Some(seq), message })

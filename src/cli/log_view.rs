@@ -64,6 +64,7 @@ enum ArtifactFacts {
 #[serde(tag = "system_type", rename_all = "snake_case")]
 enum SystemFacts {
     Key { event: &'static str, role: Option<&'static str>, key: String, by: Option<String> },
+    TraceIndex { from: u64, keys: u64, traces: u64 },
 }
 
 impl SystemFacts {
@@ -82,15 +83,24 @@ impl SystemFacts {
                     by: record.endorsement().map(|by| by.key.to_string()),
                 })
             }
+            SystemKind::TraceIndex(record) => Some(Self::TraceIndex {
+                from: record.from.get(),
+                keys: record.keys.get(),
+                traces: record.traces.get(),
+            }),
             _ => None,
         }
     }
 
     fn words(&self) -> String {
-        let Self::Key { event, role, key, by } = self;
-        let role = role.map(|role| format!("{role} ")).unwrap_or_default();
-        let by = by.as_ref().map(|by| format!("  by {by}")).unwrap_or_default();
-        format!("{event} {role}key  {key}{by}")
+        match self {
+            Self::Key { event, role, key, by } => {
+                let role = role.map(|role| format!("{role} ")).unwrap_or_default();
+                let by = by.as_ref().map(|by| format!("  by {by}")).unwrap_or_default();
+                format!("{event} {role}key  {key}{by}")
+            }
+            Self::TraceIndex { from, traces, .. } => format!("index of {traces} traces since entry {from}"),
+        }
     }
 }
 

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 
 use proofline_proof::header::{DeclaredHash, EntryHeader, EntryKind, EntryStatus, TraceLink};
 use proofline_proof::{KeyList, LeafHash, Seq};
-use proofline_trace::{Envelope, EnvelopeHash, ProducerSignature, Rejection, SealedEnvelope, TraceId};
+use proofline_trace::{
+    Envelope, EnvelopeHash, ProducerSignature, Rejection, SealedEnvelope, TraceId, TraceIndexRecord,
+};
 
 use crate::action::Outcome;
 use crate::artifact::{ArtifactKind, SealedArtifact, check_producer};
@@ -220,13 +222,23 @@ impl<'a> Batch<'a> {
             return Ok(Outcome::Accepted { envelope_hash, seq, duplicate: true });
         }
         let seq = self.plan.chain.next;
-        let SystemKind::Key(record) = &entry.kind;
-        if let Err(error) = self.keys()?.apply(seq, record) {
-            return Ok(Outcome::ArtifactRefused(error.into()));
+        let refusal = match &entry.kind {
+            SystemKind::Key(record) => self.keys()?.apply(seq, record).err().map(ArtifactRefusal::from),
+            SystemKind::TraceIndex(_) => Some(ArtifactRefusal::Reserved),
+        };
+        if let Some(refusal) = refusal {
+            return Ok(Outcome::ArtifactRefused(refusal));
         }
         self.plan.system.insert(envelope_hash, seq);
         self.append_entry(EntryStatus::System, None, envelope_hash, &entry.canonical, recorded_at_ms)?;
         Ok(Outcome::Accepted { envelope_hash, seq, duplicate: false })
+    }
+
+    /// Appends an index entry over what stands in the log. It is recorded when the entry before it was:
+    /// the log has no clock, and what it says of itself depends on nothing else.
+    pub(super) fn append_index(&mut self, record: &TraceIndexRecord) -> Result<(), LedgerError> {
+        let body = record.canonical();
+        self.append_entry(EntryStatus::System, None, EnvelopeHash::of(&body), &body, 0)
     }
 
     fn artifact_seq(&self, hash: &EnvelopeHash) -> Result<Option<Seq>, LedgerError> {
