@@ -1,6 +1,6 @@
 //! Index entries: by them the log says which traces it holds, so that a bundle can show that it
-//! leaves none of a trace's entries out. One is appended when a segment was sealed, and one before
-//! each checkpoint; `docs/bundle.md` has the rule of their ranges.
+//! leaves none of a trace's entries out. One is appended before each checkpoint and, once a log key is
+//! listed, when a segment was sealed; `docs/bundle.md` has the rule of their ranges.
 //!
 //! The leaves come from the indexes beside the segments and the headers of each trace's last entry.
 //! `verify` makes them from the log alone.
