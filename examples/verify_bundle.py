@@ -495,6 +495,7 @@ def kind_of(header, body):
         return "replay_result"
     name = member(body, word, str)
     need((name == "genesis") == (header.kind == GENESIS), "genesis is entry 0, and no other")
+    need(word != "system_type" or body.get("version") == "1", "a newer version of a system entry: a newer reader is needed")
     return name
 
 

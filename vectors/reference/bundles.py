@@ -155,6 +155,7 @@ class Book:
 
     def erase(self, digest: str, authority: str) -> dict:
         self.erased[digest] = self.size
+        self.payloads.pop(digest)
         return self.system({"authority": authority, "reason": "asked for by the person it is about", "system_type": "erasure",
                             "target": {"kind": "blob", "sha256": digest}, "version": "1"})
 

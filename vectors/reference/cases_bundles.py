@@ -10,7 +10,7 @@ import re
 
 from .build import Scene, envelope_hash
 from .bundles import Book, Bundle, listed, sha256, tree_root
-from .cases_proofs import secret
+from .cases_proofs import WITNESS, secret
 
 ORIGIN, LEDGER_ID = "log.example/bundles", "5f0e1d2c3b4a59687786950a1b2c3d4e"
 START_MS = 1767225600000
@@ -89,6 +89,14 @@ def empty() -> Story:
     """Nothing but a key, and then index entries over nothing."""
     s = Story(0xE)
     s.book.add_key(FIRST)
+    s.book.index()
+    return s
+
+
+def erased() -> Story:
+    """A payload that an index entry behind it and a checkpoint came before, and then its erasure."""
+    s = small()
+    s.book.erase(sha256(b"README.md"), envelope_hash(s.decisions[A]))
     s.book.index()
     return s
 
@@ -177,6 +185,9 @@ def positives() -> list:
     stolen.book.add_key(THIRD)
     stolen.book.retire_key(SECOND, THIRD)
     stolen.book.index()
+    gone = erased()
+    cosigned = Bundle(s.book, s.book.size, [A], FIRST, blobs=())
+    cosigned.checkpoint += WITNESS.cosign(cosigned.checkpoint.decode().split("\n\n")[0] + "\n", START_MS // 1000).encode()
     out = [
         accepted("one trace", Bundle(s.book, s.book.size, [A], FIRST), FIRST),
         accepted("nobody is asked who signed", Bundle(s.book, s.book.size, [A], FIRST)),
@@ -203,6 +214,14 @@ def positives() -> list:
                  "a bundle rests on what was signed; whoever has the log can tell"),
     ]
     assert [len(case["expected"]["cover"]) for case in out[10:13]] == [1, 2, 3]
+    out += [
+        accepted("erased", Bundle(gone.book, gone.book.size, [A], FIRST), FIRST),
+        accepted("erased later", Bundle(gone.book, 8, [A], FIRST), FIRST,
+                 "at this size the log does not say so yet, and the ledger has the payload no more"),
+        accepted("a cosigned checkpoint", cosigned, FIRST, "cosignatures travel along, and are not asked for"),
+    ]
+    states = [[blob["state"] for blob in case["expected"]["blobs"]] for case in out[-3:-1]]
+    assert [(one.count("erased"), one.count("absent")) for one in states] == [(1, 0), (0, 1)]
     return out
 
 

@@ -326,6 +326,8 @@ def entries(t: Table, s: Story, l: Story) -> None:
             forged(with_fields(3, trace_id=A), story=begun()))
     verdict = canon.write({"artifact_type": "producer_signature", "version": "1"})
     t.whole("an artifact as accepted evidence", "signed, and of another kind than its entry", "entries", forged(with_body(4, verdict)))
+    t.whole("a newer version of an index entry", "signed, and of a version that nobody here knows", "entries",
+            forged(lambda s: None, lies=lambda book: {"version": "2"}))
     unknown = forged(lambda s: s.book.put("system", {"system_type": "mark", "version": "1"}))
     unknown.take(sorted([*unknown.seqs, 7]))
     t.whole("an unknown kind of system entry", "signed, and of no schema", "entries", unknown)
