@@ -143,6 +143,9 @@ class Book:
         assert outcome == {"seq": self.size}, outcome
         return self.system(record)
 
+    def next_range(self) -> int:
+        return range_start(self.indexes, self.size)
+
     def index(self, **lies) -> dict:
         """An index entry; members given are stated in place of the true ones."""
         seq = self.size
