@@ -12,6 +12,7 @@ import io
 import itertools
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -107,10 +108,15 @@ def as_program(data: bytes, key: str) -> list:
             (0, "authenticity: signed by", good, "--key", key), (0, "authenticity: signed by", good, "--key", key_file),
             (0, "authenticity: not asked", good), (0, '"verdict": "accepted"', good, "--json"),
             (1, "refused: container: two blocks", bad), (1, '"step": "container"', bad, "--json"),
-            (0, "schemas were not at hand", good, "--schemas", folder), (2, "", good, "--key", "nobody"),
-            (2, "", pathlib.Path(folder) / "none"), (2, "", good, "--unknown"), (2, ""),
+            (0, "schemas were not at hand", "taken along", good, "--key", key), (2, "", good, "--schemas", folder),
+            (2, "", good, "--key", "nobody"), (2, "", pathlib.Path(folder) / "none"), (2, "", folder), (2, "", "/dev/stdin"),
+            (2, "", good, "--unknown"), (2, ""),
         ):
-            ran = subprocess.run([sys.executable, "-B", PROGRAM, *arguments], capture_output=True, text=True, check=False)
+            program = PROGRAM
+            if arguments[:1] == ["taken along"]:
+                program = shutil.copy(PROGRAM, folder)
+                del arguments[0]
+            ran = subprocess.run([sys.executable, "-B", program, *arguments], input="", capture_output=True, text=True, check=False)
             if ran.returncode != code or answer not in ran.stdout or "Traceback" in ran.stderr:
                 wrong.append((f"as a program: {arguments[1:]}", ran.returncode, ran.stdout, ran.stderr))
     return wrong
