@@ -12,7 +12,7 @@ import re
 from . import canon, log, proofs
 from .bundles import Book, Bundle, b64, listed, sha256, tar, tar_member, tree_root
 from .cases_bundles import (
-    A, B, BETWEEN, C, D, E, FIRST, SECOND, THIRD, Story, begun, edits, pieces,
+    A, B, BETWEEN, C, D, E, FIRST, SECOND, THIRD, Story, begun, edited, edits, joined, pieces,
 )
 from .cases_log import rechained
 
@@ -27,7 +27,7 @@ class Table:
         old = self.bases[base]
         assert data != old or step == "authenticity", name
         changes = edits(old, data)
-        assert undone(old, changes) == data, name
+        assert edited(old, changes) == data, name
         self.out.append({"name": name, "why": why, "key": key.text, "of": base, "edits": changes,
                          "sha256": sha256(data), "expected": {"step": step}})
 
@@ -42,21 +42,7 @@ class Table:
                              "expected": {"step": step}})
 
 
-def joined(parts: list) -> bytes:
-    def one(part):
-        return bytes(part) if isinstance(part, int) else part.encode() if isinstance(part, str) else bytes.fromhex(part["hex"])
-    return b"".join(map(one, parts))
-
-
-def undone(old: bytes, changes: list) -> bytes:
-    out, at = b"", 0
-    for change in changes:
-        out += old[at:change["at"]] + joined(change["insert"])
-        at = change["at"] + change["remove"]
-    return out + old[at:]
-
-
-SMALL, LONG, ERASED = "one trace", "a cover of three, the newest empty", "a cover of one"
+SMALL, LONG = "one trace", "a cover of three, the newest empty"
 
 
 def container(t: Table, s: Story, l: Story) -> None:
