@@ -12,11 +12,12 @@ mod common;
 
 use std::fs;
 
-use common::index_model::{check_indexes, expected_body, from_of, is_index, leaves};
+use common::index_model::{check_indexes, expected_body, from_of, is_index, leaves, leaves_of, root};
 use common::keys::{add, commit, fresh, log_key};
 use common::random::{Random, full_effort};
 use common::raw::{RawEntry, frame, read_log};
 use common::{NOW_MS, bare, chain, genesis};
+use proofline_canon::{Limits, Value, hex, parse, unhex};
 use proofline_ledger::disk::OsDisk;
 use proofline_ledger::{Action, ArtifactRefusal, EntryHeader, Ledger, Options, Outcome, Seq, verify};
 use proofline_trace::{EnvelopeHash, TraceIndexRecord};
@@ -240,4 +241,32 @@ fn a_lie_of_the_one_who_signs_is_noticed_by_verify() {
     for (lie, code) in lies {
         assert_eq!(found(&lie), [code], "{lie:?}");
     }
+}
+
+/// The plain reading that this test holds the log to gives what the Python reference gives.
+#[test]
+fn the_model_is_the_reference() {
+    let document = parse(include_bytes!("../../vectors/trace_index/logs.json"), &Limits::CONTENT).unwrap();
+    let cases = document.get("cases").and_then(Value::as_array).unwrap();
+    assert!(cases.len() >= 7);
+    for case in cases {
+        let entries: Vec<_> = list(case, "entries").iter().map(entry_of).collect();
+        let found = leaves_of(entries.into_iter());
+        let expected = case.get("expected").unwrap();
+        let leaves = list(expected, "leaves").iter().map(entry_of);
+        let leaves: Vec<_> = leaves.map(|(id, count, leaf)| (id.unwrap(), count, leaf)).collect();
+        assert_eq!(found, leaves);
+        assert_eq!(Some(hex(&root(&found)).as_str()), expected.get("root").and_then(Value::as_str));
+    }
+}
+
+fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    value.get(name).and_then(Value::as_array).unwrap()
+}
+
+/// Trace id or none, count, leaf hash.
+fn entry_of(value: &Value) -> (Option<[u8; 16]>, u64, [u8; 32]) {
+    let text = |name: &str| value.get(name).and_then(Value::as_str);
+    let count = value.get("count").unwrap().as_number().unwrap().literal().parse().unwrap();
+    (text("trace_id").map(|id| unhex(id).unwrap()), count, unhex(text("leaf_hash").unwrap()).unwrap())
 }

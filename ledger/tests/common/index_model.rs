@@ -43,15 +43,29 @@ pub(crate) fn from_of(entry: &RawEntry) -> usize {
     text.strip_prefix("{\"from\":").unwrap().split(',').next().unwrap().parse().unwrap()
 }
 
-/// The leaves of the tree of traces over these entries: trace, count, leaf hash of the last.
-pub(crate) fn leaves(entries: &[RawEntry]) -> Vec<([u8; 16], u64, [u8; 32])> {
+/// Trace, count, leaf hash of the last entry.
+pub(crate) type Leaf = ([u8; 16], u64, [u8; 32]);
+
+/// The leaves of the tree of traces over these entries.
+pub(crate) fn leaves(entries: &[RawEntry]) -> Vec<Leaf> {
+    leaves_of(entries.iter().map(|entry| match entry.trace {
+        Some((trace, _, count)) => (Some(trace), count, entry.leaf),
+        None => (None, 0, entry.leaf),
+    }))
+}
+
+pub(crate) fn leaves_of(entries: impl Iterator<Item = (Option<[u8; 16]>, u64, [u8; 32])>) -> Vec<Leaf> {
     let mut last = BTreeMap::new();
-    for entry in entries {
-        if let Some((trace, _, count)) = entry.trace {
-            last.insert(trace, (count, entry.leaf));
-        }
+    for (trace, count, leaf) in entries {
+        trace.map(|trace| last.insert(trace, (count, leaf)));
     }
     last.into_iter().map(|(trace, (count, leaf))| (trace, count, leaf)).collect()
+}
+
+/// The root of the tree over these leaves.
+pub(crate) fn root(leaves: &[Leaf]) -> [u8; 32] {
+    let hash = |(trace, count, leaf): &Leaf| sha256(&[&[0], trace, &count.to_be_bytes(), leaf]);
+    mth(&leaves.iter().map(hash).collect::<Vec<_>>())
 }
 
 /// Where the range of an index entry at `at` begins.
@@ -72,14 +86,10 @@ pub(crate) fn expected_from(entries: &[RawEntry], at: usize) -> usize {
 pub(crate) fn expected_body(entries: &[RawEntry], at: usize) -> String {
     let from = expected_from(entries, at);
     let leaves = leaves(&entries[from..at]);
-    let hashes: Vec<[u8; 32]> = leaves
-        .iter()
-        .map(|(trace, count, leaf)| sha256(&[&[0], trace, &count.to_be_bytes(), leaf]))
-        .collect();
     let keys = entries[..at].iter().filter(|entry| says(entry, "\"system_type\":\"key\"")).count();
     format!(
         "{{\"from\":{from},\"keys\":{keys},\"root\":\"{}\",\"system_type\":\"trace_index\",\"traces\":{},\"version\":\"1\"}}",
-        hex(&mth(&hashes)),
+        hex(&root(&leaves)),
         leaves.len()
     )
 }
