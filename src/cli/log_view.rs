@@ -99,7 +99,9 @@ impl SystemFacts {
                 let by = by.as_ref().map(|by| format!("  by {by}")).unwrap_or_default();
                 format!("{event} {role}key  {key}{by}")
             }
-            Self::TraceIndex { from, traces, .. } => format!("index of {traces} traces since entry {from}"),
+            Self::TraceIndex { from, traces, .. } => {
+                format!("index of {} since entry {from}", counted(*traces, "trace", "traces"))
+            }
         }
     }
 }
