@@ -9,6 +9,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use proofline_proof::header::EntryKind;
 use proofline_proof::tree::Frontier;
 use proofline_proof::{
     Checkpoint, CheckpointError, CheckpointTextError, KeyList, KeyRole, NodeHash, Note, Policy, Seq,
@@ -21,8 +22,10 @@ use crate::durable::{self, read_full_at};
 use crate::error::{Damage, IoContext, LedgerError};
 use crate::ledger::Ledger;
 use crate::mark::{MARK_FILE, MarkFile};
-use crate::segments::EntryFault;
+use crate::segments::{Entry, EntryFault};
 use crate::snapshot::Snapshot;
+use crate::system::SystemKind;
+use crate::trace_index::IndexEntry;
 use crate::tree::TreeError;
 
 /// The folder of kept checkpoints in a ledger's folder.
@@ -213,7 +216,8 @@ pub fn policy_at(keys: &KeyList, size: u64) -> Result<Policy, proofline_proof::P
 
 impl Ledger {
     /// Signs a checkpoint of all that is durable now, and keeps it. The log ends with an index entry then,
-    /// which is appended unless it stands there. A checkpoint of the same size gets
+    /// which is appended unless it stands there; what a refused checkpoint leaves of it is true, and harmless.
+    /// Index entries that nobody signed yet are held to the log first. A checkpoint of the same size gets
     /// the signatures that it lacks; with nothing to add, the kept one is returned as it is.
     ///
     /// # Errors
@@ -221,6 +225,9 @@ impl Ledger {
     pub fn checkpoint(&self, signers: &[&dyn Signer]) -> Result<KeptCheckpoint, CheckpointingError> {
         self.checkpointing(|work| {
             check_signers(signers, &work.snapshot.key_list()?, work.snapshot.entries())?;
+            if let Some(damage) = work.snapshot.damage().first() {
+                return Err(LedgerError::Damaged(damage.clone()).into());
+            }
             let size = self.end_with_index()?;
             let snapshot = self.snapshot()?;
             Checkpointing { snapshot: &snapshot, ..work }.sign(signers, size)
@@ -328,9 +335,6 @@ struct Checkpointing<'a> {
 impl Checkpointing<'_> {
     fn sign(&self, signers: &[&dyn Signer], size: u64) -> Result<KeptCheckpoint, CheckpointingError> {
         let snapshot = self.snapshot;
-        if let Some(damage) = snapshot.damage().first() {
-            return Err(LedgerError::Damaged(damage.clone()).into());
-        }
         let keys = snapshot.key_list()?;
         check_signers(signers, &keys, size)?;
         let frontier = self.frontier(&keys, size)?;
@@ -375,11 +379,26 @@ impl Checkpointing<'_> {
             let entry = self.snapshot.entry(seq)?;
             let linked = entry.filter(|entry| entry.header.previous_leaf == before);
             let entry = linked.ok_or_else(|| self.broken_link(seq))?;
+            self.check_index(&entry)?;
             let leaf = entry.leaf_hash();
             frontier.push(leaf);
             before = Some(leaf);
         }
         Ok(frontier)
+    }
+
+    /// What somebody wrote into the log that only the log writes would be signed with it.
+    fn check_index(&self, entry: &Entry) -> Result<(), EntryFault> {
+        if entry.header.status.kind() != EntryKind::System {
+            return Ok(());
+        }
+        match SystemKind::read(&entry.body) {
+            Ok(SystemKind::TraceIndex(record)) => {
+                let index = IndexEntry { seq: entry.header.seq, record };
+                self.snapshot.segments().check_index_entry(&index)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn broken_link(&self, seq: Seq) -> CheckpointingError {

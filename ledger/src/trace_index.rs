@@ -2,8 +2,8 @@
 //! leaves none of a trace's entries out. One is appended before each checkpoint and, once a log key is
 //! listed, when a segment was sealed; `docs/bundle.md` has the rule of their ranges.
 //!
-//! The leaves come from the indexes beside the segments and the headers of each trace's last entry.
-//! `verify` makes them from the log alone.
+//! What is new is read from the log itself; what an index entry covers already comes from the indexes beside
+//! the segments, and is used when it has the root that this index entry states. `verify` makes all from the log.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
@@ -14,6 +14,7 @@ use proofline_proof::tree::Frontier;
 use proofline_proof::{LeafHash, Seq, TraceLeaf};
 use proofline_trace::{SafeInt, TraceId, TraceIndexRecord};
 
+use crate::error::Damage;
 use crate::segments::{EntryFault, Segment, Segments};
 use crate::snapshot::Snapshot;
 use crate::system::SystemKind;
@@ -95,32 +96,94 @@ impl Segments {
 
     /// What an index entry at `end` would say.
     pub(crate) fn index_record(&self, end: Seq) -> Result<TraceIndexRecord, EntryFault> {
-        let last = self.last_index_entry(end)?;
-        let (counted_to, counted) = match &last {
-            Some(last) => (last.seq, last.record.keys.get()),
-            None => (Seq::GENESIS, 0),
-        };
-        let cover = last.map(|last| self.cover(last)).transpose()?.unwrap_or_default();
+        let cover = self.cover_before(end)?;
         let ranges: Vec<(Seq, Seq)> = cover.iter().map(|entry| (entry.seq, entry.from())).collect();
-        let from = first_of_range(&ranges, end);
-        let keys = counted + self.key_entries(counted_to, end)?;
+        self.record_over(&cover, first_of_range(&ranges, end), end)
+    }
+
+    fn cover_before(&self, end: Seq) -> Result<Vec<IndexEntry>, EntryFault> {
+        let last = self.last_index_entry(end)?;
+        last.map(|last| self.cover(last)).transpose().map(Option::unwrap_or_default)
+    }
+
+    /// That an index entry says what the log gives. The index entries before it are believed: they were
+    /// signed, or held to the log before.
+    pub(crate) fn check_index_entry(&self, entry: &IndexEntry) -> Result<(), EntryFault> {
+        let cover = self.cover_before(entry.seq)?;
+        let from = entry.from();
+        if from != Seq::GENESIS && !cover.iter().any(|before| before.seq == from) {
+            let message = format!("it begins at entry {from}, on which nothing before it rests");
+            return Err(self.fault("trace_index.from", entry.seq, message));
+        }
+        let expected = self.record_over(&cover, from, entry.seq)?;
+        if expected == entry.record {
+            return Ok(());
+        }
+        let code = if expected.keys == entry.record.keys { "trace_index.root" } else { "trace_index.keys" };
+        let message = "it does not say what the entries before it give".to_owned();
+        Err(self.fault(code, entry.seq, message))
+    }
+
+    /// What an index entry at `end` says of the entries from `from`, where a range of the cover begins or
+    /// ends. What no index entry covers yet is read from the log, header by header; what one does comes
+    /// from the indexes beside the segments, and must have the root that it states.
+    fn record_over(&self, cover: &[IndexEntry], from: Seq, end: Seq) -> Result<TraceIndexRecord, EntryFault> {
+        let (covered_to, counted) =
+            cover.first().map_or((Seq::GENESIS, 0), |last| (last.seq, last.record.keys.get()));
+        for entry in cover.iter().take_while(|entry| entry.seq > from) {
+            self.check_range(entry)?;
+        }
+        let (own, keys) = self.own_part(covered_to, end)?;
+        let mut own = own.into_values().peekable();
         let mut tree = Frontier::empty();
-        self.trace_leaves(from, end, &mut |leaf| tree.push(leaf.hash()))?;
+        self.trace_leaves(from, covered_to.max(from), &mut |leaf| {
+            while let Some(new) = own.next_if(|new| new.trace_id < leaf.trace_id) {
+                tree.push(new.hash());
+            }
+            tree.push(own.next_if(|new| new.trace_id == leaf.trace_id).unwrap_or(leaf).hash());
+        })?;
+        own.for_each(|new| tree.push(new.hash()));
         Ok(TraceIndexRecord {
             from: SafeInt::saturating(from.get()),
-            keys: SafeInt::saturating(keys),
+            keys: SafeInt::saturating(counted.saturating_add(keys)),
             root: Sha256Digest::from_bytes(*tree.root().as_bytes()),
             traces: SafeInt::saturating(tree.size()),
         })
     }
 
-    fn key_entries(&self, from: Seq, end: Seq) -> Result<u64, EntryFault> {
-        let mut count = 0;
-        for seq in self.system_entries()?.into_iter().filter(|seq| (from..end).contains(seq)) {
-            let kind = self.read(seq)?.map(|entry| SystemKind::read(&entry.body));
-            count += u64::from(matches!(kind, Some(Ok(SystemKind::Key(_)))));
+    /// The leaves of the range of an index entry are those that it commits to.
+    fn check_range(&self, entry: &IndexEntry) -> Result<(), EntryFault> {
+        let mut tree = Frontier::empty();
+        self.trace_leaves(entry.from(), entry.seq, &mut |leaf| tree.push(leaf.hash()))?;
+        let is_same = tree.size() == entry.record.traces.get()
+            && tree.root().as_bytes() == entry.record.root.as_bytes();
+        if is_same {
+            return Ok(());
         }
-        Ok(count)
+        let message = "the indexes beside the segments do not give what it states; reindex, then verify";
+        Err(self.fault("trace_index.root", entry.seq, message.to_owned()))
+    }
+
+    /// The traces of the entries from `from` up to `end`, and how many key entries there are, read from the
+    /// entries themselves.
+    fn own_part(&self, from: Seq, end: Seq) -> Result<(BTreeMap<TraceId, TraceLeaf>, u64), EntryFault> {
+        let (mut leaves, mut keys) = (BTreeMap::new(), 0);
+        for seq in (from.get()..end.get()).map(Seq::new) {
+            let (header, bytes) = self.header_at(seq)?;
+            if let Some(link) = header.trace {
+                leaves.insert(link.trace_id, leaf_of(link.trace_id, link.count, &bytes));
+            }
+            if header.status.kind() == EntryKind::System {
+                let kind = self.read(seq)?.map(|entry| SystemKind::read(&entry.body));
+                keys += u64::from(matches!(kind, Some(Ok(SystemKind::Key(_)))));
+            }
+        }
+        Ok((leaves, keys))
+    }
+
+    fn fault(&self, code: &'static str, seq: Seq, message: String) -> EntryFault {
+        let (file, offset) = self.place(seq).unwrap_or_default();
+        EntryFault::Damaged(Damage { code, file, offset, seq: Some(seq), message })
     }
 
     /// Every leaf of the tree of traces over the entries from `from` up to, not including, `end`, ascending.
@@ -142,13 +205,7 @@ impl Segments {
         end: Seq,
         visit: &mut dyn FnMut(TraceLeaf),
     ) -> Result<(), EntryFault> {
-        let mut leaves = BTreeMap::new();
-        for seq in (from.get()..end.get()).map(Seq::new) {
-            let (header, bytes) = self.header_at(seq)?;
-            if let Some(link) = header.trace {
-                leaves.insert(link.trace_id, leaf_of(link.trace_id, link.count, &bytes));
-            }
-        }
+        let (leaves, _) = self.own_part(from, end)?;
         leaves.into_values().for_each(visit);
         Ok(())
     }

@@ -17,9 +17,11 @@ use common::keys::{add, commit, fresh, log_key};
 use common::random::{Random, full_effort};
 use common::raw::{RawEntry, frame, read_log};
 use common::{NOW_MS, bare, chain, genesis};
-use proofline_canon::{Limits, Value, hex, parse, unhex};
+use proofline_canon::{Blake3Digest, Limits, Value, hex, parse, unhex};
 use proofline_ledger::disk::OsDisk;
-use proofline_ledger::{Action, ArtifactRefusal, EntryHeader, Ledger, Options, Outcome, Seq, verify};
+use proofline_ledger::{
+    Action, ArtifactRefusal, EntryHeader, Ledger, Options, Outcome, Seq, reindex, verify,
+};
 use proofline_trace::{EnvelopeHash, TraceIndexRecord};
 
 fn entries_of(ledger: &Ledger) -> Vec<RawEntry> {
@@ -120,8 +122,10 @@ fn check_covers(ledger: &Ledger, entries: &[RawEntry]) {
 #[test]
 fn a_long_range_over_many_segments_is_the_same_by_the_indexes() {
     let (_dir, ledger) = fresh();
+    let options = Options { segment_bytes: 64 << 10, group_records: 50, ..Options::default() };
+    let ledger = Ledger::open(ledger.dir(), options).unwrap();
     add(&ledger, &log_key(1), None);
-    let chains: Vec<Vec<String>> = (1..=350).map(|number| chain(number, 10)).collect();
+    let chains: Vec<Vec<String>> = (1..=600).map(|number| chain(number, 10)).collect();
     for at in 0..12 {
         let lines: Vec<_> = chains.iter().map(|lines| bare(&lines[at])).collect();
         ledger.commit_actions(&lines, NOW_MS).unwrap();
@@ -133,6 +137,55 @@ fn a_long_range_over_many_segments_is_the_same_by_the_indexes() {
     assert!(longest.max().unwrap() > 4000, "the test does not reach what it is for");
     check_indexes(&entries);
     assert!(verify(ledger.dir(), &mut |_| {}).unwrap().is_sound());
+}
+
+/// The index of a segment without the pairs of one trace, with a right checksum.
+fn without_a_trace(index: &[u8]) -> Vec<u8> {
+    let field = |at: usize| u32::from_le_bytes(index[at..at + 4].try_into().unwrap()) as usize;
+    let (n, t, s) = (field(12), field(16), field(20));
+    let (traces, system) = (88 + 20 * n, 88 + 20 * n + 20 * t);
+    let end = system + 4 * s;
+    let hidden = &index[traces..traces + 16];
+    let kept: Vec<&[u8]> = index[traces..system].chunks(20).filter(|pair| &pair[..16] != hidden).collect();
+    let mut lookup = index[..traces].to_vec();
+    lookup[16..20].copy_from_slice(&u32::try_from(kept.len()).unwrap().to_le_bytes());
+    lookup.extend(kept.concat());
+    lookup.extend(&index[system..end]);
+    let digest = Blake3Digest::of(&lookup);
+    [&lookup, digest.as_bytes().as_slice(), &index[end + 32..]].concat()
+}
+
+/// What an index beside a segment hides is neither signed nor written into the log.
+#[test]
+fn a_forged_index_of_a_segment_makes_no_index_entry_lie() {
+    let (_dir, ledger) = fresh();
+    let options = Options { segment_bytes: 64 << 10, group_records: 60, ..Options::default() };
+    let ledger = Ledger::open(ledger.dir(), options).unwrap();
+    let key = log_key(1);
+    add(&ledger, &key, None);
+    let grow = |ledger: &Ledger, traces: std::ops::Range<u32>| {
+        let lines: Vec<String> = traces.flat_map(|number| chain(number, 10)).collect();
+        let actions: Vec<_> = lines.iter().map(|line| bare(line)).collect();
+        ledger.commit_actions(&actions, NOW_MS).unwrap();
+    };
+    grow(&ledger, 1..300);
+    ledger.checkpoint(&[&key]).unwrap();
+    let path = ledger.dir().to_owned();
+    let sealed = entries_of(&ledger)[30].segment.replace(".seg", ".idx");
+    drop(ledger);
+    let index = path.join("log").join(sealed);
+    fs::write(&index, without_a_trace(&fs::read(&index).unwrap())).unwrap();
+    let ledger = Ledger::open(&path, options).unwrap();
+    grow(&ledger, 300..600);
+    let error = ledger.checkpoint(&[&key]).unwrap_err();
+    assert!(error.to_string().contains("reindex"), "{error}");
+    check_indexes(&entries_of(&ledger));
+    drop(ledger);
+    reindex(&path).unwrap();
+    let ledger = Ledger::open(&path, Options::default()).unwrap();
+    ledger.checkpoint(&[&key]).unwrap();
+    check_indexes(&entries_of(&ledger));
+    assert!(verify(&path, &mut |_| {}).unwrap().is_sound());
 }
 
 #[test]
@@ -240,6 +293,20 @@ fn a_lie_of_the_one_who_signs_is_noticed_by_verify() {
     ];
     for (lie, code) in lies {
         assert_eq!(found(&lie), [code], "{lie:?}");
+        // Nor does an honest signer put a name to what somebody else wrote into the log, before or behind
+        // what comes next.
+        for traces in [None, Some(5..6)] {
+            let dir = with_last_body(&ledger, &lie.canonical());
+            let other = Ledger::open(dir.path(), Options::default()).unwrap();
+            traces.into_iter().for_each(|traces| commit(&other, traces));
+            let error = other.checkpoint(&[&key]).unwrap_err();
+            assert_eq!(error.code(), "ledger.damaged", "{error}");
+            assert!(
+                fs::read_dir(dir.path().join("checkpoints"))
+                    .unwrap()
+                    .all(|it| it.unwrap().file_name() == "lock")
+            );
+        }
     }
 }
 
