@@ -63,6 +63,6 @@ pub use snapshot::{LogEnd, Snapshot};
 pub use system::SystemKind;
 pub use tree::{LogTree, TreeError};
 pub use verify::{
-    Anchors, BroughtCheckpoint, CheckpointCheck, Disbelief, History, ProducerSignatures, VerifyPlan,
-    VerifyProgress, VerifyReport, verify, verify_on, verify_with,
+    Anchors, BroughtCheckpoint, CheckpointCheck, Disbelief, ErasureCheck, History, ProducerSignatures,
+    VerifyPlan, VerifyProgress, VerifyReport, verify, verify_on, verify_with,
 };
