@@ -498,7 +498,7 @@ impl Blobs {
 }
 
 impl ContentStore for Blobs {
-    /// Durable when this returns; refused when the payload is erased. Bytes kept already are compared, not written again;
+    /// Durable when this returns; refused if the payload is erased. Bytes kept already are compared, not written again;
     /// what is kept under the name and differs is replaced, so that putting a payload again mends it.
     fn put(&self, name: &Sha256Digest, bytes: &[u8]) -> Result<(), StoreError> {
         StoreError::check_offered(name, bytes)?;

@@ -43,7 +43,7 @@ pub use catalogue::{
 pub use checkpoints::{
     CHECKPOINTS_DIR, CheckpointRule, CheckpointingError, KeptCheckpoint, checkpoint_path, policy_at,
 };
-pub use erasure::{Erasure, ErasureRefusal, Erasures, Hold};
+pub use erasure::{Erasure, ErasureRefusal, Erasures, Hold, References, Referring};
 pub use error::{ArtifactRefusal, Damage, LedgerError};
 pub use gate::{DeclaredDigest, DeclaredType, Submission};
 pub use ledger::{Genesis, Ledger, is_ledger};

@@ -11,7 +11,7 @@ import sys
 
 from . import (
     cases_canon, cases_constrained, cases_evidence, cases_findings, cases_forensic, cases_gate, cases_invariant,
-    cases_keys, cases_log, cases_notes, cases_pairs, cases_proofs, cases_records,
+    cases_erasures, cases_keys, cases_log, cases_notes, cases_pairs, cases_proofs, cases_records,
 )
 
 HERE = pathlib.Path(__file__).resolve().parent.parent
@@ -21,7 +21,7 @@ FAMILIES = (
 )
 MODULES = (
     cases_canon, cases_records, cases_gate, cases_log, cases_forensic, cases_invariant, cases_constrained, cases_findings,
-    cases_notes, cases_proofs, cases_keys,
+    cases_notes, cases_proofs, cases_keys, cases_erasures,
 )
 # How deep each document of the evidence folder has a line for each member or item.
 EVIDENCE_DEPTHS = {

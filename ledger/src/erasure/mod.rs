@@ -10,6 +10,7 @@
 //! A decision names one resource, so it allows one erasure or one release.
 
 mod evidence;
+mod referring;
 mod refusal;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ use crate::segments::{EntryFault, Segments, read_error};
 use crate::snapshot::Snapshot;
 use crate::system::SystemKind;
 
+pub use referring::{References, Referring};
 pub use refusal::ErasureRefusal;
 
 pub(crate) use evidence::{Evidence, decision_of, entry_refers};
@@ -300,5 +302,14 @@ impl Snapshot {
     /// As [`LedgerError::Damaged`] when a system entry cannot be read.
     pub fn erasures(&self) -> Result<Erasures, LedgerError> {
         self.segments().erasures().map_err(|fault| read_error(self.dir(), fault))
+    }
+
+    /// [`Snapshot::erasures`] of the system entries that can be read: for those who report damage
+    /// themselves.
+    ///
+    /// # Errors
+    /// [`EntryFault::Io`].
+    pub fn readable_erasures(&self) -> Result<Erasures, EntryFault> {
+        Ok(self.segments().readable_erasures()?)
     }
 }

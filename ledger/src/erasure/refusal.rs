@@ -76,6 +76,9 @@ pub enum ErasureRefusal {
     /// A release of what is no hold of this ledger.
     #[error("{0} is no hold of this ledger")]
     NoSuchHold(EnvelopeHash),
+    /// A release by the number of an entry that is no hold.
+    #[error("entry {0} is no hold of this ledger")]
+    NoHoldAt(Seq),
     /// A release of a hold that is over.
     #[error("the hold {hold} was released by entry {seq}")]
     Released {
@@ -99,8 +102,30 @@ impl ErasureRefusal {
             ErasureRefusal::Erased { .. } => "erasure.erased",
             ErasureRefusal::NothingToHold { .. } => "hold.erased",
             ErasureRefusal::HeldBefore { .. } => "hold.placed_before",
-            ErasureRefusal::NoSuchHold(_) => "hold.unknown",
+            ErasureRefusal::NoSuchHold(_) | ErasureRefusal::NoHoldAt(_) => "hold.unknown",
             ErasureRefusal::Released { .. } => "hold.released",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            ErasureRefusal::NoAuthority(_) => {
+                "commit a policy_decision that allows it, and name it by its envelope hash"
+            }
+            ErasureRefusal::Denied(_) => "ask whoever decides; a later decision may allow it",
+            ErasureRefusal::OtherAction { .. } | ErasureRefusal::OtherResource { .. } => {
+                "name the decision about this very thing; docs/erasure.md tells what it has to say"
+            }
+            ErasureRefusal::Held { .. } => "`proofline holds` tells of the hold; `proofline release` ends it",
+            ErasureRefusal::Erased { .. } | ErasureRefusal::NothingToHold { .. } => {
+                "`proofline show` tells of the entry why it was erased"
+            }
+            ErasureRefusal::HeldBefore { .. } => "give another reason or matter",
+            ErasureRefusal::NoSuchHold(_) | ErasureRefusal::NoHoldAt(_) | ErasureRefusal::Released { .. } => {
+                "`proofline holds` lists the holds and what became of them"
+            }
         }
     }
 }
