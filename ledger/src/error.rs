@@ -10,6 +10,8 @@ use thiserror::Error;
 
 use proofline_proof::Seq;
 
+use crate::erasure::ErasureRefusal;
+
 /// One place where stored bytes are not what they have to be.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Damage {
@@ -124,6 +126,9 @@ pub enum ArtifactRefusal {
     /// The rule of the ledger's keys refuses it.
     #[error(transparent)]
     Keys(#[from] KeyListError),
+    /// The rule of erasures and holds refuses it.
+    #[error(transparent)]
+    Erasure(#[from] ErasureRefusal),
 }
 
 impl ArtifactRefusal {
@@ -138,6 +143,7 @@ impl ArtifactRefusal {
             ArtifactRefusal::Signature(_) => "ledger.producer_signature",
             ArtifactRefusal::Reserved => "ledger.reserved",
             ArtifactRefusal::Keys(error) => error.code(),
+            ArtifactRefusal::Erasure(refusal) => refusal.code(),
         }
     }
 }

@@ -90,6 +90,11 @@ fn producers_signatures_are_let_in_as_the_reference_says() {
     cases("producer_signatures.json", 7).iter().for_each(run);
 }
 
+#[test]
+fn erasures_and_holds_are_let_in_as_the_reference_says() {
+    cases("erasures.json", 16).iter().for_each(run);
+}
+
 /// What we make ourselves is what the reference makes, byte for byte.
 #[test]
 fn our_own_records_are_those_of_the_reference() {

@@ -44,7 +44,8 @@ pub fn replay(
     plan: &Plan,
     sink: &mut dyn ReplaySink,
 ) -> Result<Summary, ReplayError> {
-    let inputs = Inputs { snapshot, payloads, plan };
+    let erasures = snapshot.readable_erasures().map_err(ReplayError::Lookup)?;
+    let inputs = Inputs { snapshot, payloads, plan, erasures: &erasures };
     let (pool, tally) = (pool(plan)?, Tally::new(snapshot, plan));
     let mut run = Run { pool, inputs, sink, tally, entries: 0, census: Census::default() };
     let unfit = |wanted| Err(ReplayError::Plan { replay_type: plan.mode.replay_type(), wanted });

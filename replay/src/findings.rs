@@ -11,10 +11,12 @@
 //! | `USAGE_TOTAL_MISMATCH` | `total_tokens` is not `input_tokens` + `output_tokens` |
 //! | `PARENT_SPAN_MISSING`, `SECOND_ROOT`, `SPAN_CYCLE`, `LATE_PARENT`, `CONFLICTING_PARENT` | as [`SpanTree::findings`] has them, spans in ledger order |
 //! | `BLOB_NOT_AT_HAND` | a store of payloads was given and lacks one that records name; one finding a payload |
+//! | `BLOB_ERASED` | records name a payload that an entry of the ledger erased; one finding a payload |
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use proofline_canon::{ContentStore, Sha256Digest, StoreError};
+use proofline_ledger::{Erasures, Seq};
 use proofline_trace::{
     AuthContext, Envelope, EnvelopeHash, Finding, FindingCode, PolicyDecision, SafeInt, SpanRecord, SpanTree,
 };
@@ -26,6 +28,8 @@ use crate::chain::Verified;
 pub(crate) struct AbsentPayloads {
     names: BTreeSet<Sha256Digest>,
     looked_for: bool,
+    /// Those that an entry erased, which nobody looks for, and by which entry.
+    erased: BTreeMap<Sha256Digest, Seq>,
 }
 
 impl AbsentPayloads {
@@ -33,10 +37,14 @@ impl AbsentPayloads {
     pub(crate) fn of(
         chain: &[Verified<'_>],
         store: Option<&(dyn ContentStore + Sync)>,
+        erasures: &Erasures,
     ) -> Result<Self, StoreError> {
         let named = chain.iter().flat_map(|record| record.envelope.blobs()).map(|blob| blob.sha256);
         let mut names: BTreeSet<Sha256Digest> = named.collect();
-        let Some(store) = store else { return Ok(Self { names, looked_for: false }) };
+        let erased: BTreeMap<Sha256Digest, Seq> =
+            names.iter().filter_map(|name| Some((*name, erasures.of_blob(name)?))).collect();
+        names.retain(|name| !erased.contains_key(name));
+        let Some(store) = store else { return Ok(Self { names, looked_for: false, erased }) };
         let mut fault = None;
         names.retain(|name| match store.has(name) {
             Ok(has) => !has,
@@ -45,7 +53,7 @@ impl AbsentPayloads {
                 true
             }
         });
-        fault.map_or(Ok(Self { names, looked_for: true }), Err)
+        fault.map_or(Ok(Self { names, looked_for: true, erased }), Err)
     }
 
     /// How many payloads neither of two runs has at hand, each counted once.
@@ -67,6 +75,7 @@ pub(crate) fn of_chain(chain: &[Verified<'_>], payloads: &AbsentPayloads) -> Vec
     found.extend(records.iter().filter_map(usage_total));
     found.extend(SpanTree::build(records.iter().map(span_record)).findings());
     found.extend(not_at_hand(&records, payloads));
+    found.extend(erased(&records, payloads));
     found
 }
 
@@ -146,13 +155,27 @@ fn span_record(record: &Verified<'_>) -> SpanRecord {
 }
 
 fn not_at_hand(records: &[Verified<'_>], payloads: &AbsentPayloads) -> Vec<Finding> {
-    if !payloads.looked_for {
-        return Vec::new();
-    }
+    let absent = |name: &Sha256Digest| payloads.looked_for && payloads.names.contains(name);
+    one_each(records, absent, FindingCode::BlobNotAtHand, |_| "is not at hand".to_owned())
+}
+
+fn erased(records: &[Verified<'_>], payloads: &AbsentPayloads) -> Vec<Finding> {
+    let by = |name: &Sha256Digest| payloads.erased.get(name).map_or(String::new(), ToString::to_string);
+    let is_erased = |name: &Sha256Digest| payloads.erased.contains_key(name);
+    one_each(records, is_erased, FindingCode::BlobErased, |name| format!("was erased by entry {}", by(name)))
+}
+
+/// A finding for each payload that records name and that `is_one` picks.
+fn one_each(
+    records: &[Verified<'_>],
+    is_one: impl Fn(&Sha256Digest) -> bool,
+    code: FindingCode,
+    what: impl Fn(&Sha256Digest) -> String,
+) -> Vec<Finding> {
     let mut naming: BTreeMap<Sha256Digest, (&str, Vec<&Verified<'_>>)> = BTreeMap::new();
     for record in records {
         for (member, blob) in ["request", "response"].into_iter().zip(record.envelope.blobs()) {
-            if payloads.names.contains(&blob.sha256) {
+            if is_one(&blob.sha256) {
                 let (_, named) = naming.entry(blob.sha256).or_insert((member, Vec::new()));
                 // One that names it in both members stands there once.
                 if named.last().is_none_or(|last| last.seq != record.seq) {
@@ -169,8 +192,7 @@ fn not_at_hand(records: &[Verified<'_>], payloads: &AbsentPayloads) -> Vec<Findi
             0 | 1 => String::new(),
             count => format!(", which {} more name", count - 1),
         };
-        let message = format!("The {member} {name} is not at hand{also}.");
-        finding(FindingCode::BlobNotAtHand, &named, message)
+        finding(code, &named, format!("The {member} {name} {}{also}.", what(&name)))
     });
     found.collect()
 }

@@ -13,7 +13,7 @@
 //! are decided again whatever the outcome.
 
 use proofline_canon::ContentStore;
-use proofline_ledger::{Damage, Seq, Snapshot};
+use proofline_ledger::{Damage, Erasures, Seq, Snapshot};
 use proofline_trace::{
     AllowedVariance, Coverage, Failure, FailureClass, Finding, ReplayDiagnostics, ReplayMode, ReplayResult,
     SafeInt, TraceId, Verdict,
@@ -36,6 +36,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) payloads: Option<&'a (dyn ContentStore + Sync)>,
     pub(crate) plan: &'a Plan,
+    /// What the ledger erased.
+    pub(crate) erasures: &'a Erasures,
 }
 
 /// What became of one trace.
@@ -70,7 +72,7 @@ fn conclude(inputs: &Inputs<'_>, trace_id: TraceId, log: &TraceLog) -> Result<Ou
     let chain = log.chain(inputs.plan.include_rejected);
     let verified = Verified::of_chain(&chain);
     let records = ChainRecords::of(&verified);
-    let payloads = AbsentPayloads::of(&verified, inputs.payloads)?;
+    let payloads = AbsentPayloads::of(&verified, inputs.payloads, inputs.erasures)?;
 
     let mut run = Run::new(coverage(&chain, &payloads));
     let failure = match run.invariants(trace_id, &chain, log, &verified, &records) {

@@ -112,6 +112,14 @@ pub(crate) fn tell_recovery(format: Format, recovery: &Recovery) {
     if recovery.mark_rebuilt {
         mended.push("the published size was missing or damaged, and made again".to_owned());
     }
+    if recovery.redone_erasures > 0 {
+        let payloads = counted(recovery.redone_erasures, "payload", "payloads");
+        mended.push(format!("{payloads} that an entry had erased, erased to the end"));
+    }
+    if recovery.removed_unfinished > 0 {
+        let files = counted(recovery.removed_unfinished, "unfinished payload", "unfinished payloads");
+        mended.push(format!("{files} removed, for something was erased here"));
+    }
     note(format, "ledger.recovered", &format!("mended on opening: {}", mended.join("; ")));
 }
 

@@ -4,7 +4,8 @@ use std::io;
 
 use proofline::canon::{CanonError, Pointer};
 use proofline::ledger::{
-    BlobError, CatalogueError, Damage, EntryFault, LedgerError, PublishError, ReindexError, SalvageError,
+    BlobError, CatalogueError, Damage, EntryFault, ErasureRefusal, LedgerError, PublishError, ReindexError,
+    SalvageError,
 };
 use proofline::replay::{FormError, PairsError, RecordError, ReplayError};
 use proofline::trace::TraceId;
@@ -147,6 +148,9 @@ pub(crate) enum CliError {
     /// There is no proof, or it is not believed.
     #[error(transparent)]
     Proof(Box<ProofError>),
+    /// The gate refuses an erasure, a hold or a release.
+    #[error("{0}")]
+    Erasure(ErasureRefusal),
     /// No entry has that hash.
     #[error("no entry of the ledger has the hash {0}")]
     NoSuchHash(String),
@@ -224,6 +228,7 @@ impl CliError {
             Self::Record(error) => error.code(),
             Self::Signing(error) => error.code(),
             Self::Proof(error) => error.code(),
+            Self::Erasure(refusal) => refusal.code(),
             Self::NoSuchHash(_) => "ledger.no_such_hash",
             Self::NoSuchTrace(_) => "ledger.no_such_trace",
             Self::AmbiguousTrace { .. } => "cli.ambiguous_trace",
@@ -242,7 +247,10 @@ impl CliError {
             Self::Catalogue(CatalogueError::Log(_))
             | Self::Entry(EntryFault::Damaged(_))
             | Self::Replay(ReplayError::Lookup(EntryFault::Damaged(_))) => Exit::DamagedLedger,
-            Self::Blob { source: BlobError::TooLarge { .. } | BlobError::Source(_), .. } => Exit::BadInput,
+            Self::Blob {
+                source: BlobError::TooLarge { .. } | BlobError::Source(_) | BlobError::Erased { .. },
+                ..
+            } => Exit::BadInput,
             Self::Entry(_) | Self::Replay(_) | Self::Blob { .. } | Self::Blobs(_) => Exit::SystemRefused,
             Self::Catalogue(_) | Self::Unwritable { .. } | Self::Output(_) | Self::Random(_) => {
                 Exit::SystemRefused
@@ -253,6 +261,7 @@ impl CliError {
             Self::Empty { .. } | Self::NoSuchHash(_) | Self::NoSuchTrace(_) | Self::AmbiguousTrace { .. } => {
                 Exit::BadInput
             }
+            Self::Erasure(_) => Exit::BadInput,
             Self::Signing(error) => error.exit(),
             Self::Usage(_) => Exit::Usage,
             Self::Proof(error) => error.exit(),
@@ -322,6 +331,7 @@ impl CliError {
             Self::Publish(error) => Some(error.hint()),
             Self::TooLong { .. } => Some("give less; where the verb has --max-bytes, that raises the limit"),
             Self::Signing(error) => error.hint(),
+            Self::Erasure(refusal) => Some(refusal.hint()),
             Self::NoSuchHash(_) => Some("`proofline traces` and `proofline trace` list what there is"),
             Self::NoSuchTrace(_) => Some("`proofline traces` lists what there is"),
             Self::AmbiguousTrace { .. } => Some("give more digits of the id"),

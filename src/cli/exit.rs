@@ -27,6 +27,8 @@ pub(crate) enum Exit {
     Incomplete,
     /// 9: a signature, a key or a proof is not what it has to be.
     Unauthentic,
+    /// 10: a payload that was erased is there, or an erasure, hold or release was not allowed.
+    NotErased,
 }
 
 impl Exit {
@@ -43,6 +45,7 @@ impl Exit {
             Self::Internal => 7,
             Self::Incomplete => 8,
             Self::Unauthentic => 9,
+            Self::NotErased => 10,
         }
     }
 

@@ -65,6 +65,9 @@ enum ArtifactFacts {
 enum SystemFacts {
     Key { event: &'static str, role: Option<&'static str>, key: String, by: Option<String> },
     TraceIndex { from: u64, keys: u64, traces: u64 },
+    Erasure { target: String, reason: String, authority: EnvelopeHash },
+    Hold { target: String, reason: String, matter: Option<String> },
+    Release { hold: EnvelopeHash, reason: String, authority: EnvelopeHash },
 }
 
 impl SystemFacts {
@@ -88,6 +91,21 @@ impl SystemFacts {
                 keys: record.keys.get(),
                 traces: record.traces.get(),
             }),
+            SystemKind::Erasure(record) => Some(Self::Erasure {
+                target: record.target.to_string(),
+                reason: record.reason.to_string(),
+                authority: record.authority,
+            }),
+            SystemKind::Hold(record) => Some(Self::Hold {
+                target: record.target.to_string(),
+                reason: record.reason.to_string(),
+                matter: record.matter.as_ref().map(ToString::to_string),
+            }),
+            SystemKind::Release(record) => Some(Self::Release {
+                hold: record.hold,
+                reason: record.reason.to_string(),
+                authority: record.authority,
+            }),
             _ => None,
         }
     }
@@ -102,6 +120,9 @@ impl SystemFacts {
             Self::TraceIndex { from, traces, .. } => {
                 format!("index of {} since entry {from}", counted(*traces, "trace", "traces"))
             }
+            Self::Erasure { target, reason, .. } => format!("erased {target}  {reason}"),
+            Self::Hold { target, reason, .. } => format!("held {target}  {reason}"),
+            Self::Release { hold, reason, .. } => format!("released hold {hold}  {reason}"),
         }
     }
 }

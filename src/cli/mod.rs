@@ -15,9 +15,13 @@ mod diff;
 mod diff_view;
 mod diff_words;
 mod entry_view;
+mod erase;
+mod erasing;
 mod error;
 mod exit;
 mod hash;
+mod hold;
+mod holds;
 mod ingest;
 mod init;
 mod input;
@@ -39,6 +43,7 @@ mod proving;
 mod publish;
 mod record_facts;
 mod reindex;
+mod release;
 mod replay;
 mod replay_differences;
 mod replay_mode;
@@ -104,7 +109,8 @@ Exit codes:
   6  the system refused: a full disk, a read-only folder, a closed output
   7  a fault of this program
   8  entries are missing: a gap, a cut, or another history than was signed
-  9  a signature, a key or a proof is not what it has to be";
+  9  a signature, a key or a proof is not what it has to be
+ 10  a payload that was erased is there, or its erasure was not allowed";
 
 #[derive(Subcommand)]
 enum Verb {
@@ -128,6 +134,10 @@ enum Verb {
     Reindex(reindex::ReindexArgs),
     Salvage(salvage::SalvageArgs),
     Publish(publish::PublishArgs),
+    Erase(erase::EraseArgs),
+    Hold(hold::HoldArgs),
+    Release(release::ReleaseArgs),
+    Holds(holds::HoldsArgs),
     Canon(canon::CanonArgs),
     Hash(hash::HashArgs),
     Completions(completions::CompletionsArgs),
@@ -157,6 +167,10 @@ impl Verb {
             Self::Reindex(args) => args.output.format,
             Self::Salvage(args) => args.output.format,
             Self::Publish(args) => args.output.format,
+            Self::Erase(args) => args.output.format,
+            Self::Hold(args) => args.output.format,
+            Self::Release(args) => args.output.format,
+            Self::Holds(args) => args.output.format,
             Self::Canon(args) => args.output.format,
             Self::Hash(args) => args.output.format,
             Self::Completions(args) => args.output.format,
@@ -186,6 +200,10 @@ impl Verb {
             Self::Reindex(args) => reindex::run(args, out),
             Self::Salvage(args) => salvage::run(args, out),
             Self::Publish(args) => publish::run(args, out),
+            Self::Erase(args) => erase::run(args, out),
+            Self::Hold(args) => hold::run(args, out),
+            Self::Release(args) => release::run(args, out),
+            Self::Holds(args) => holds::run(args, out),
             Self::Canon(args) => canon::run(args, out),
             Self::Hash(args) => hash::run(args, out),
             Self::Completions(args) => completions::run(args, out),

@@ -13,7 +13,7 @@ use super::output::{Out, OutputArgs};
 use super::progress::Progress;
 use super::verify_report::{self, Found, Payloads};
 
-/// Checks all that a ledger holds, and answers three questions; repairs nothing
+/// Checks all that a ledger holds, and answers four questions; repairs nothing
 ///
 /// Integrity: is what is there as it was written? Frames, headers, links, bodies,
 /// hashes, tree, payloads. Exit code 3 if not.
@@ -25,6 +25,9 @@ use super::verify_report::{self, Found, Payloads};
 /// Authenticity: did those sign who had to? Checkpoints, cosignatures, the list of
 /// keys, producers' signatures. Without --key or --policy this rests on the ledger's
 /// own word. Exit code 9 if not.
+///
+/// Erasure: is gone what was erased, and did the gate's rule allow every erasure,
+/// hold and release? Says how many there are. Exit code 10 if not.
 ///
 /// Indexes, the published size and the catalogue are derived from the log: if only
 /// they are missing or damaged the exit code is 5, and `proofline reindex` makes

@@ -1,7 +1,9 @@
-//! What `verify` found, for people and for programs: integrity, completeness and authenticity are
-//! separate answers.
+//! What `verify` found, for people and for programs: integrity, completeness, authenticity and
+//! erasure are separate answers.
 
-use proofline::ledger::{Anchors, BlobTotals, CheckpointCheck, Damage, History, LogEnd, VerifyReport};
+use proofline::ledger::{
+    Anchors, BlobTotals, CheckpointCheck, Damage, ErasureCheck, History, LogEnd, VerifyReport,
+};
 use serde::Serialize;
 
 use super::error::CliError;
@@ -38,6 +40,7 @@ impl Found {
             Exit::when(!self.is_whole(), Exit::DamagedLedger),
             Exit::when(!self.is_complete(), Exit::Incomplete),
             Exit::when(!self.report.unauthentic.is_empty(), Exit::Unauthentic),
+            Exit::when(!self.report.erasure.troubles.is_empty(), Exit::NotErased),
             Exit::when(!self.report.derived.is_empty(), Exit::DerivedDamaged),
         ])
     }
@@ -47,6 +50,7 @@ impl Found {
             Exit::Ok => "sound",
             Exit::Incomplete => "incomplete",
             Exit::Unauthentic => "unauthentic",
+            Exit::NotErased => "not_erased",
             Exit::DerivedDamaged => "derived_damaged",
             _ => "damaged",
         }
@@ -78,6 +82,7 @@ struct VerifyLine<'a> {
     integrity: IntegrityAnswer,
     completeness: CompletenessAnswer<'a>,
     authenticity: AuthenticityAnswer,
+    erasure: ErasureAnswer,
     damage: Vec<DamageLine>,
     derived: Vec<DamageLine>,
     payloads: u64,
@@ -108,6 +113,38 @@ struct AuthenticityAnswer {
     keys: usize,
     producer_signatures: u64,
     producer_signatures_rooted: u64,
+}
+
+#[derive(Serialize)]
+struct ErasureAnswer {
+    answer: &'static str,
+    troubles: Vec<DamageLine>,
+    erased_payloads: u64,
+    erased_subjects: u64,
+    holds_in_force: u64,
+    unchecked: u64,
+}
+
+impl ErasureAnswer {
+    fn of(check: &ErasureCheck) -> Self {
+        Self {
+            answer: erasure_answer(check),
+            troubles: check.troubles.iter().map(DamageLine::from).collect(),
+            erased_payloads: check.blobs(),
+            erased_subjects: check.subjects(),
+            holds_in_force: check.holds(),
+            unchecked: check.unchecked,
+        }
+    }
+}
+
+fn erasure_answer(check: &ErasureCheck) -> &'static str {
+    match (check.troubles.is_empty(), check.blobs() + check.subjects(), check.unchecked) {
+        (false, ..) => "not_erased",
+        (true, _, 1..) => "unchecked",
+        (true, 0, 0) => "none",
+        (true, _, 0) => "erased",
+    }
 }
 
 #[derive(Serialize)]
@@ -182,6 +219,7 @@ pub(crate) fn json(out: &mut Out, found: &Found) -> Result<(), CliError> {
             producer_signatures: producers.verified,
             producer_signatures_rooted: producers.rooted,
         },
+        erasure: ErasureAnswer::of(&report.erasure),
         damage: lines(&report.damage),
         derived: lines(&report.derived),
         payloads: payloads.totals.blobs,
@@ -202,6 +240,7 @@ pub(crate) fn text(out: &mut Out, found: &Found) -> Result<(), CliError> {
         ("integrity", found.is_whole(), integrity_text(found)),
         ("completeness", found.is_complete(), completeness_text(found)),
         ("authenticity", report.unauthentic.is_empty(), authenticity_text(found)),
+        ("erasure", report.erasure.troubles.is_empty(), erasure_text(&report.erasure)),
     ];
     for (name, is_good, sentence) in answers {
         let mut lines = wrap_words(&safe(&sentence), out.columns().saturating_sub(15)).into_iter();
@@ -221,6 +260,7 @@ pub(crate) fn text(out: &mut Out, found: &Found) -> Result<(), CliError> {
         ("damage", all(&damaged)),
         ("missing, cut or rewritten", all(&missing)),
         ("not authentic", all(&report.unauthentic)),
+        ("not erased, or not allowed", all(&report.erasure.troubles)),
         ("derived files", all(&report.derived)),
         ("payloads", all(&payloads.damage)),
     ];
@@ -305,6 +345,27 @@ fn authenticity_text(found: &Found) -> String {
     }
 }
 
+fn erasure_text(check: &ErasureCheck) -> String {
+    let begin = match (erasure_answer(check), check.subjects()) {
+        ("not_erased", _) => counted(check.troubles.len() as u64, "trouble", "troubles"),
+        ("none", _) => "nothing was erased".to_owned(),
+        (_, 0) => format!("{} erased and gone", counted(check.blobs(), "payload", "payloads")),
+        (_, subjects) => format!(
+            "{} erased and gone, and {}",
+            counted(check.blobs(), "payload", "payloads"),
+            counted(subjects, "subject's key", "subjects' keys")
+        ),
+    };
+    let unchecked = match check.unchecked {
+        0 => String::new(),
+        count => format!("; whether {} allowed was not asked", counted(count, "entry was", "entries were")),
+    };
+    match check.holds() {
+        0 => begin + &unchecked,
+        holds => format!("{begin}{unchecked}; {} in force", counted(holds, "hold", "holds")),
+    }
+}
+
 /// The checkpoints that text lists: all that were brought, the largest kept ones, whatever has trouble.
 const KEPT_SHOWN: usize = 5;
 
@@ -381,6 +442,9 @@ fn sentence(out: &Out, found: &Found) -> String {
             paint.bad("Entries are missing, or of another history than was published or signed.")
         }
         Exit::Unauthentic => paint.bad("The log is whole, and a signature is not what it has to be."),
+        Exit::NotErased => {
+            paint.bad("The log is whole, and what was erased is there, or was not allowed to be erased.")
+        }
         _ => {
             let places = found.report.damage.len() + found.payloads.damage.len();
             let places = counted(places as u64, "place", "places");

@@ -41,6 +41,7 @@ pub(crate) fn verify(dir: &Path, more: &[String]) -> String {
         ("integrity", "damaged", 3, troubles("integrity")),
         ("completeness", "incomplete", 8, troubles("completeness")),
         ("authenticity", "unauthentic", 9, troubles("authenticity")),
+        ("erasure", "not_erased", 10, troubles("erasure")),
     ];
     for (name, bad, _, troubles) in &kinds {
         assert_eq!(answer(name) == *bad, !troubles.is_empty(), "{name}: {report}");

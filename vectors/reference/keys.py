@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 
 from . import canon, ed25519, note
+from .erasures import TYPES, Erasures
 from .note import Refused, refuse_unless
 from .proofs import pae
 
@@ -29,6 +30,7 @@ class Ledger:
     def __init__(self, ledger_id: str, origin: str):
         self.ledger_id, self.origin = ledger_id, origin
         self.size, self.keys, self.traces, self.known = 1, [], {}, {}
+        self.evidence, self.erasures = {}, Erasures()
 
     def current(self, role: str, size: int) -> list:
         return [k for k in self.keys if k["key"].role == role and k["added"] < size
@@ -63,6 +65,8 @@ class Ledger:
 
     def commit(self, kind: str, body: dict) -> dict:
         digest = canon.sha256(canon.write(body))
+        if self.erasures.reheld(digest):
+            return {"code": "hold.placed_before"}
         if digest in self.known:
             return {"duplicate": self.known[digest]}
         try:
@@ -75,8 +79,11 @@ class Ledger:
 
     def _evidence(self, body: dict, digest: str) -> None:
         self.traces[digest] = body["trace"]["trace_id"]
+        self.evidence[digest] = body
 
-    def _system(self, record: dict, _digest: str) -> None:
+    def _system(self, record: dict, digest: str) -> None:
+        if record["system_type"] in TYPES:
+            return self.erasures.take(record, digest, self.evidence)
         key, by = note.read_key(record["key"]), record.get("endorsement")
         message = self.statement(record["event"], record["key"])
         if by:

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use proofline_canon::Sha256Digest;
 use proofline_proof::header::{DeclaredHash, EntryHeader, EntryKind, EntryStatus, TraceLink};
 use proofline_proof::{KeyList, LeafHash, Seq};
 use proofline_trace::{
@@ -11,6 +12,7 @@ use proofline_trace::{
 
 use crate::action::Outcome;
 use crate::artifact::{ArtifactKind, SealedArtifact, check_producer};
+use crate::erasure::Erasures;
 use crate::error::{ArtifactRefusal, LedgerError};
 use crate::frame::{MAX_BODY_BYTES, encode_frame};
 use crate::gate::{AcceptedRecords, Examined, Facts, relate};
@@ -37,16 +39,20 @@ pub(super) struct Plan {
     pub(super) chain: ChainState,
     pub(super) facts: HashMap<EnvelopeHash, Facts>,
     pub(super) trace_ends: HashMap<TraceId, (Seq, u64)>,
+    /// Payloads whose erasure the group asks for, those erased before included.
+    pub(super) erased: Vec<(Sha256Digest, Seq)>,
     artifacts: HashMap<EnvelopeHash, Seq>,
     system: HashMap<EnvelopeHash, Seq>,
 }
 
 /// Decides a group in sequence order, over the accepted records and the group itself.
 pub(super) struct Batch<'a> {
-    log: &'a mut Log,
+    pub(super) log: &'a mut Log,
     pub(super) plan: Plan,
     /// The list of keys, the group's own included, once something asked for it.
     keys: Option<KeyList>,
+    /// What is erased and held, likewise.
+    pub(super) erasures: Option<Erasures>,
 }
 
 impl<'a> Batch<'a> {
@@ -62,10 +68,11 @@ impl<'a> Batch<'a> {
             chain,
             facts: HashMap::new(),
             trace_ends: HashMap::new(),
+            erased: Vec::new(),
             artifacts: HashMap::new(),
             system: HashMap::new(),
         };
-        Batch { log, plan, keys: None }
+        Batch { log, plan, keys: None, erasures: None }
     }
 
     pub(super) fn decide(&mut self, pending: Pending) -> Result<Outcome, LedgerError> {
@@ -218,17 +225,30 @@ impl<'a> Batch<'a> {
                 found.map_err(|fault| read_error(&self.log.dir, fault))?
             }
         };
-        if let Some(seq) = stored {
-            return Ok(Outcome::Accepted { envelope_hash, seq, duplicate: true });
+        if let Some(first) = stored {
+            // A hold that was released does not come back with the same words.
+            let refusal = match &entry.kind {
+                SystemKind::Hold(_) => self.refusal_of_erasure(first, envelope_hash, &entry.kind)?,
+                _ => None,
+            };
+            return Ok(match refusal {
+                Some(refusal) => Outcome::ArtifactRefused(refusal.into()),
+                None => {
+                    self.plan.owe(first, &entry.kind);
+                    Outcome::Accepted { envelope_hash, seq: first, duplicate: true }
+                }
+            });
         }
         let seq = self.plan.chain.next;
         let refusal = match &entry.kind {
             SystemKind::Key(record) => self.keys()?.apply(seq, record).err().map(ArtifactRefusal::from),
             SystemKind::TraceIndex(_) => Some(ArtifactRefusal::Reserved),
+            kind => self.refusal_of_erasure(seq, envelope_hash, kind)?.map(ArtifactRefusal::from),
         };
         if let Some(refusal) = refusal {
             return Ok(Outcome::ArtifactRefused(refusal));
         }
+        self.plan.owe(seq, &entry.kind);
         self.plan.system.insert(envelope_hash, seq);
         self.append_entry(EntryStatus::System, None, envelope_hash, &entry.canonical, recorded_at_ms)?;
         Ok(Outcome::Accepted { envelope_hash, seq, duplicate: false })

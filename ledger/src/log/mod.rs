@@ -3,9 +3,10 @@
 //!
 //! The calls of a commit, in order: lock; read the mark; (catch up;) (begin a new segment: write
 //! and sync its file, rename it, sync the folder;) write the group's frames; sync; write the
-//! mark; unlock. Only then does anyone hear of the group.
+//! mark; (remove the bytes of what the group erases;) unlock. Only then does anyone hear of the group.
 
 mod batch;
+mod erasing;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -36,6 +37,7 @@ use proofline_proof::{KeyRole, Seq};
 use proofline_trace::LedgerId;
 
 use batch::{Batch, Plan};
+pub(crate) use erasing::{failed as failed_erasure, redo_erasures};
 
 /// The file whose lock a writer holds while it appends a group.
 pub(crate) const LOCK_FILE: &str = "lock";
@@ -71,6 +73,8 @@ pub(crate) struct Log {
     poisoned: Option<String>,
     /// The open segment before which all entries are known to be covered by index entries.
     indexed_before: Option<Seq>,
+    /// True while system entries of others may name payloads whose bytes are still there.
+    owes_erasures: bool,
     pub(crate) recovery: Recovery,
 }
 
@@ -92,9 +96,11 @@ impl Log {
             trace_ends: Cache::new(CACHED_ENTRIES),
             poisoned: None,
             indexed_before: None,
+            owes_erasures: false,
             recovery: Recovery::default(),
         };
         log.take(settled)?;
+        log.redo_erasures()?;
         Ok(log)
     }
 
@@ -113,6 +119,7 @@ impl Log {
         self.recorded_at_ms = recorded_at_ms;
         self.facts.get_mut().clear();
         self.trace_ends.clear();
+        self.owes_erasures = true;
         Ok(())
     }
 
@@ -141,6 +148,9 @@ impl Log {
         let disk = Arc::clone(&self.disk);
         let _lock = disk.lock(&lock_path).during("lock", &lock_path)?;
         self.catch_up()?;
+        if self.owes_erasures {
+            self.redo_erasures()?;
+        }
         let due = self.index_due()?;
         let mut batch = Batch::new(self);
         due.iter().try_for_each(|record| batch.append_index(record))?;
@@ -210,12 +220,11 @@ impl Log {
         can_sign.then(|| self.segments.index_record(end)).transpose()
     }
 
-    /// Appends what was planned, if anything was.
-    fn write(&mut self, plan: Plan, options: &Options) -> Result<(), LedgerError> {
-        if plan.entries.is_empty() {
-            return Ok(());
-        }
-        if let Err(error) = self.append(plan, options) {
+    /// Appends what was planned, if anything was, and then takes the bytes of what it erases.
+    fn write(&mut self, mut plan: Plan, options: &Options) -> Result<(), LedgerError> {
+        let erased = std::mem::take(&mut plan.erased);
+        let appended = if plan.entries.is_empty() { Ok(()) } else { self.append(plan, options) };
+        if let Err(error) = appended.and_then(|()| self.erase(&erased)) {
             self.poisoned = Some(error.to_string());
             return Err(error);
         }
@@ -270,6 +279,7 @@ impl Log {
             match scan.step().during("read", &reopened.path)? {
                 Step::End => break,
                 Step::Entry(found) if found.damage.is_none() => {
+                    self.owes_erasures |= found.header.status.kind() == EntryKind::System;
                     let (ordinal, offset) = place_in(first_seq, found.header.seq, found.offset)?;
                     table.insert(ordinal, offset, found.frame_bytes, &found.header, found.leaf);
                     if let Some(link) = &found.header.trace {

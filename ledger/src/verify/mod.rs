@@ -3,16 +3,19 @@
 //! against each checkpoint that the ledger keeps or that somebody brings.
 //!
 //! It gives separate answers: integrity (what is there is as it was written), completeness (nothing is
-//! missing, cut or replaced by another history), authenticity (who signed).
+//! missing, cut or replaced by another history), authenticity (who signed), erasure (what was to go
+//! is gone, and was allowed to go).
 
 mod anchors;
+mod body;
+mod erasure;
 mod producers;
 mod traces;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use proofline_trace::{EnvelopeHash, GenesisRecord, LedgerId, certify_within};
+use proofline_trace::LedgerId;
 
 use crate::artifact::ArtifactKind;
 use crate::catalogue::{CATALOGUE_DIR, Catalogue, CatalogueError};
@@ -20,7 +23,6 @@ use crate::checkpoints;
 use crate::disk::{Access, Disk, DiskFile, OsDisk};
 use crate::durable::read_full_at;
 use crate::error::{Damage, IoContext, LedgerError};
-use crate::frame::MAX_BODY_BYTES;
 use crate::index::{SealedIndex, SegmentTree, Table, index_name};
 use crate::load::segment_seqs;
 use crate::log::LOCK_FILE;
@@ -30,7 +32,7 @@ use crate::segment::{SEGMENT_HEADER_BYTES, SegmentFault, SegmentHeader, read_seg
 use crate::segments::LOG_DIR;
 use crate::snapshot::{LogEnd, Snapshot};
 use crate::system::SystemKind;
-use proofline_proof::header::{EntryHeader, EntryKind, EntryStatus};
+use proofline_proof::header::EntryStatus;
 use proofline_proof::tree::TileBuilder;
 use proofline_proof::{LeafHash, Seq};
 use traces::Traces;
@@ -39,6 +41,10 @@ use anchors::Watch;
 pub use anchors::{
     Anchors, BroughtCheckpoint, CheckpointCheck, Disbelief, History, ProducerSignatures, VerifyPlan,
 };
+use body::origin_of;
+pub(crate) use body::{check_body, read_genesis};
+pub use erasure::ErasureCheck;
+use erasure::Told;
 
 /// How far a verification is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,13 +84,17 @@ pub struct VerifyReport {
     pub unauthentic: Vec<Damage>,
     /// What anchors the log: checkpoints, keys, producers' signatures.
     pub anchors: Anchors,
+    /// What is erased and held.
+    pub erasure: ErasureCheck,
 }
 
 impl VerifyReport {
-    /// True when neither the log nor a derived file has damage, and every signature is good.
+    /// True when neither the log nor a derived file has damage, every signature is good, and what
+    /// was erased is gone.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        self.damage.is_empty() && self.derived.is_empty() && self.unauthentic.is_empty()
+        let lists = [&self.damage, &self.derived, &self.unauthentic, &self.erasure.troubles];
+        lists.iter().all(|list| list.is_empty())
     }
 
     /// Integrity: what is there and is not as it was written.
@@ -215,6 +225,7 @@ struct Verifier<'a> {
     /// Where the mark's entries end in the segment that it names, and the leaf hash of the last.
     mark_end: Option<(u64, Option<LeafHash>)>,
     watch: Watch<'a>,
+    told: Told,
 }
 
 /// A segment as far as it can be opened.
@@ -248,6 +259,7 @@ impl<'a> Verifier<'a> {
             derived: Vec::new(),
             unauthentic: Vec::new(),
             anchors: Anchors::default(),
+            erasure: ErasureCheck::default(),
         };
         let mut verifier = Verifier {
             disk,
@@ -263,6 +275,7 @@ impl<'a> Verifier<'a> {
             has_bad_tail: false,
             mark_end: None,
             watch,
+            told: Told::default(),
         };
         if reading.damaged {
             verifier.report.end = LogEnd::NotAnchored;
@@ -288,8 +301,11 @@ impl<'a> Verifier<'a> {
         self.check_mark();
         self.report.head = self.chain.head;
         self.report.log_entries = self.chain.next.get();
-        if self.report.damage.is_empty() {
-            let (disk, dir) = (self.disk, self.dir);
+        let (disk, dir) = (self.disk, self.dir);
+        let is_sound = self.report.damage.is_empty();
+        self.report.erasure = self.told.check(is_sound, || Snapshot::open_on(disk, dir))?;
+        self.report.erasure.look(disk, dir, is_sound, &mut self.report.derived)?;
+        if is_sound {
             self.watch.check_envelopes(|| Snapshot::open_on(disk, dir))?;
         }
         let (anchors, damage, unauthentic) = self.watch.finish(self.report.log_entries);
@@ -488,8 +504,10 @@ impl<'a> Verifier<'a> {
             EntryStatus::Genesis => read_genesis(body).into_iter().for_each(|it| self.watch.genesis(it)),
             EntryStatus::System => {
                 let applied = SystemKind::read(body).and_then(|kind| {
-                    self.watch.system(header.seq, &kind)?;
-                    Ok(self.watch_traces(header.seq, &kind))
+                    let fault =
+                        self.watch.system(header.seq, &kind).map(|()| self.watch_traces(header.seq, &kind));
+                    self.told.take(header.seq, header.envelope_hash, kind);
+                    fault
                 });
                 let fault = applied.unwrap_or_else(|refusal| Some(("body.form", refusal.to_string())));
                 if let Some((code, message)) = fault {
@@ -508,6 +526,7 @@ impl<'a> Verifier<'a> {
     fn watch_traces(&mut self, seq: Seq, kind: &SystemKind) -> Option<(&'static str, String)> {
         match kind {
             SystemKind::Key(_) => self.traces.key(),
+            SystemKind::Erasure(_) | SystemKind::Hold(_) | SystemKind::Release(_) => {}
             SystemKind::TraceIndex(record) => {
                 // Behind damage nobody can tell whether the entries before it are all there.
                 let is_whole = self.report.damage.is_empty();
@@ -607,70 +626,6 @@ impl<'a> Verifier<'a> {
             );
             self.damage("log.head", &name, Some(mark.segment_bytes), None, message);
         }
-    }
-}
-
-fn origin_of(header: &EntryHeader, body: &[u8]) -> Option<String> {
-    (header.status.kind() == EntryKind::Genesis)
-        .then(|| read_genesis(body))
-        .flatten()
-        .map(|record| record.origin.to_string())
-}
-
-/// The genesis record in the genesis entry's body.
-pub(crate) fn read_genesis(body: &[u8]) -> Option<GenesisRecord> {
-    let limits = proofline_canon::Limits::ENVELOPE;
-    let value = proofline_canon::parse(body, &limits).ok()?;
-    GenesisRecord::from_value(&value).ok()
-}
-
-/// A body is what its header says: the right hash, canonical, of the schema of its kind, of the
-/// header's trace.
-pub(crate) fn check_body(
-    header: &EntryHeader,
-    body: &[u8],
-    ledger_id: LedgerId,
-) -> Result<(), (&'static str, String)> {
-    let found = EnvelopeHash::of(body);
-    if found != header.envelope_hash {
-        let message = format!("the body hashes to {found}, its header says {}", header.envelope_hash);
-        return Err(("body.hash", message));
-    }
-    let trace_id = header.trace.as_ref().map(|link| link.trace_id);
-    match header.status {
-        EntryStatus::Accepted | EntryStatus::Rejected { .. } => {
-            // An embedder may have admitted envelopes longer than the default; the format's limit holds.
-            let limits = proofline_canon::Limits::ENVELOPE.with_max_bytes(MAX_BODY_BYTES);
-            let certificate = certify_within(body, &header.envelope_hash, &limits)
-                .map_err(|error| ("body.form", error.to_string()))?;
-            if Some(certificate.trace_id()) != trace_id {
-                let message =
-                    format!("the envelope is of trace {}, its header is not", certificate.trace_id());
-                return Err(("body.trace", message));
-            }
-            Ok(())
-        }
-        EntryStatus::Artifact => {
-            let limits = proofline_canon::Limits::ENVELOPE.with_max_bytes(MAX_BODY_BYTES);
-            proofline_canon::check_canonical(body, proofline_canon::Profile::Envelope, &limits)
-                .map_err(|error| ("body.form", error.to_string()))?;
-            ArtifactKind::read(body).map(|_| ()).map_err(|refusal| ("body.form", refusal.to_string()))
-        }
-        EntryStatus::Genesis => match read_genesis(body) {
-            Some(record) if record.ledger_id == ledger_id => Ok(()),
-            Some(record) => {
-                let message = format!(
-                    "the genesis entry is of ledger {}, the segment of {ledger_id}",
-                    record.ledger_id
-                );
-                Err(("log.other_ledger", message))
-            }
-            None => Err(("body.form", "the genesis entry is no genesis record".to_owned())),
-        },
-        EntryStatus::System => match SystemKind::read(body) {
-            Ok(_) => Ok(()),
-            Err(refusal) => Err(("body.form", refusal.to_string())),
-        },
     }
 }
 

@@ -29,6 +29,8 @@ pub enum FindingCode {
     UsageTotalMismatch,
     /// A payload that is not at hand.
     BlobNotAtHand,
+    /// A payload that an entry of the ledger erased.
+    BlobErased,
     /// A rejection that the gate would not repeat.
     RejectionNotReproduced,
 }
@@ -43,6 +45,7 @@ named!(FindingCode, "a finding", {
     ConflictingParent => "CONFLICTING_PARENT",
     UsageTotalMismatch => "USAGE_TOTAL_MISMATCH",
     BlobNotAtHand => "BLOB_NOT_AT_HAND",
+    BlobErased => "BLOB_ERASED",
     RejectionNotReproduced => "REJECTION_NOT_REPRODUCED",
 });
 
@@ -66,7 +69,7 @@ impl FindingCode {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Self::LateParent | Self::BlobNotAtHand => Severity::Info,
+            Self::LateParent | Self::BlobNotAtHand | Self::BlobErased => Severity::Info,
             Self::EndBeforeStart | Self::ParentSpanMissing | Self::SecondRoot | Self::UsageTotalMismatch => {
                 Severity::Low
             }
