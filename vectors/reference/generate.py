@@ -11,17 +11,17 @@ import sys
 
 from . import (
     cases_canon, cases_constrained, cases_evidence, cases_findings, cases_forensic, cases_gate, cases_invariant,
-    cases_keys, cases_log, cases_notes, cases_pairs, cases_proofs, cases_records,
+    cases_keys, cases_log, cases_notes, cases_pairs, cases_proofs, cases_records, cases_sealed,
 )
 
 HERE = pathlib.Path(__file__).resolve().parent.parent
 FAMILIES = (
     "canon", "numbers", "records", "order", "gate", "chain", "headers", "links", "forensic", "invariant", "constrained",
-    "findings", "notes", "checkpoints", "policies", "proofs", "system",
+    "findings", "notes", "checkpoints", "policies", "proofs", "sealed", "system",
 )
 MODULES = (
     cases_canon, cases_records, cases_gate, cases_log, cases_forensic, cases_invariant, cases_constrained, cases_findings,
-    cases_notes, cases_proofs, cases_keys,
+    cases_notes, cases_proofs, cases_sealed, cases_keys,
 )
 # How deep each document of the evidence folder has a line for each member or item.
 EVIDENCE_DEPTHS = {
