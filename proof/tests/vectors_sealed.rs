@@ -10,9 +10,8 @@
 use std::path::Path;
 
 use proofline_canon::{Sha256Digest, hex, unhex};
-use proofline_proof::sealed::{
-    SealedHeader, SubjectKey, SubjectKeyId, open_bytes, seal_bytes, sealed_size_bytes,
-};
+use proofline_proof::sealed::{SealedHeader, SubjectKey, open_bytes, seal_bytes, sealed_size_bytes};
+use proofline_trace::SubjectKeyId;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 

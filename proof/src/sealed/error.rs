@@ -2,9 +2,8 @@
 
 use std::io;
 
+use proofline_trace::SubjectKeyId;
 use thiserror::Error;
-
-use super::key::SubjectKeyId;
 
 /// Why content was not sealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -73,7 +72,7 @@ pub enum OpenError {
         /// Which one, from 0.
         chunk: u32,
     },
-    /// All chunks are authentic, and the hash or the nonce is not that of the content: it was made wrongly, with the key.
+    /// All chunks are authentic, and hash or nonce are not those of the content: it was made wrongly, with the key.
     #[error("the sealed payload was made wrongly: its hash and nonce are not those of its content")]
     Content,
     /// The reader failed.

@@ -1,7 +1,8 @@
 //! The header of a sealed payload: readable without a key, and authenticated with every chunk.
 
+use proofline_trace::SubjectKeyId;
+
 use super::error::OpenError;
-use super::key::SubjectKeyId;
 
 /// The length of the header in bytes.
 pub const HEADER_BYTES: usize = 64;

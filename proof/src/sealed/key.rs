@@ -1,10 +1,10 @@
 //! A subject's key, and what is derived from it: the id that commits to it, and a key each for encryption and nonces.
 
 use std::fmt;
-use std::str::FromStr;
 
 use hkdf::Hkdf;
-use proofline_canon::{NameError, Sha256Digest, hex, unhex};
+use proofline_canon::Sha256Digest;
+use proofline_trace::SubjectKeyId;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -18,45 +18,6 @@ const KEY_ID_INFO: &[u8] = b"proofline/sealed/v1 key id";
 const ENCRYPTION_INFO: &[u8] = b"proofline/sealed/v1 encryption";
 const NONCE_INFO: &[u8] = b"proofline/sealed/v1 nonce";
 
-/// The public name of a subject's key: HKDF-SHA-256 (RFC 5869) of the key. It commits to the key, for nobody finds two
-/// keys with one id without a collision of SHA-256; it says nothing of the key, or of the subject's name.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SubjectKeyId([u8; 32]);
-
-impl SubjectKeyId {
-    /// The id with these bytes.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        SubjectKeyId(bytes)
-    }
-
-    /// The 32 bytes.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Display for SubjectKeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&hex(&self.0))
-    }
-}
-
-impl fmt::Debug for SubjectKeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SubjectKeyId({self})")
-    }
-}
-
-impl FromStr for SubjectKeyId {
-    type Err = NameError;
-
-    fn from_str(text: &str) -> Result<Self, NameError> {
-        unhex(text).map(SubjectKeyId).ok_or(NameError::Digest)
-    }
-}
-
 /// A subject's secret key in memory, which is wiped when it is dropped.
 pub struct SubjectKey {
     id: SubjectKeyId,
@@ -67,11 +28,12 @@ impl SubjectKey {
     /// The key with these bytes. They must come from a source of randomness that nobody can guess.
     #[must_use]
     pub fn from_bytes(master: &Zeroizing<[u8; SUBJECT_KEY_BYTES]>) -> Self {
-        let id = SubjectKeyId(*derived(&Hkdf::new(None, &**master), KEY_ID_INFO));
+        let id = SubjectKeyId::from_bytes(*derived(&Hkdf::new(None, &**master), KEY_ID_INFO));
         SubjectKey { id, master: master.clone() }
     }
 
-    /// Its public name.
+    /// Its public name, HKDF-SHA-256 of the key. It commits to the key, for nobody finds two keys with one id without a
+    /// collision of SHA-256; it says nothing of the key, or of the subject's name.
     #[must_use]
     pub const fn id(&self) -> SubjectKeyId {
         self.id

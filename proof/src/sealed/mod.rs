@@ -43,7 +43,7 @@ use zeroize::Zeroizing;
 
 pub use error::{OpenError, SealError};
 pub use header::{HEADER_BYTES, SealedHeader};
-pub use key::{SUBJECT_KEY_BYTES, SubjectKey, SubjectKeyId};
+pub use key::{SUBJECT_KEY_BYTES, SubjectKey};
 pub use open::{open, open_bytes};
 pub use seal::{Sealer, seal_bytes, sealed_size_bytes};
 
