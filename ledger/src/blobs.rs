@@ -241,8 +241,8 @@ impl Blobs {
         }
     }
 
-    /// The header of a payload that is sealed; none for another payload, and for one that is not kept. It is believed as
-    /// far as the payload's bytes are those of its name.
+    /// The header of a payload that is sealed; none for another payload, and for one that is not kept. It is
+    /// believed as far as the payload's bytes are those of its name.
     ///
     /// # Errors
     /// [`BlobError::Io`].

@@ -5,7 +5,7 @@ use proofline_proof::Seq;
 use proofline_trace::{ErasureTarget, HoldTarget, SubjectKeyId};
 
 use crate::blobs::{BlobError, Blobs};
-use crate::erasure::{Evidence, Hold};
+use crate::erasure::{Erasures, Evidence, Hold};
 use crate::error::LedgerError;
 use crate::segments::read_error;
 use crate::snapshot::Snapshot;
@@ -25,11 +25,32 @@ impl Blobs {
         }
         Ok(found)
     }
+
+    /// The payloads that are there and closed for good, ascending: their key's erasure is recorded, by this entry.
+    /// What a report calls erased, as those whose bytes are gone.
+    ///
+    /// # Errors
+    /// [`BlobError::Io`].
+    pub fn closed(&self, erasures: &Erasures) -> Result<Vec<(Sha256Digest, Seq)>, BlobError> {
+        let has_subjects =
+            erasures.erased().any(|erasure| matches!(erasure.record.target, ErasureTarget::Subject(_)));
+        if !has_subjects {
+            return Ok(Vec::new());
+        }
+        let mut closed = Vec::new();
+        for name in self.names() {
+            let name = name?;
+            let header = self.sealed_header(&name)?;
+            let by = header.and_then(|header| erasures.of_subject(&header.key_id()));
+            closed.extend(by.map(|seq| (name, seq)));
+        }
+        Ok(closed)
+    }
 }
 
 impl Snapshot {
-    /// The first hold in force that forbids to destroy a subject's key: on the key itself, on one of these payloads, or on
-    /// a trace whose records refer to one. The gate sees the log alone, so it knows holds of the first kind only.
+    /// The first hold in force that forbids to destroy a subject's key: on the key itself, on one of these payloads,
+    /// or on a trace whose records refer to one. The gate sees the log alone, so it knows holds of the first kind only.
     ///
     /// # Errors
     /// [`LedgerError`] when an entry cannot be read.
