@@ -75,6 +75,10 @@ impl DiskFile for MemoryFile {
         hold(&self.0).resize(length, 0);
         Ok(())
     }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        Ok(true)
+    }
 }
 
 impl Disk for MemoryDisk {

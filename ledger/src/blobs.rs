@@ -2,8 +2,11 @@
 //! `blobs/ab/<62 more hex digits>`, whole or absent, and durable before the envelope that names it.
 //!
 //! The calls of a put, in order: make and sync the folders that are missing; create
-//! `blobs/<process>-<number>.tmp`; write; sync; rename; sync the folder of the name. A crash
-//! leaves at most a `.tmp` file, which nothing reads and [`Blobs::check`] names.
+//! `blobs/<process>-<number>.tmp` and lock it; write; sync; under the lock `blobs/lock` see that the
+//! payload is not erased and rename; sync the folder of the name. A crash leaves at most a `.tmp`
+//! file, which nothing reads and [`Blobs::check`] names.
+
+mod erased;
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
@@ -12,12 +15,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use proofline_canon::{ContentStore, Sha256Digest, Sha256Hasher, StoreError};
+use proofline_proof::Seq;
 use proofline_proof::sealed::{HEADER_BYTES, SealedHeader};
 use thiserror::Error;
 
 use crate::disk::{Access, Disk, DiskFile, OsDisk};
 use crate::durable::{self, UNFINISHED, read_full_at};
 use crate::error::{Damage, LedgerError};
+
+pub(crate) use erased::Eraser;
+use erased::{LOCK_NAME, is_mark};
 
 /// The folder of payloads in a ledger's folder.
 pub const BLOBS_DIR: &str = "blobs";
@@ -41,6 +48,14 @@ pub enum BlobError {
         /// The limit.
         limit_bytes: u64,
     },
+    /// The payload was erased, and its bytes are not taken in again.
+    #[error("the payload {name} was erased{}", by_entry(*by))]
+    Erased {
+        /// Its name.
+        name: Sha256Digest,
+        /// The entry that erased it, where it can be told.
+        by: Option<Seq>,
+    },
     /// The reader that was to give the payload failed.
     #[error("the payload could not be read from its source: {0}")]
     Source(io::Error),
@@ -62,6 +77,7 @@ impl BlobError {
     pub fn code(&self) -> &'static str {
         match self {
             BlobError::TooLarge { .. } => "blob.too_large",
+            BlobError::Erased { .. } => "blob.erased",
             BlobError::Source(_) => "blob.source",
             BlobError::Io { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "blob.storage_full",
@@ -76,6 +92,7 @@ impl BlobError {
     pub fn hint(&self) -> &'static str {
         match self.code() {
             "blob.too_large" => "raise the limit, or keep this payload elsewhere",
+            "blob.erased" => "leave it out; `proofline show` tells of the entry why it was erased",
             "blob.source" => "offer the payload again; nothing of it was kept",
             "blob.storage_full" => "free space, then offer the payload again",
             "blob.read_only" => "give this user the right to read and write the ledger's folder",
@@ -88,10 +105,15 @@ impl From<BlobError> for StoreError {
     fn from(error: BlobError) -> Self {
         let kind = match &error {
             BlobError::TooLarge { .. } => io::ErrorKind::FileTooLarge,
+            BlobError::Erased { .. } => io::ErrorKind::PermissionDenied,
             BlobError::Source(source) | BlobError::Io { source, .. } => source.kind(),
         };
         StoreError::Io(io::Error::new(kind, error))
     }
+}
+
+fn by_entry(seq: Option<Seq>) -> String {
+    seq.map(|seq| format!(" by entry {seq}")).unwrap_or_default()
 }
 
 trait BlobContext<T> {
@@ -192,9 +214,14 @@ impl Blobs {
         }
     }
 
-    /// Copies every payload whose bytes match its name, in bounded memory, and reports the
-    /// others as [`Blobs::check`] does. Returns how many were copied.
-    pub(crate) fn copy_sound(&self, to: &Blobs, on_each: &mut dyn FnMut(Damage)) -> Result<u64, BlobError> {
+    /// Copies every payload whose bytes match its name and that is not erased, in bounded memory, and
+    /// reports damaged ones as [`Blobs::check`] does. Returns how many were copied.
+    pub(crate) fn copy_sound(
+        &self,
+        to: &Blobs,
+        erased: &BTreeSet<Sha256Digest>,
+        on_each: &mut dyn FnMut(Damage),
+    ) -> Result<u64, BlobError> {
         let mut damaged = BTreeSet::new();
         self.check(&mut |found| {
             damaged.insert(found.file.clone());
@@ -205,7 +232,7 @@ impl Blobs {
             let name = name?;
             let path = self.path(&name);
             let place = format!("{BLOBS_DIR}/{}", path.strip_prefix(&self.dir).unwrap_or(&path).display());
-            if !damaged.contains(&place) {
+            if !damaged.contains(&place) && !erased.contains(&name) {
                 let file = self.disk.open(&path, Access::Read).during("open", &path)?;
                 to.put_reader(&mut FromStart { file, at: 0 }, u64::MAX)?;
                 copied += 1;
@@ -225,7 +252,7 @@ impl Blobs {
     /// when this returns.
     ///
     /// # Errors
-    /// [`BlobError::TooLarge`] once the reader gives more than `limit_bytes`;
+    /// [`BlobError::TooLarge`] once the reader gives more than `limit_bytes`; [`BlobError::Erased`];
     /// [`BlobError::Source`]; [`BlobError::Io`]. Nothing is kept then.
     pub fn put_reader(&self, reader: &mut dyn Read, limit_bytes: u64) -> Result<StoredBlob, BlobError> {
         let temporary = self.start()?;
@@ -287,6 +314,9 @@ impl Blobs {
         for folder in self.list(&self.dir)? {
             let place = format!("{BLOBS_DIR}/{folder}");
             let path = self.dir.join(&folder);
+            if folder == LOCK_NAME {
+                continue;
+            }
             if !is_hex(&folder, FOLDER_DIGITS) {
                 on_each(foreign(place, &folder));
                 continue;
@@ -302,6 +332,7 @@ impl Blobs {
                 let place = format!("{place}/{rest}");
                 match format!("{folder}{rest}").parse() {
                     Ok(name) => self.check_one(&name, place, &mut totals, on_each),
+                    Err(_) if is_mark(&folder, &rest) => {}
                     Err(_) => on_each(foreign(place, &rest)),
                 }
             }
@@ -331,23 +362,20 @@ impl Blobs {
         }
     }
 
-    /// The names in a folder; none if there is no such folder.
     fn list(&self, path: &Path) -> Result<Vec<String>, BlobError> {
-        match self.disk.list(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            names => names.during("list", path),
-        }
+        list(&*self.disk, path)
     }
 
     fn folder(&self, name: &Sha256Digest) -> PathBuf {
-        let mut digits = name.to_string();
-        digits.truncate(FOLDER_DIGITS);
-        self.dir.join(digits)
+        folder_of(&self.dir, name)
     }
 
     fn path(&self, name: &Sha256Digest) -> PathBuf {
-        let digits = name.to_string().split_off(FOLDER_DIGITS);
-        self.folder(name).join(digits)
+        path_of(&self.dir, name)
+    }
+
+    fn eraser(&self) -> Eraser<'_> {
+        Eraser::of(&*self.disk, &self.dir)
     }
 
     /// Makes the folder of a name, durable up to the root, once for each handle: a folder that
@@ -378,7 +406,13 @@ impl Blobs {
             match self.disk.open(&path, Access::CreateNew) {
                 // Left by an earlier process of this number.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                file => return Ok(Temporary { file: file.during("create", &path)?, path }),
+                file => {
+                    let file = file.during("create", &path)?;
+                    // An erasure removes what is not empty and not locked.
+                    if file.try_lock().during("lock", &path)? {
+                        return Ok(Temporary { file, path });
+                    }
+                }
             }
         }
     }
@@ -410,15 +444,21 @@ impl Blobs {
     /// Gives a written file its name, whole and durable, in place of whatever had that name.
     fn finish(&self, temporary: Temporary, name: &Sha256Digest) -> Result<(), BlobError> {
         let path = self.path(name);
-        let renamed = self.ready_folder(name).and_then(|folder| {
+        let renamed = self.eraser().refuse(name).and_then(|()| {
+            let folder = self.ready_folder(name)?;
             self.noting(temporary.file.sync()).during("sync", &temporary.path)?;
+            let _lock = self.eraser().lock()?;
+            self.eraser().refuse(name)?;
             self.disk.rename(&temporary.path, &path).during("rename", &path)?;
             Ok(folder)
         });
         match renamed {
             Ok(folder) => self.noting(self.disk.sync_dir(&folder)).during("sync", &folder),
             Err(error) => {
-                self.abandon(temporary, false);
+                let is_erased = matches!(error, BlobError::Erased { .. });
+                let emptied = is_erased
+                    .then(|| temporary.file.truncate(0).and_then(|()| self.noting(temporary.file.sync())));
+                self.abandon(temporary, emptied.is_some_and(|emptied| emptied.is_ok()));
                 Err(error)
             }
         }
@@ -461,6 +501,7 @@ impl Blobs {
         if bytes.len() as u64 > self.max_bytes {
             return Err(BlobError::TooLarge { limit_bytes: self.max_bytes });
         }
+        self.eraser().refuse(name)?;
         if self.is_settled(name, bytes)? {
             return Ok(());
         }
@@ -474,8 +515,8 @@ impl Blobs {
 }
 
 impl ContentStore for Blobs {
-    /// Durable when this returns. Bytes that are kept already are compared, not written again;
-    /// what is kept under the name and differs is replaced, so that putting a payload again mends it.
+    /// Durable when this returns; refused when the payload is erased. Bytes kept already are compared, not written
+    /// again; what is kept under the name and differs is replaced, so that putting a payload again mends it.
     fn put(&self, name: &Sha256Digest, bytes: &[u8]) -> Result<(), StoreError> {
         StoreError::check_offered(name, bytes)?;
         Ok(self.put_bytes(name, bytes)?)
@@ -517,6 +558,26 @@ impl ContentStore for Blobs {
             file => Ok(file.map(|_| true).during("open", &path)?),
         }
     }
+}
+
+/// The names in a folder; none if there is no such folder.
+fn list(disk: &dyn Disk, path: &Path) -> Result<Vec<String>, BlobError> {
+    match disk.list(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        names => names.during("list", path),
+    }
+}
+
+/// The folder that holds a payload, in the folder of payloads.
+fn folder_of(dir: &Path, name: &Sha256Digest) -> PathBuf {
+    let mut digits = name.to_string();
+    digits.truncate(FOLDER_DIGITS);
+    dir.join(digits)
+}
+
+/// The file of a payload, in the folder of payloads.
+fn path_of(dir: &Path, name: &Sha256Digest) -> PathBuf {
+    folder_of(dir, name).join(name.to_string().split_off(FOLDER_DIGITS))
 }
 
 fn is_hex(text: &str, digits: usize) -> bool {

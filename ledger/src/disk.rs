@@ -6,7 +6,7 @@
 //! folder did. A device that lies about its own cache defeats both.
 
 use std::fmt;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -51,6 +51,12 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
     /// # Errors
     /// What the system reports.
     fn truncate(&self, length: u64) -> io::Result<()>;
+
+    /// Takes the exclusive lock on this file, until it is closed; false when another handle has it.
+    ///
+    /// # Errors
+    /// What the system reports.
+    fn try_lock(&self) -> io::Result<bool>;
 }
 
 /// How a file is opened.
@@ -172,6 +178,14 @@ impl DiskFile for OsFile {
 
     fn truncate(&self, length: u64) -> io::Result<()> {
         self.0.set_len(length)
+    }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        match self.0.try_lock() {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 }
 

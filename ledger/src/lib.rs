@@ -66,6 +66,6 @@ pub use subject_keys::{Subject, SubjectKeys, SubjectKeysError, SubjectName};
 pub use system::SystemKind;
 pub use tree::{LogTree, TreeError};
 pub use verify::{
-    Anchors, BroughtCheckpoint, CheckpointCheck, Disbelief, History, ProducerSignatures, VerifyPlan,
-    VerifyProgress, VerifyReport, verify, verify_on, verify_with,
+    Anchors, BroughtCheckpoint, CheckpointCheck, Disbelief, ErasureCheck, History, ProducerSignatures,
+    VerifyPlan, VerifyProgress, VerifyReport, verify, verify_on, verify_with,
 };

@@ -54,6 +54,10 @@ pub struct Recovery {
     pub rebuilt_indexes: u64,
     /// True when the published size was missing or damaged and was made again.
     pub mark_rebuilt: bool,
+    /// Payloads that an entry erased and whose bytes, or whose place in the folder, were still open.
+    pub redone_erasures: u64,
+    /// Unfinished payloads of writers that are gone, removed because something was erased here.
+    pub removed_unfinished: u64,
 }
 
 impl Recovery {
@@ -69,6 +73,8 @@ impl Recovery {
         self.recovered_entries += later.recovered_entries;
         self.rebuilt_indexes += later.rebuilt_indexes;
         self.mark_rebuilt |= later.mark_rebuilt;
+        self.redone_erasures += later.redone_erasures;
+        self.removed_unfinished += later.removed_unfinished;
     }
 }
 

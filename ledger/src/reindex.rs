@@ -1,18 +1,19 @@
 //! Makes everything derived again from the log, in one call: the index of each sealed segment,
-//! the published size, and the catalogue.
+//! the published size, the marks of erased payloads, and the catalogue.
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use thiserror::Error;
 
+use crate::blobs::Eraser;
 use crate::catalogue::{Catalogue, CatalogueError};
 use crate::disk::{Disk, OsDisk};
 use crate::durable;
 use crate::error::{IoContext, LedgerError};
 use crate::index::index_name;
 use crate::load::segment_seqs;
-use crate::log::LOCK_FILE;
+use crate::log::{LOCK_FILE, failed_erasure, redo_erasures};
 use crate::mark::{MARK_FILE, MarkFile};
 use crate::recovery::{Recovery, settle};
 use crate::segments::LOG_DIR;
@@ -92,7 +93,10 @@ pub fn reindex_on(disk: &dyn Disk, dir: &Path) -> Result<ReindexReport, LedgerEr
     for seq in seqs.iter().rev().skip(1) {
         retire(disk, dir, *seq)?;
     }
-    let settled = settle(disk, dir, &HashMap::new())?;
+    let mut settled = settle(disk, dir, &HashMap::new())?;
+    let erasures = redo_erasures(disk, &settled.segments, &mut settled.recovery)?;
+    let strays = Eraser::within(disk, dir).unmark_strays(|name| erasures.of_blob(name).is_some());
+    strays.map_err(|error| failed_erasure(dir, error))?;
     let path = dir.join(MARK_FILE);
     MarkFile::create(disk, dir, &settled.mark).during("write", &path)?;
     Ok(ReindexReport {

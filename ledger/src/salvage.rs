@@ -7,16 +7,17 @@
 //!   proofs can still be checked;
 //! - `evidence.jsonl`: the accepted records and rejected attempts among them, in log order, as
 //!   lines that `commit` takes;
-//! - `blobs/`: the blobs whose bytes still match their names;
+//! - `blobs/`: the blobs whose bytes still match their names, those that were erased left out;
 //! - `gaps.json`: the report.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use thiserror::Error;
 
-use proofline_canon::{Number, Object, Profile, Value, hex};
+use proofline_canon::{Number, Object, Profile, Sha256Digest, Value, hex};
 
 use crate::blobs::{BlobError, Blobs};
 use crate::disk::{Access, Disk, DiskFile, OsDisk};
@@ -28,9 +29,11 @@ use crate::mark::{MARK_FILE, read_mark};
 use crate::scan::{ChainState, Found, Scan, Step};
 use crate::segment::{SEGMENT_HEADER_BYTES, read_segment_header, segment_name};
 use crate::segments::LOG_DIR;
+use crate::system::SystemKind;
 use crate::verify::{check_body, read_genesis};
 use proofline_proof::Seq;
 use proofline_proof::header::{DeclaredHash, EntryHeader, EntryStatus};
+use proofline_trace::ErasureTarget;
 
 /// What was saved and what was not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,6 +141,7 @@ pub fn salvage_on(disk: Arc<dyn Disk>, dir: &Path, out: &Path) -> Result<Salvage
         evidence: Lines::create(disk, out, "evidence.jsonl")?,
         report: SalvageReport { entries: 0, evidence: 0, unlinked: 0, blobs: 0, gaps: Vec::new() },
         chain: ChainState::EMPTY,
+        erased: BTreeSet::new(),
     };
     for (at, seq) in seqs.iter().enumerate() {
         salvage.segment(*seq, seqs.get(at + 1).copied())?;
@@ -148,7 +152,8 @@ pub fn salvage_on(disk: Arc<dyn Disk>, dir: &Path, out: &Path) -> Result<Salvage
     salvage.evidence.finish(disk)?;
     let payloads = Blobs::within(Arc::clone(&shared), dir);
     let gaps = &mut report.gaps;
-    report.blobs = payloads.copy_sound(&Blobs::within(shared, out), &mut |damage| gaps.push(damage))?;
+    let (to, erased) = (Blobs::within(shared, out), &salvage.erased);
+    report.blobs = payloads.copy_sound(&to, erased, &mut |damage| gaps.push(damage))?;
     let mut gaps = Lines::create(disk, out, "gaps.json")?;
     let text = report.to_value().to_canonical(Profile::Envelope);
     let text = text.map_err(io::Error::other).during("write", &out.join("gaps.json"))?;
@@ -164,6 +169,8 @@ struct Salvage<'a> {
     evidence: Lines,
     report: SalvageReport,
     chain: ChainState,
+    /// Payloads that a readable entry erased: what is left of them stays behind.
+    erased: BTreeSet<Sha256Digest>,
 }
 
 impl Salvage<'_> {
@@ -240,6 +247,12 @@ impl Salvage<'_> {
                 self.report.gaps.push(Damage { code, file: name.to_owned(), offset, seq, message });
             }
             return Ok(());
+        }
+        if let (EntryStatus::System, Ok(SystemKind::Erasure(record))) =
+            (&header.status, SystemKind::read(body))
+            && let ErasureTarget::Blob(sha256) = record.target
+        {
+            self.erased.insert(sha256);
         }
         self.report.entries += 1;
         self.report.unlinked += u64::from(!linked);

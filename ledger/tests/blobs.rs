@@ -55,7 +55,8 @@ fn reports(blobs: &Blobs) -> Vec<(&'static str, String)> {
 
 fn temporaries(ledger: &Path) -> Vec<PathBuf> {
     let listed = fs::read_dir(ledger.join(BLOBS_DIR)).into_iter().flatten();
-    let mut found: Vec<_> = listed.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
+    let is_temporary = |path: &PathBuf| path.is_file() && !path.ends_with("lock");
+    let mut found: Vec<_> = listed.map(|entry| entry.unwrap().path()).filter(is_temporary).collect();
     found.sort();
     found
 }
@@ -339,6 +340,9 @@ impl DiskFile for ScriptedFile {
     }
     fn truncate(&self, length: u64) -> io::Result<()> {
         self.file.truncate(length)
+    }
+    fn try_lock(&self) -> io::Result<bool> {
+        self.file.try_lock()
     }
 }
 

@@ -33,6 +33,10 @@ impl DiskFile for ScratchFile {
     fn truncate(&self, length: u64) -> io::Result<()> {
         self.0.truncate(length)
     }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        self.0.try_lock()
+    }
 }
 
 impl Disk for ScratchDisk {

@@ -13,9 +13,11 @@ mod evidence;
 mod refusal;
 
 use std::collections::BTreeMap;
+use std::io;
 
 use proofline_canon::Sha256Digest;
 use proofline_proof::Seq;
+use proofline_proof::header::EntryKind;
 use proofline_trace::{
     DecisionResult, EnvelopeHash, ErasureRecord, ErasureTarget, HoldRecord, HoldTarget, ReleaseRecord,
     SubjectKeyId, TraceId,
@@ -269,6 +271,22 @@ impl Segments {
         let mut erasures = Erasures::default();
         for (seq, id, kind) in self.system_kinds()? {
             erasures.note(seq, id, &kind);
+        }
+        Ok(erasures)
+    }
+
+    /// The same of the entries that can be read.
+    pub(crate) fn readable_erasures(&self) -> io::Result<Erasures> {
+        let mut erasures = Erasures::default();
+        for seq in self.system_entries()? {
+            let entry = match self.read(seq) {
+                Ok(Some(entry)) if entry.header.status.kind() == EntryKind::System => entry,
+                Ok(_) | Err(EntryFault::Damaged(_)) => continue,
+                Err(EntryFault::Io(error)) => return Err(error),
+            };
+            if let Ok(kind) = SystemKind::read(&entry.body) {
+                erasures.note(seq, entry.header.envelope_hash, &kind);
+            }
         }
         Ok(erasures)
     }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use proofline_canon::Sha256Digest;
 use proofline_proof::header::{DeclaredHash, EntryHeader, EntryKind, EntryStatus, TraceLink};
 use proofline_proof::{KeyList, LeafHash, Seq};
 use proofline_trace::{Envelope, EnvelopeHash, ProducerSignature, Rejection, SealedEnvelope, TraceId};
@@ -36,6 +37,8 @@ pub(super) struct Plan {
     pub(super) chain: ChainState,
     pub(super) facts: HashMap<EnvelopeHash, Facts>,
     pub(super) trace_ends: HashMap<TraceId, (Seq, u64)>,
+    /// Payloads whose erasure the group asks for, those erased before included.
+    pub(super) erased: Vec<(Sha256Digest, Seq)>,
     artifacts: HashMap<EnvelopeHash, Seq>,
     system: HashMap<EnvelopeHash, Seq>,
 }
@@ -63,6 +66,7 @@ impl<'a> Batch<'a> {
             chain,
             facts: HashMap::new(),
             trace_ends: HashMap::new(),
+            erased: Vec::new(),
             artifacts: HashMap::new(),
             system: HashMap::new(),
         };
@@ -227,7 +231,10 @@ impl<'a> Batch<'a> {
             };
             return Ok(match refusal {
                 Some(refusal) => Outcome::ArtifactRefused(refusal.into()),
-                None => Outcome::Accepted { envelope_hash, seq: first, duplicate: true },
+                None => {
+                    self.plan.owe(first, &entry.kind);
+                    Outcome::Accepted { envelope_hash, seq: first, duplicate: true }
+                }
             });
         }
         let seq = self.plan.chain.next;
@@ -238,6 +245,7 @@ impl<'a> Batch<'a> {
         if let Some(refusal) = refusal {
             return Ok(Outcome::ArtifactRefused(refusal));
         }
+        self.plan.owe(seq, &entry.kind);
         self.plan.system.insert(envelope_hash, seq);
         self.append_entry(EntryStatus::System, None, envelope_hash, &entry.canonical, recorded_at_ms)?;
         Ok(Outcome::Accepted { envelope_hash, seq, duplicate: false })

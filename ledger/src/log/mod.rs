@@ -3,7 +3,7 @@
 //!
 //! The calls of a commit, in order: lock; read the mark; (catch up;) (begin a new segment: write
 //! and sync its file, rename it, sync the folder;) write the group's frames; sync; write the
-//! mark; unlock. Only then does anyone hear of the group.
+//! mark; (remove the bytes of what the group erases;) unlock. Only then does anyone hear of the group.
 
 mod batch;
 mod erasing;
@@ -37,6 +37,7 @@ use proofline_proof::header::{DeclaredHash, EntryKind, MAX_HEADER_BYTES};
 use proofline_trace::LedgerId;
 
 use batch::{Batch, Plan};
+pub(crate) use erasing::{failed as failed_erasure, redo_erasures};
 
 /// The file whose lock a writer holds while it appends a group.
 pub(crate) const LOCK_FILE: &str = "lock";
@@ -70,6 +71,8 @@ pub(crate) struct Log {
     facts: RefCell<Cache<EnvelopeHash, Facts>>,
     trace_ends: Cache<TraceId, (Seq, u64)>,
     poisoned: Option<String>,
+    /// True while system entries of others may name payloads whose bytes are still there.
+    owes_erasures: bool,
     pub(crate) recovery: Recovery,
 }
 
@@ -90,9 +93,11 @@ impl Log {
             facts: RefCell::new(Cache::new(CACHED_ENTRIES)),
             trace_ends: Cache::new(CACHED_ENTRIES),
             poisoned: None,
+            owes_erasures: false,
             recovery: Recovery::default(),
         };
         log.take(settled)?;
+        log.redo_erasures()?;
         Ok(log)
     }
 
@@ -111,6 +116,7 @@ impl Log {
         self.recorded_at_ms = recorded_at_ms;
         self.facts.get_mut().clear();
         self.trace_ends.clear();
+        self.owes_erasures = true;
         Ok(())
     }
 
@@ -139,16 +145,18 @@ impl Log {
         let disk = Arc::clone(&self.disk);
         let _lock = disk.lock(&lock_path).during("lock", &lock_path)?;
         self.catch_up()?;
+        if self.owes_erasures {
+            self.redo_erasures()?;
+        }
         let mut batch = Batch::new(self);
         let outcomes = group
             .into_iter()
             .map(|pending| batch.decide(pending))
             .collect::<Result<Vec<_>, LedgerError>>()?;
-        let plan = batch.plan;
-        if plan.entries.is_empty() {
-            return Ok(outcomes);
-        }
-        if let Err(error) = self.append(plan, options) {
+        let mut plan = batch.plan;
+        let erased = std::mem::take(&mut plan.erased);
+        let appended = if plan.entries.is_empty() { Ok(()) } else { self.append(plan, options) };
+        if let Err(error) = appended.and_then(|()| self.erase(&erased)) {
             self.poisoned = Some(error.to_string());
             return Err(error);
         }
@@ -203,6 +211,7 @@ impl Log {
             match scan.step().during("read", &reopened.path)? {
                 Step::End => break,
                 Step::Entry(found) if found.damage.is_none() => {
+                    self.owes_erasures |= found.header.status.kind() == EntryKind::System;
                     let (ordinal, offset) = place_in(first_seq, found.header.seq, found.offset)?;
                     table.insert(ordinal, offset, found.frame_bytes, &found.header, found.leaf);
                     if let Some(link) = &found.header.trace {

@@ -3,9 +3,11 @@
 //! against each checkpoint that the ledger keeps or that somebody brings.
 //!
 //! It gives separate answers: integrity (what is there is as it was written), completeness (nothing is
-//! missing, cut or replaced by another history), authenticity (who signed).
+//! missing, cut or replaced by another history), authenticity (who signed), erasure (what was to go
+//! is gone, and was allowed to go).
 
 mod anchors;
+mod erasure;
 mod producers;
 
 use std::collections::HashMap;
@@ -38,6 +40,8 @@ use anchors::Watch;
 pub use anchors::{
     Anchors, BroughtCheckpoint, CheckpointCheck, Disbelief, History, ProducerSignatures, VerifyPlan,
 };
+pub use erasure::ErasureCheck;
+use erasure::Told;
 
 /// How far a verification is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,13 +81,17 @@ pub struct VerifyReport {
     pub unauthentic: Vec<Damage>,
     /// What anchors the log: checkpoints, keys, producers' signatures.
     pub anchors: Anchors,
+    /// What is erased and held.
+    pub erasure: ErasureCheck,
 }
 
 impl VerifyReport {
-    /// True when neither the log nor a derived file has damage, and every signature is good.
+    /// True when neither the log nor a derived file has damage, every signature is good, and what
+    /// was erased is gone.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        self.damage.is_empty() && self.derived.is_empty() && self.unauthentic.is_empty()
+        let lists = [&self.damage, &self.derived, &self.unauthentic, &self.erasure.troubles];
+        lists.iter().all(|list| list.is_empty())
     }
 
     /// Integrity: what is there and is not as it was written.
@@ -206,6 +214,7 @@ struct Verifier<'a> {
     /// Where the mark's entries end in the segment that it names, and the leaf hash of the last.
     mark_end: Option<(u64, Option<LeafHash>)>,
     watch: Watch<'a>,
+    told: Told,
 }
 
 /// A segment as far as it can be opened.
@@ -239,6 +248,7 @@ impl<'a> Verifier<'a> {
             derived: Vec::new(),
             unauthentic: Vec::new(),
             anchors: Anchors::default(),
+            erasure: ErasureCheck::default(),
         };
         let mut verifier = Verifier {
             disk,
@@ -254,6 +264,7 @@ impl<'a> Verifier<'a> {
             has_bad_tail: false,
             mark_end: None,
             watch,
+            told: Told::default(),
         };
         if reading.damaged {
             verifier.report.end = LogEnd::NotAnchored;
@@ -279,8 +290,11 @@ impl<'a> Verifier<'a> {
         self.check_mark();
         self.report.head = self.chain.head;
         self.report.log_entries = self.chain.next.get();
-        if self.report.damage.is_empty() {
-            let (disk, dir) = (self.disk, self.dir);
+        let (disk, dir) = (self.disk, self.dir);
+        let is_sound = self.report.damage.is_empty();
+        self.report.erasure = self.told.check(is_sound, || Snapshot::open_on(disk, dir))?;
+        self.report.erasure.look(disk, dir, is_sound, &mut self.report.derived)?;
+        if is_sound {
             self.watch.check_envelopes(|| Snapshot::open_on(disk, dir))?;
         }
         let (anchors, damage, unauthentic) = self.watch.finish(self.report.log_entries);
@@ -478,7 +492,11 @@ impl<'a> Verifier<'a> {
         match header.status {
             EntryStatus::Genesis => read_genesis(body).into_iter().for_each(|it| self.watch.genesis(it)),
             EntryStatus::System => {
-                let applied = SystemKind::read(body).and_then(|kind| self.watch.system(header.seq, &kind));
+                let applied = SystemKind::read(body).and_then(|kind| {
+                    let applied = self.watch.system(header.seq, &kind);
+                    self.told.take(header.seq, header.envelope_hash, kind);
+                    applied
+                });
                 if let Err(refusal) = applied {
                     let message = refusal.to_string();
                     self.damage("body.form", &segment.name, Some(found.offset), Some(header.seq), message);

@@ -1,11 +1,12 @@
-//! A busy seeded run: groups of mixed sizes, duplicates, rejected attempts and artifacts, from
-//! two writers in turn. The answers are known beforehand, from the contract and not from the gate.
+//! A busy seeded run: groups of mixed sizes, duplicates, rejected attempts, artifacts and erasures,
+//! from two writers in turn. The answers are known beforehand, from the contract and not from the gate.
 
 use std::collections::HashSet;
 use std::path::Path;
 
 use proofline_ledger::{Action, DeclaredDigest, DeclaredType, Ledger, LedgerError, Outcome, Submission};
 
+use super::erasing::{PAYLOADS, check_payloads, erasing_chain, payload_name};
 use super::random::Random;
 use super::raw::{self, RawEntry};
 use super::sim_disk::{Image, SimDisk};
@@ -21,11 +22,18 @@ pub(crate) enum Expected {
     Refused,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Evidence,
+    Artifact,
+    System,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Sent {
     envelope: String,
     declared_hash: Option<String>,
-    is_artifact: bool,
+    kind: Kind,
     /// SHA-256 of the canonical bytes.
     pub(crate) hash: String,
     pub(crate) expected: Expected,
@@ -34,12 +42,16 @@ pub(crate) struct Sent {
 impl Sent {
     fn envelope(envelope: String, expected: Expected) -> Self {
         let hash = if expected == Expected::Refused { String::new() } else { hash_of(&envelope) };
-        Sent { envelope, declared_hash: None, is_artifact: false, hash, expected }
+        let is_system = envelope.contains(r#""system_type""#);
+        let kind = if is_system { Kind::System } else { Kind::Evidence };
+        Sent { envelope, declared_hash: None, kind, hash, expected }
     }
 
     pub(crate) fn action(&self) -> Action<'_> {
-        if self.is_artifact {
-            return Action::Artifact(self.envelope.as_bytes());
+        match self.kind {
+            Kind::Artifact => return Action::Artifact(self.envelope.as_bytes()),
+            Kind::System => return Action::System(self.envelope.as_bytes()),
+            Kind::Evidence => {}
         }
         Action::Evidence(Submission {
             record_type: DeclaredType::Own,
@@ -71,7 +83,12 @@ pub(crate) fn groups(seed: u64, count: usize) -> Vec<Group> {
         let mut sent = Vec::new();
         for _ in 0..size {
             if waiting.len() < 3 {
-                let mut lines = chain(next_trace, 2 + next_trace % 4);
+                let mut lines = match next_trace / 3 {
+                    payload if next_trace % 3 == 1 && payload < PAYLOADS => {
+                        erasing_chain(next_trace, &payload_name(payload))
+                    }
+                    _ => chain(next_trace, 2 + next_trace % 4),
+                };
                 lines.reverse();
                 waiting.push(lines);
                 next_trace += 1;
@@ -114,7 +131,7 @@ fn next_sent(
         let sent = Sent {
             envelope: artifact,
             declared_hash: None,
-            is_artifact: true,
+            kind: Kind::Artifact,
             hash,
             expected: Expected::Accepted,
         };
@@ -206,6 +223,7 @@ pub(crate) fn assert_durable(disk: &SimDisk, dir: &Path, receipts: &[Receipt]) {
     let synced = disk.after_power_cut(Image::SyncedOnly);
     let (entries, _) = raw::read_log(&synced, dir);
     assert_held(&entries, receipts, "a receipt was given before its sync");
+    check_payloads(&synced, dir, receipts, false);
 }
 
 pub(crate) fn assert_held(entries: &[RawEntry], receipts: &[Receipt], complaint: &str) {

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file takes what it needs")]
 
 pub(crate) mod busy;
+pub(crate) mod erasing;
 pub(crate) mod keys;
 pub(crate) mod random;
 pub(crate) mod raw;
@@ -42,8 +43,18 @@ pub(crate) fn auth_context(of_trace: u32, actor: &str) -> String {
 }
 
 pub(crate) fn decision(of_trace: u32, context: &str, result: &str) -> String {
+    decision_about(of_trace, context, result, "tickets:read", "tickets/42")
+}
+
+pub(crate) fn decision_about(
+    of_trace: u32,
+    context: &str,
+    result: &str,
+    action: &str,
+    resource: &str,
+) -> String {
     format!(
-        r#"{{"spec_version":"1.0.0","canon_version":"1","record_type":"policy_decision","ts_ms":1100,"trace":{},"producer":{{"layer":"cpo","component":"kernel"}},"auth_context_envelope_sha256":"{context}","policy":{{"policy_id":"tickets","policy_version":"v3","policy_sha256":"{:064x}"}},"request":{{"action":"tickets:read","resource":"tickets/42"}},"decision":{{"result":"{result}","reason_codes":{{"granted":true}},"obligations":{{}}}}}}"#,
+        r#"{{"spec_version":"1.0.0","canon_version":"1","record_type":"policy_decision","ts_ms":1100,"trace":{},"producer":{{"layer":"cpo","component":"kernel"}},"auth_context_envelope_sha256":"{context}","policy":{{"policy_id":"tickets","policy_version":"v3","policy_sha256":"{:064x}"}},"request":{{"action":"{action}","resource":"{resource}"}},"decision":{{"result":"{result}","reason_codes":{{"granted":true}},"obligations":{{}}}}}}"#,
         trace(of_trace, 2, Some(1)),
         9
     )

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use proofline_ledger::{Ledger, LedgerError, LogEnd, Options, Outcome, Recovery, Seq, Snapshot};
 
 use super::busy::{Receipt, assert_durable, assert_held};
+use super::erasing::{check_payloads, put_payloads};
 use super::sim_disk::{Image, SimDisk};
 use super::{NOW_MS, bare, chain, genesis, hash_of, raw};
 
@@ -28,10 +29,11 @@ pub(crate) fn open(disk: &SimDisk) -> Result<Ledger, LedgerError> {
     Ledger::open_on(Arc::new(disk.clone()), dir(), OPTIONS)
 }
 
-/// A disk with an empty ledger on it, all of it durable.
+/// A disk with an empty ledger on it, and payloads, all of it durable.
 pub(crate) fn prepared() -> SimDisk {
     let disk = SimDisk::new();
     Ledger::init_on(&disk, dir(), &genesis()).unwrap();
+    put_payloads(&disk, dir());
     disk.after_power_cut(Image::SyncedOnly)
 }
 
@@ -47,6 +49,7 @@ pub(crate) fn recover(disk: &SimDisk, claims: &Claims<'_>) -> (Ledger, Recovery)
     let ledger = open(disk).unwrap_or_else(|error| panic!("{error}\n{:#?}", before.keys()));
     let recovery = ledger.recovery();
     check_log(disk, claims);
+    check_payloads(disk, dir(), claims.receipts, true);
     for torn in &recovery.torn {
         let kept = raw::read_file(disk, &dir().join(&torn.kept_as));
         assert_eq!(kept.len() as u64, torn.size_bytes, "{torn:?}");
@@ -111,6 +114,7 @@ pub(crate) fn check_readers(disk: &SimDisk) {
 /// All that must hold of a disk that a machine came up with.
 pub(crate) fn check_image(disk: &SimDisk, claims: &Claims<'_>, number: u32) {
     check_readers(disk);
+    check_payloads(disk, dir(), claims.receipts, false);
     let (ledger, _) = recover(disk, claims);
     let receipts = go_on(disk, &ledger, claims, number);
     drop(ledger);

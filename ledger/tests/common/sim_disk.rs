@@ -264,6 +264,8 @@ struct State {
     /// Bytes by which files may still grow.
     space_bytes: Option<usize>,
     locked: BTreeSet<PathBuf>,
+    /// Files that a handle has locked.
+    locked_files: BTreeSet<usize>,
 }
 
 fn not_found() -> io::Error {
@@ -497,6 +499,15 @@ fn failed<T>(fault: Fault) -> io::Result<T> {
 struct SimFile {
     disk: SimDisk,
     file: usize,
+    has_lock: AtomicBool,
+}
+
+impl Drop for SimFile {
+    fn drop(&mut self) {
+        if self.has_lock.load(Relaxed) {
+            self.disk.state().locked_files.remove(&self.file);
+        }
+    }
 }
 
 impl DiskFile for SimFile {
@@ -554,6 +565,17 @@ impl DiskFile for SimFile {
         }
         fault.map_or(Ok(()), failed)
     }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        let (mut state, fault) = self.disk.enter(Call::Lock)?;
+        if let Some(fault) = fault {
+            return failed(fault);
+        }
+        if !self.has_lock.load(Relaxed) {
+            self.has_lock.store(state.locked_files.insert(self.file), Relaxed);
+        }
+        Ok(self.has_lock.load(Relaxed))
+    }
 }
 
 impl Disk for SimDisk {
@@ -577,7 +599,7 @@ impl Disk for SimDisk {
         };
         match fault {
             Some(fault) => failed(fault),
-            None => Ok(Arc::new(SimFile { disk: self.clone(), file })),
+            None => Ok(Arc::new(SimFile { disk: self.clone(), file, has_lock: AtomicBool::new(false) })),
         }
     }
 

@@ -67,6 +67,11 @@ impl DiskFile for WatchedFile {
         (self.before)(Call::Truncate);
         self.inner.truncate(length)
     }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        (self.before)(Call::Lock);
+        self.inner.try_lock()
+    }
 }
 
 impl Disk for Watched {
