@@ -1,11 +1,14 @@
-//! How fast bytes become values and values become bytes: strict parsing, canonical form, digests. The floor `canon`.
+//! How fast bytes become values and values become bytes: strict parsing, canonical form, digests. The floor `canon`,
+//! and what sealing adds to a digest, of the floor `proof`.
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on stops")]
 
 mod common;
 
 use criterion::Criterion;
 use proofline::canon::{Blake3Digest, Limits, Profile, Sha256Digest, Value, check_canonical, parse};
+use proofline::proof::sealed::{SubjectKey, open_bytes, seal_bytes};
 use proofline_vectors::Submission;
+use zeroize::Zeroizing;
 
 const LIMITS: Limits = Limits::ENVELOPE;
 
@@ -15,6 +18,7 @@ fn main() {
     parsing(&mut criterion, &records);
     canonical_form(&mut criterion, &records);
     digests(&mut criterion, &records);
+    sealing(&mut criterion, &records);
     criterion.final_summary();
 }
 
@@ -57,5 +61,18 @@ fn digests(criterion: &mut Criterion, records: &[Submission]) {
     group.throughput(common::throughput(files.iter().map(Vec::as_slice)));
     common::each(&mut group, "sha256", &files, |file| Sha256Digest::of(file));
     common::each(&mut group, "blake3", &files, |file| Blake3Digest::of(file));
+    group.finish();
+}
+
+/// A payload is hashed to be named in any case; sealing hashes its content, encrypts it, and authenticates it.
+fn sealing(criterion: &mut Criterion, records: &[Submission]) {
+    let content: Vec<u8> = records.iter().flat_map(canonical).copied().cycle().take(1 << 20).collect();
+    let key = SubjectKey::from_bytes(&Zeroizing::new([0xbe; 32]));
+    let (contents, payloads) = ([content.clone()], [seal_bytes(&key, &content)]);
+    let mut group = common::group(criterion, "seal_1_mib");
+    group.throughput(common::throughput(contents.iter().map(Vec::as_slice)));
+    common::each(&mut group, "sha256", &contents, |content| Sha256Digest::of(content));
+    common::each(&mut group, "seal", &contents, |content| seal_bytes(&key, content));
+    common::each(&mut group, "open", &payloads, |payload| open_bytes(&key, payload).unwrap());
     group.finish();
 }

@@ -191,6 +191,15 @@ fn tiles() -> Vec<Vec<u8>> {
     tiles
 }
 
+/// Golden payloads of one chunk, those that open and those that do not.
+fn sealed() -> Vec<Vec<u8>> {
+    let mut payloads = inputs("sealed/negative.json", "sealed");
+    let expected = vectors("sealed/positive.json");
+    let expected = expected.iter().filter_map(|case| case.get("expected")?.get("sealed_hex")?.as_str());
+    payloads.extend(expected.map(unhex));
+    payloads
+}
+
 /// Changes bytes as a fuzzer would: bits, bytes, runs cut, doubled, moved, and parts of others.
 struct Mutator {
     random: SplitMix64,
@@ -385,6 +394,11 @@ fn proof_file_survives() {
 #[test]
 fn tile_survives() {
     smoke("tile", tiles(), budget().0);
+}
+
+#[test]
+fn sealed_survives() {
+    smoke("sealed", sealed(), budget().1);
 }
 
 /// The mutator must reach what is behind the checksums, and images must be what they were.

@@ -5,12 +5,14 @@
 pub mod disk;
 mod image;
 mod notes;
+mod payloads;
 mod proofs;
 mod storage;
 mod texts;
 
 pub use image::Image;
 pub use notes::{note, policy, timestamp};
+pub use payloads::sealed;
 pub use proofs::{envelope, proof_file, proof_text, receipt, statement, tile};
 pub use storage::{frame, header, mark, recovery, segment};
 pub use texts::{line, members, parse};
@@ -19,7 +21,7 @@ pub use texts::{line, members, parse};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 18] = [
     ("parse", parse),
     ("members", members),
     ("line", line),
@@ -37,4 +39,5 @@ pub const TARGETS: [Target; 17] = [
     ("statement", statement),
     ("proof_file", proof_file),
     ("tile", tile),
+    ("sealed", sealed),
 ];

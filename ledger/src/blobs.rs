@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use proofline_canon::{ContentStore, Sha256Digest, Sha256Hasher, StoreError};
 use proofline_proof::Seq;
+use proofline_proof::sealed::{HEADER_BYTES, SealedHeader};
 use thiserror::Error;
 
 use crate::disk::{Access, Disk, DiskFile, OsDisk};
@@ -267,6 +268,22 @@ impl Blobs {
         }
     }
 
+    /// The header of a payload that is sealed; none for another payload, and for one that is not kept. It is
+    /// believed as far as the payload's bytes are those of its name.
+    ///
+    /// # Errors
+    /// [`BlobError::Io`].
+    pub fn sealed_header(&self, name: &Sha256Digest) -> Result<Option<SealedHeader>, BlobError> {
+        let path = self.path(name);
+        let file = match self.disk.open(&path, Access::Read) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file.during("open", &path)?,
+        };
+        let mut start = [0; HEADER_BYTES];
+        let count = read_full_at(&*file, &mut start, 0).during("read", &path)?;
+        Ok(SealedHeader::parse(start.get(..count).unwrap_or_default()).ok())
+    }
+
     /// Every name kept, ascending, read from the folders as the iterator goes. Files of other
     /// names are passed over; [`Blobs::check`] reports them.
     pub fn names(&self) -> impl Iterator<Item = Result<Sha256Digest, BlobError>> + '_ {
@@ -498,8 +515,8 @@ impl Blobs {
 }
 
 impl ContentStore for Blobs {
-    /// Durable when this returns; refused if the payload is erased. Bytes kept already are compared, not written again;
-    /// what is kept under the name and differs is replaced, so that putting a payload again mends it.
+    /// Durable when this returns; refused when the payload is erased. Bytes kept already are compared, not written
+    /// again; what is kept under the name and differs is replaced, so that putting a payload again mends it.
     fn put(&self, name: &Sha256Digest, bytes: &[u8]) -> Result<(), StoreError> {
         StoreError::check_offered(name, bytes)?;
         Ok(self.put_bytes(name, bytes)?)

@@ -6,9 +6,9 @@
 //! folder did. A device that lies about its own cache defeats both.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -86,6 +86,32 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// # Errors
     /// What the system reports.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes a folder that its owner alone may look into, as far as the file system knows owners; one that is there
+    /// already is fine, and stays as it is.
+    ///
+    /// # Errors
+    /// What the system reports.
+    fn create_private_dir(&self, path: &Path) -> io::Result<()> {
+        self.create_dir(path)
+    }
+
+    /// Opens a new file that its owner alone may read and write, as far as the file system knows owners.
+    ///
+    /// # Errors
+    /// What the system reports; one that is there already is an error.
+    fn create_private(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        self.open(path, Access::CreateNew)
+    }
+
+    /// True when nobody but its owner may read, write or look into it; also where the file system knows no owners.
+    ///
+    /// # Errors
+    /// What the system reports.
+    fn is_private(&self, path: &Path) -> io::Result<bool> {
+        let _ = path;
+        Ok(true)
+    }
 
     /// Gives a file another name, replacing what had it.
     ///
@@ -185,6 +211,22 @@ impl Disk for OsDisk {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
             result => result,
         }
+    }
+
+    fn create_private_dir(&self, path: &Path) -> io::Result<()> {
+        match DirBuilder::new().mode(0o700).create(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+            result => result,
+        }
+    }
+
+    fn create_private(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+        Ok(Arc::new(OsFile(file)))
+    }
+
+    fn is_private(&self, path: &Path) -> io::Result<bool> {
+        Ok(path.metadata()?.permissions().mode() & 0o077 == 0)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -7,6 +7,7 @@
 //! - [`VerifierKey`], [`SecretKey`], [`Signer`]: keys in the text form of C2SP signed-note.
 //! - [`Checkpoint`]: a log's size and root, signed as a [`Note`], cosigned by witnesses, timestamped.
 //! - [`Policy`]: whom to believe; [`Policy::verify`] is the only way to a [`VerifiedCheckpoint`].
+//! - [`sealed`]: payloads that close for good when a key is destroyed.
 //!
 //! ```
 //! use proofline_proof::{Checkpoint, KeyName, KeyRole, NodeHash, Policy, SecretKey, Signer};
@@ -52,6 +53,7 @@ mod key;
 mod key_list;
 mod note;
 mod policy;
+pub mod sealed;
 mod signer;
 mod timestamp;
 mod trace_index;

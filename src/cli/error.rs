@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::exit::Exit;
 use super::proof_error::ProofError;
+use super::sealing_error::SealingError;
 use super::signing_error::SigningError;
 
 impl From<SigningError> for CliError {
@@ -145,6 +146,9 @@ pub(crate) enum CliError {
     /// Keys, notes and signatures.
     #[error(transparent)]
     Signing(Box<SigningError>),
+    /// Sealed payloads and the keys of subjects.
+    #[error(transparent)]
+    Sealing(Box<SealingError>),
     /// There is no proof, or it is not believed.
     #[error(transparent)]
     Proof(Box<ProofError>),
@@ -227,6 +231,7 @@ impl CliError {
             Self::Replay(error) => error.code(),
             Self::Record(error) => error.code(),
             Self::Signing(error) => error.code(),
+            Self::Sealing(error) => error.code(),
             Self::Proof(error) => error.code(),
             Self::Erasure(refusal) => refusal.code(),
             Self::NoSuchHash(_) => "ledger.no_such_hash",
@@ -263,6 +268,7 @@ impl CliError {
             }
             Self::Erasure(_) => Exit::BadInput,
             Self::Signing(error) => error.exit(),
+            Self::Sealing(error) => error.exit(),
             Self::Usage(_) => Exit::Usage,
             Self::Proof(error) => error.exit(),
             Self::Record(_) | Self::Internal(_) => Exit::Internal,
@@ -300,6 +306,7 @@ impl CliError {
                 _ => name.clone(),
             }),
             Self::Signing(error) => error.place(),
+            Self::Sealing(error) => error.place(),
             Self::Form { name, source } => Some(format!("{name}{}", pointed(source.pointer()))),
             Self::Pairs { name, source } => {
                 Some(format!("{name}, line {}{}", source.line, pointed(source.pointer())))
@@ -332,6 +339,7 @@ impl CliError {
             Self::TooLong { .. } => Some("give less; where the verb has --max-bytes, that raises the limit"),
             Self::Signing(error) => error.hint(),
             Self::Erasure(refusal) => Some(refusal.hint()),
+            Self::Sealing(error) => error.hint(),
             Self::NoSuchHash(_) => Some("`proofline traces` and `proofline trace` list what there is"),
             Self::NoSuchTrace(_) => Some("`proofline traces` lists what there is"),
             Self::AmbiguousTrace { .. } => Some("give more digits of the id"),

@@ -100,14 +100,32 @@ fn wrong(name: String, source: KeyError) -> CliError {
 
 /// Writes a file that must not be there, whole, durable and with this mode.
 pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), CliError> {
-    let unfinished = unfinished(path, bytes, mode)?;
-    match unfinished.persist_noclobber(path) {
-        Ok(_) => sync_folder(path),
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-            Err(SigningError::Exists { name: safe_path(path) }.into())
-        }
-        Err(error) => Err(unwritable(path, error.error)),
+    place_new(path, unfinished(path, bytes, mode)?).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => SigningError::Exists { name: safe_path(path) }.into(),
+        _ => unwritable(path, error),
+    })
+}
+
+/// [`write_new`] for what is no key and need not be in memory. When `write` fails, there is no file.
+pub(crate) fn write_new_with<T>(
+    path: &Path,
+    mode: u32,
+    write: impl FnOnce(&mut dyn Write) -> Result<T, CliError>,
+) -> Result<T, CliError> {
+    let failed = |source| unwritable(path, source);
+    if path.symlink_metadata().is_ok() {
+        return Err(failed(io::ErrorKind::AlreadyExists.into()));
     }
+    let mut file = start(path, mode).map_err(failed)?;
+    let written = write(&mut file)?;
+    file.as_file().sync_all().map_err(failed)?;
+    place_new(path, file).map_err(failed)?;
+    Ok(written)
+}
+
+fn place_new(path: &Path, unfinished: NamedTempFile) -> io::Result<()> {
+    unfinished.persist_noclobber(path).map_err(|error| error.error)?;
+    File::open(folder_of(path))?.sync_all()
 }
 
 /// Writes a file whole and durable, in the place of one that may be there.
@@ -120,14 +138,17 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
 /// The bytes in a file beside `path`, which goes away unless it gets that name.
 fn unfinished(path: &Path, bytes: &[u8], mode: u32) -> Result<NamedTempFile, CliError> {
     let write = || -> io::Result<NamedTempFile> {
-        let permissions = Permissions::from_mode(mode);
-        let mut file =
-            Builder::new().prefix(".proofline-").permissions(permissions).tempfile_in(folder_of(path))?;
+        let mut file = start(path, mode)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         Ok(file)
     };
     write().map_err(|source| unwritable(path, source))
+}
+
+fn start(path: &Path, mode: u32) -> io::Result<NamedTempFile> {
+    let permissions = Permissions::from_mode(mode);
+    Builder::new().prefix(".proofline-").permissions(permissions).tempfile_in(folder_of(path))
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -16,6 +16,7 @@ mod diff_view;
 mod diff_words;
 mod entry_view;
 mod erase;
+mod erase_subject;
 mod erasing;
 mod error;
 mod exit;
@@ -51,13 +52,17 @@ mod replay_report;
 mod safe;
 mod salvage;
 mod scratch_disk;
+mod seal;
+mod sealing_error;
 mod show;
 mod signing_error;
 mod stat;
+mod subject;
 mod table;
 mod trace;
 mod traces;
 mod tree_view;
+mod unseal;
 mod verdicts;
 mod verify;
 mod verify_proof;
@@ -131,6 +136,9 @@ enum Verb {
     Keys(keys::KeysArgs),
     Checkpoint(checkpoint::CheckpointArgs),
     Attest(attest::AttestArgs),
+    Subject(subject::SubjectArgs),
+    Seal(seal::SealArgs),
+    Unseal(unseal::UnsealArgs),
     Reindex(reindex::ReindexArgs),
     Salvage(salvage::SalvageArgs),
     Publish(publish::PublishArgs),
@@ -162,6 +170,9 @@ impl Verb {
             Self::Keys(args) => args.format(),
             Self::Checkpoint(args) => args.format(),
             Self::Attest(args) => args.output.format,
+            Self::Subject(args) => args.format(),
+            Self::Seal(args) => args.output.format,
+            Self::Unseal(args) => args.output.format,
             Self::Prove(args) => args.report_format(),
             Self::VerifyProof(args) => args.output.format,
             Self::Reindex(args) => args.output.format,
@@ -195,6 +206,9 @@ impl Verb {
             Self::Keys(args) => keys::run(args, out),
             Self::Checkpoint(args) => checkpoint::run(args, out),
             Self::Attest(args) => attest::run(args, out),
+            Self::Subject(args) => subject::run(args, out),
+            Self::Seal(args) => seal::run(args, out),
+            Self::Unseal(args) => unseal::run(args, out),
             Self::Prove(args) => prove::run(args, out),
             Self::VerifyProof(args) => verify_proof::run(args, out),
             Self::Reindex(args) => reindex::run(args, out),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use proofline::ledger::{BLOBS_DIR, Blobs, BroughtCheckpoint, VerifyPlan, verify_with};
+use proofline::ledger::{BLOBS_DIR, Blobs, BroughtCheckpoint, Snapshot, VerifyPlan, verify_with};
 use proofline::proof::MAX_NOTE_BYTES;
 
 use super::error::CliError;
@@ -88,11 +88,16 @@ fn check_payloads(dir: &Path) -> Result<Payloads, CliError> {
     if dir.join(BLOBS_DIR).is_dir() {
         let damage = &mut payloads.damage;
         // What is not named by a digest harms nobody.
-        payloads.totals = Blobs::open(dir)?.check(&mut |found| {
+        let blobs = Blobs::open(dir)?;
+        payloads.totals = blobs.check(&mut |found| {
             if found.code == "blob.damaged" {
                 damage.push(found);
             }
         })?;
+        // Of a log that cannot be read this cannot be told; what is wrong with it is in the report.
+        if let Ok(erasures) = Snapshot::open(dir).and_then(|snapshot| snapshot.erasures()) {
+            payloads.closed = blobs.closed(&erasures)?.len() as u64;
+        }
     }
     Ok(payloads)
 }

@@ -16,6 +16,8 @@ use super::safe::safe;
 #[derive(Default)]
 pub(crate) struct Payloads {
     pub(crate) totals: BlobTotals,
+    /// Those of them that an erased key closed for good: their bytes are there and nobody reads them.
+    pub(crate) closed: u64,
     pub(crate) damage: Vec<Damage>,
 }
 
@@ -88,6 +90,7 @@ struct VerifyLine<'a> {
     payloads: u64,
     payload_bytes: u64,
     payload_damage: Vec<DamageLine>,
+    payloads_closed: u64,
 }
 
 #[derive(Serialize)]
@@ -225,6 +228,7 @@ pub(crate) fn json(out: &mut Out, found: &Found) -> Result<(), CliError> {
         payloads: payloads.totals.blobs,
         payload_bytes: payloads.totals.bytes,
         payload_damage: lines(&payloads.damage),
+        payloads_closed: payloads.closed,
     })
 }
 
@@ -286,6 +290,9 @@ fn facts(report: &VerifyReport, payloads: &Payloads) -> Vec<(&'static str, Strin
     }
     if payloads.totals.blobs > 0 {
         facts.push(("payloads", format!("{}, {} bytes", payloads.totals.blobs, payloads.totals.bytes)));
+    }
+    if payloads.closed > 0 {
+        facts.push(("erased", format!("{} of them, closed for good: their key is erased", payloads.closed)));
     }
     facts
 }

@@ -22,6 +22,7 @@ mod proven;
 mod publish;
 mod recording;
 mod run;
+mod sealing;
 mod shapes;
 mod signing;
 mod signing_refused;

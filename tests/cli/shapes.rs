@@ -90,7 +90,8 @@ fn other_verbs_keep_their_shapes() {
     assert_shape(
         &line("verify", &[]),
         "verdict ledger_id origin entries segments log_bytes head end unpublished_entries integrity \
-         completeness authenticity erasure damage derived payloads payload_bytes payload_damage",
+         completeness authenticity erasure damage derived payloads payload_bytes payload_damage \
+         payloads_closed",
     );
     assert_shape(
         &line("reindex", &[]),
