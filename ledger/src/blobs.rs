@@ -5,6 +5,8 @@
 //! `blobs/<process>-<number>.tmp`; write; sync; rename; sync the folder of the name. A crash
 //! leaves at most a `.tmp` file, which nothing reads and [`Blobs::check`] names.
 
+mod copying;
+
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -13,6 +15,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use proofline_canon::{ContentStore, Sha256Digest, Sha256Hasher, StoreError};
 use thiserror::Error;
+
+pub(crate) use copying::OpenBlob;
 
 use crate::disk::{Access, Disk, DiskFile, OsDisk};
 use crate::durable::{self, UNFINISHED, read_full_at};

@@ -30,6 +30,7 @@ pub mod segment;
 mod segments;
 mod snapshot;
 mod system;
+mod transfer;
 mod tree;
 mod verify;
 
@@ -59,6 +60,10 @@ pub use salvage::{SalvageError, SalvageReport, damage_value, salvage, salvage_on
 pub use segments::{Entry, EntryFault, ListedHash};
 pub use snapshot::{LogEnd, Snapshot};
 pub use system::SystemKind;
+pub use transfer::{
+    BackupReport, ExportOrder, ExportReport, ImportReport, TransferError, TransferProgress, TransferStage,
+    TransferWatch, backup, backup_on, export, export_on, import, import_on,
+};
 pub use tree::{LogTree, TreeError};
 pub use verify::{
     Anchors, BroughtCheckpoint, CheckpointCheck, Disbelief, History, ProducerSignatures, VerifyPlan,

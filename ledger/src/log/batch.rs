@@ -16,6 +16,7 @@ use crate::scan::ChainState;
 use crate::segments::{EntryFault, read_error};
 use crate::system::{SealedSystem, SystemKind};
 
+use super::given::Given;
 use super::{Examinee, Log, Pending};
 
 /// An entry of a group, encoded.
@@ -83,6 +84,19 @@ impl<'a> Batch<'a> {
             Examinee::System(Ok(entry)) => self.decide_system(&entry, pending.recorded_at_ms),
             Examinee::Artifact(Ok(artifact)) => self.decide_artifact(&artifact, pending.recorded_at_ms),
         }
+    }
+
+    /// Takes an entry as it is, of which the caller knows that it goes on where the plan stands.
+    pub(super) fn take(&mut self, given: &Given) {
+        let header = given.header.clone();
+        if let Some(link) = &header.trace {
+            self.plan.trace_ends.insert(link.trace_id, (header.seq, link.count));
+        }
+        let (offset, frame_bytes) = (self.plan.bytes.len() as u64, given.frame.len());
+        self.plan.bytes.extend_from_slice(&given.frame);
+        let (next, recorded_at_ms) = (header.seq.next(), header.recorded_at_ms);
+        self.plan.chain = ChainState { next, head: Some(given.leaf), recorded_at_ms };
+        self.plan.entries.push(Planned { header, leaf: given.leaf, offset, frame_bytes });
     }
 
     fn decide_sound(

@@ -6,6 +6,7 @@
 //! mark; unlock. Only then does anyone hear of the group.
 
 mod batch;
+mod given;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -36,6 +37,7 @@ use proofline_proof::header::{DeclaredHash, EntryKind, MAX_HEADER_BYTES};
 use proofline_trace::LedgerId;
 
 use batch::{Batch, Plan};
+pub(crate) use given::{Belief, Given, GivenError, Unfit};
 
 /// The file whose lock a writer holds while it appends a group.
 pub(crate) const LOCK_FILE: &str = "lock";
