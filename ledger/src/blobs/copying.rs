@@ -1,5 +1,6 @@
 //! Payloads on the way into another folder or a stream: by their names, and only what has them.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -71,6 +72,28 @@ impl Blobs {
     pub(crate) fn sync_folder_of(&self, name: &Sha256Digest) -> Result<(), BlobError> {
         let folder = self.ready_folder(name)?;
         self.disk.sync_dir(&folder).during("sync", &folder)
+    }
+
+    /// Takes away the payloads of these names, durably, and says how many there were.
+    pub(crate) fn remove_all(&self, names: impl Iterator<Item = Sha256Digest>) -> Result<u64, BlobError> {
+        let mut removed = 0;
+        let mut folders = BTreeSet::new();
+        for name in names {
+            let (folder, path) = (self.folder(&name), self.path(&name));
+            match self.disk.remove(&path) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                done => {
+                    done.during("remove", &path)?;
+                    removed += 1;
+                }
+            }
+            folders.insert(folder);
+        }
+        // Also where there was none: an earlier attempt may have been cut off before its sync.
+        for folder in folders.iter().filter(|folder| self.disk.exists(folder)) {
+            self.disk.sync_dir(folder).during("sync", folder)?;
+        }
+        Ok(removed)
     }
 
     /// Takes away what interrupted puts left. Only for a folder into which nobody else puts.

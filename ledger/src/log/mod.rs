@@ -6,6 +6,7 @@
 //! mark; unlock. Only then does anyone hear of the group.
 
 mod batch;
+mod erasing;
 mod given;
 
 use std::cell::RefCell;

@@ -7,7 +7,8 @@
 //! 1. what is there already is the beginning of the log, or nothing is done;
 //! 2. payloads, each before the entries that name it;
 //! 3. entries, group by group, each durable before the next, as a writer appends them;
-//! 4. checkpoints, once all that they cover is durable.
+//! 4. what an entry erased goes, once that entry is durable;
+//! 5. checkpoints, once all that they cover is durable.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -59,6 +60,8 @@ pub struct BackupReport {
     pub blob_bytes: u64,
     /// Payloads that were there already.
     pub blobs_present: u64,
+    /// Payloads that were taken away because an entry erased them.
+    pub blobs_erased: u64,
     /// Payloads of the ledger that are not what their names say, and were not copied.
     pub damaged: Vec<Damage>,
 }
@@ -109,11 +112,13 @@ pub fn backup_on(
         blobs: 0,
         blob_bytes: 0,
         blobs_present: 0,
+        blobs_erased: 0,
         damaged: Vec::new(),
     };
     let mut work = Work { disk: &disk, dir, out, snapshot: &snapshot, report, watch };
     work.blobs()?;
     work.entries(log)?;
+    work.erase()?;
     work.checkpoints()?;
     Ok(work.report)
 }
@@ -181,9 +186,13 @@ impl Work<'_, '_> {
         let from = Blobs::within(Arc::clone(self.disk), self.dir);
         let to = Blobs::within(Arc::clone(self.disk), self.out);
         to.clear_unfinished()?;
+        let erasures = self.snapshot.erasures()?;
         let mut synced = None;
         for name in from.names() {
             let name = name?;
+            if erasures.of_blob(&name).is_some() {
+                continue;
+            }
             let done = self.report.blobs + self.report.blobs_present;
             tell(self.watch, TransferStage::Payloads, done, None)?;
             self.blob(&from, &to, &name, &mut synced)?;
@@ -248,6 +257,14 @@ impl Work<'_, '_> {
         let mark = self.out.join(MARK_FILE);
         MarkFile::open(&**self.disk, self.out).and_then(|file| file.sync()).during("sync", &mark)?;
         (self.report.entries, self.report.head) = (log.entries(), log.head());
+        Ok(())
+    }
+
+    /// Takes away what the entries of the copy erased.
+    fn erase(&mut self) -> Result<(), TransferError> {
+        let erasures = self.snapshot.erasures()?;
+        let copied = Blobs::within(Arc::clone(self.disk), self.out);
+        self.report.blobs_erased = copied.remove_all(erasures.blobs().map(|(name, _)| name))?;
         Ok(())
     }
 

@@ -117,6 +117,14 @@ pub enum TransferError {
         /// What its bytes hash to.
         found: Sha256Digest,
     },
+    /// A payload that an entry of the stream erased.
+    #[error("the payload {name} is refused: entry {seq} erased it")]
+    ErasedPayload {
+        /// The name.
+        name: Sha256Digest,
+        /// The entry that erased it.
+        seq: Seq,
+    },
     /// The folder of the copy lies in the ledger, or the ledger in it.
     #[error("{} and {} are not two folders beside each other", dir.display(), out.display())]
     IntoItself {
@@ -188,6 +196,7 @@ impl TransferError {
             TransferError::Entry { code, .. } => code,
             TransferError::Checkpoint { source, .. } => source.code(),
             TransferError::OtherPayload { .. } => "import.blob",
+            TransferError::ErasedPayload { .. } => "import.erased",
             TransferError::IntoItself { .. } => "backup.into_itself",
             TransferError::OtherLedger { .. } => "backup.other_ledger",
             TransferError::Fork { .. } => "backup.fork",
@@ -217,6 +226,9 @@ impl TransferError {
             TransferError::HeadChecksum { .. }
             | TransferError::Form { .. }
             | TransferError::StreamHash { .. } => "copy or export it again: it was changed on the way",
+            TransferError::ErasedPayload { .. } => {
+                "export the ledger again: what is erased is in no stream that `proofline export` writes"
+            }
             TransferError::Entry { at: Some(_), .. }
             | TransferError::Checkpoint { .. }
             | TransferError::OtherPayload { .. } => {

@@ -92,6 +92,9 @@ pub fn export_on(
         for name in blobs.names() {
             names.insert(name?);
         }
+        // Also those that entries behind the size erased: what is erased goes nowhere.
+        let erasures = snapshot.erasures()?;
+        names.retain(|name| erasures.of_blob(name).is_none());
         keep_back(&snapshot, head.entries, &mut names)?;
     }
     let writer = StreamWriter::begin(out, &head)?;

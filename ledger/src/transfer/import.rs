@@ -212,6 +212,7 @@ impl Work<'_, '_, '_> {
     fn rest(&mut self) -> Result<(Counts, Sha256Digest), TransferError> {
         let snapshot = Snapshot::open_on(&**self.disk, self.work_dir)?;
         let keys = snapshot.key_list().map_err(|fault| TransferError::of_fault(self.work_dir, fault))?;
+        let erasures = snapshot.erasures()?;
         let blobs = Blobs::within(Arc::clone(self.disk), self.dir);
         let mut counts = Counts { entries: self.head.entries, ..Counts::default() };
         let (mut last_size, mut last_name) = (0, None);
@@ -239,6 +240,9 @@ impl Work<'_, '_, '_> {
                     let name = Sha256Digest::from_bytes(self.stream.array()?);
                     if last_name.is_some_and(|last| name <= last) {
                         return disorder("payloads are not in ascending order of their names");
+                    }
+                    if let Some(seq) = erasures.of_blob(&name) {
+                        return Err(TransferError::ErasedPayload { name, seq });
                     }
                     counts.blob_bytes += self.blob(&blobs, &name)?;
                     last_name = Some(name);

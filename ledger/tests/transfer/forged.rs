@@ -65,6 +65,14 @@ fn retraced(mut entries: Vec<Loose>) -> Vec<Loose> {
     entries
 }
 
+/// The stream without one entry, the others closing ranks.
+pub(crate) fn without_entry(parts: &Parts, at: usize) -> Vec<u8> {
+    let mut entries = loose(parts);
+    entries.remove(at);
+    let blobs = Vec::new();
+    linked(&Parts { blobs, ..parts.clone() }, retraced(entries))
+}
+
 /// The same with one entry changed.
 fn changed(at: usize, change: impl FnOnce(&mut Loose)) -> Vec<u8> {
     let parts = small();

@@ -12,6 +12,7 @@ mod backup;
 mod backup_crash;
 #[path = "../common/mod.rs"]
 mod common;
+mod erased;
 mod forged;
 mod house;
 mod import_crash;
