@@ -7,19 +7,21 @@ mod image;
 mod notes;
 mod proofs;
 mod storage;
+mod streams;
 mod texts;
 
 pub use image::Image;
 pub use notes::{note, policy, timestamp};
 pub use proofs::{envelope, proof_file, proof_text, receipt, statement, tile};
 pub use storage::{frame, header, mark, recovery, segment};
+pub use streams::stream;
 pub use texts::{line, members, parse};
 
 /// A target with its name.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 18] = [
     ("parse", parse),
     ("members", members),
     ("line", line),
@@ -37,4 +39,5 @@ pub const TARGETS: [Target; 17] = [
     ("statement", statement),
     ("proof_file", proof_file),
     ("tile", tile),
+    ("stream", stream),
 ];

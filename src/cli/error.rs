@@ -5,6 +5,7 @@ use std::io;
 use proofline::canon::{CanonError, Pointer};
 use proofline::ledger::{
     BlobError, CatalogueError, Damage, EntryFault, LedgerError, PublishError, ReindexError, SalvageError,
+    TransferError,
 };
 use proofline::replay::{FormError, PairsError, RecordError, ReplayError};
 use proofline::trace::TraceId;
@@ -13,6 +14,7 @@ use serde::Serialize;
 use super::exit::Exit;
 use super::proof_error::ProofError;
 use super::signing_error::SigningError;
+use super::transfer_error;
 
 impl From<SigningError> for CliError {
     fn from(error: SigningError) -> Self {
@@ -113,6 +115,14 @@ pub(crate) enum CliError {
     /// Nothing was published.
     #[error(transparent)]
     Publish(PublishError),
+    /// A ledger was not exported, imported or backed up.
+    #[error("{source}")]
+    Transfer {
+        /// Where the stream came from.
+        name: Option<String>,
+        /// Why.
+        source: Box<TransferError>,
+    },
     /// More input than was allowed.
     #[error("{name} is longer than the {max_bytes} bytes allowed")]
     TooLong {
@@ -217,6 +227,7 @@ impl CliError {
             Self::Pairs { source, .. } => source.code(),
             Self::NoPairs { .. } => "input.no_pairs",
             Self::Publish(error) => error.code(),
+            Self::Transfer { source, .. } => source.code(),
             Self::TooLong { .. } => "input.too_long",
             Self::Blob { source, .. } | Self::Blobs(source) => source.code(),
             Self::Catalogue(error) => error.code(),
@@ -250,6 +261,7 @@ impl CliError {
             Self::Unreadable { .. } | Self::Content { .. } | Self::TooLong { .. } => Exit::BadInput,
             Self::Form { .. } | Self::Pairs { .. } | Self::NoPairs { .. } => Exit::BadInput,
             Self::Publish(error) => exit_of_publication(error),
+            Self::Transfer { source, .. } => transfer_error::exit_of(source),
             Self::Empty { .. } | Self::NoSuchHash(_) | Self::NoSuchTrace(_) | Self::AmbiguousTrace { .. } => {
                 Exit::BadInput
             }
@@ -278,6 +290,7 @@ impl CliError {
             Self::Publish(PublishError::Differs { path } | PublishError::Hashes { path }) => {
                 Some(path.to_string())
             }
+            Self::Transfer { name, source } => transfer_error::place_of(source, name.as_deref()),
             Self::Unreadable { name, .. }
             | Self::Unwritable { name, .. }
             | Self::Empty { name }
@@ -320,6 +333,7 @@ impl CliError {
                 Some(r#"give pairs of trace ids, one {"baseline":"...","candidate":"..."} a line"#)
             }
             Self::Publish(error) => Some(error.hint()),
+            Self::Transfer { source, .. } => Some(source.hint()),
             Self::TooLong { .. } => Some("give less; where the verb has --max-bytes, that raises the limit"),
             Self::Signing(error) => error.hint(),
             Self::NoSuchHash(_) => Some("`proofline traces` and `proofline trace` list what there is"),

@@ -1,6 +1,7 @@
 //! The command line: one file per verb, holding its arguments (whose docs are its help) and its function.
 
 mod attest;
+mod backup;
 mod blobs;
 mod branches;
 mod canon;
@@ -17,7 +18,9 @@ mod diff_words;
 mod entry_view;
 mod error;
 mod exit;
+mod export;
 mod hash;
+mod import;
 mod ingest;
 mod init;
 mod input;
@@ -52,6 +55,7 @@ mod stat;
 mod table;
 mod trace;
 mod traces;
+mod transfer_error;
 mod tree_view;
 mod verdicts;
 mod verify;
@@ -128,6 +132,9 @@ enum Verb {
     Reindex(reindex::ReindexArgs),
     Salvage(salvage::SalvageArgs),
     Publish(publish::PublishArgs),
+    Export(export::ExportArgs),
+    Import(import::ImportArgs),
+    Backup(backup::BackupArgs),
     Canon(canon::CanonArgs),
     Hash(hash::HashArgs),
     Completions(completions::CompletionsArgs),
@@ -157,6 +164,9 @@ impl Verb {
             Self::Reindex(args) => args.output.format,
             Self::Salvage(args) => args.output.format,
             Self::Publish(args) => args.output.format,
+            Self::Export(args) => args.output.format,
+            Self::Import(args) => args.output.format,
+            Self::Backup(args) => args.output.format,
             Self::Canon(args) => args.output.format,
             Self::Hash(args) => args.output.format,
             Self::Completions(args) => args.output.format,
@@ -186,6 +196,9 @@ impl Verb {
             Self::Reindex(args) => reindex::run(args, out),
             Self::Salvage(args) => salvage::run(args, out),
             Self::Publish(args) => publish::run(args, out),
+            Self::Export(args) => export::run(args, out),
+            Self::Import(args) => import::run(args, out),
+            Self::Backup(args) => backup::run(args, out),
             Self::Canon(args) => canon::run(args, out),
             Self::Hash(args) => hash::run(args, out),
             Self::Completions(args) => completions::run(args, out),
