@@ -16,6 +16,7 @@ mod erased;
 mod forged;
 mod house;
 mod import_crash;
+mod large;
 mod parts;
 mod refused;
 mod round_trip;
