@@ -8,12 +8,17 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fs;
 use std::hint::black_box;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use common::TempLedger;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
+use proofline::canon::{ContentStore, Sha256Digest};
 use proofline::ledger::gate::{AcceptedRecords, Examined, Facts, examine, relate};
-use proofline::ledger::{Entry, EvidenceLine, Ledger, Options, Seq, Snapshot, verify};
+use proofline::ledger::{
+    Blobs, Entry, EvidenceLine, ExportOrder, Ledger, Options, Seq, Snapshot, backup, export, import, verify,
+};
 use proofline::trace::EnvelopeHash;
 use proofline_vectors::{SplitMix64, Submission};
 
@@ -25,6 +30,7 @@ fn main() {
     lookups(&mut criterion, &small);
     reading(&mut criterion, &small);
     opening(&mut criterion, &small);
+    moving(&mut criterion, &small);
     let large = grown(common::amount(16, 3));
     lookups(&mut criterion, &large);
     opening(&mut criterion, &large);
@@ -189,5 +195,59 @@ fn opening(criterion: &mut Criterion, ledger: &TempLedger) {
         bencher.iter(|| ledger.snapshot());
     });
     assert_eq!(open().recovery().rebuilt_indexes, 1);
+    group.finish();
+}
+
+/// A whole ledger out as a stream and in again, every entry decided again, with payloads of 1 MiB; and a backup,
+/// from nothing and with nothing new.
+fn moving(criterion: &mut Criterion, ledger: &TempLedger) {
+    let blobs = Blobs::open(ledger.path()).unwrap();
+    for number in 0..common::amount(64, 2) {
+        let payload = vec![u8::try_from(number).unwrap(); 1 << 20];
+        blobs.put(&Sha256Digest::of(&payload), &payload).unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut numbers = 0_u64..;
+    let mut fresh = || folder.path().join(numbers.next().unwrap().to_string());
+    let mut group = common::slow_group(criterion, "move");
+    for (name, with_blobs) in [("entries", false), ("entries_and_payloads", true)] {
+        let order = ExportOrder { with_blobs, at: None };
+        let exported = |out: &mut Vec<u8>| {
+            out.clear();
+            export(ledger.path(), &order, out, &mut |_| ControlFlow::Continue(())).unwrap();
+        };
+        let mut stream = Vec::new();
+        exported(&mut stream);
+        group.throughput(Throughput::ElementsAndBytes {
+            elements: ledger.snapshot().entries(),
+            bytes: stream.len() as u64,
+        });
+        let mut again = Vec::with_capacity(stream.len());
+        group.bench_function(BenchmarkId::new("export", name), |bencher| {
+            bencher.iter(|| exported(&mut again))
+        });
+        assert!(again == stream);
+        group.bench_function(BenchmarkId::new("import", name), |bencher| {
+            bencher.iter_batched(
+                &mut fresh,
+                |dir| {
+                    let go_on = &mut |_| ControlFlow::Continue(());
+                    import(&mut &stream[..], &dir, &Options::default(), go_on).unwrap()
+                },
+                BatchSize::PerIteration,
+            );
+        });
+    }
+    let back_up = |out: PathBuf| {
+        backup(ledger.path(), &out, &mut |_| ControlFlow::Continue(())).unwrap();
+        out
+    };
+    group.bench_function(BenchmarkId::new("backup", "from_nothing"), |bencher| {
+        bencher.iter_batched(&mut fresh, back_up, BatchSize::PerIteration);
+    });
+    let copy = back_up(fresh());
+    group.bench_function(BenchmarkId::new("backup", "nothing_new"), |bencher| {
+        bencher.iter(|| back_up(copy.clone()));
+    });
     group.finish();
 }

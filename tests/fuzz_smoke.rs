@@ -13,13 +13,14 @@
 )]
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use proofline::canon::{Limits, Value, parse};
+use proofline::canon::{Limits, Sha256Digest, Value, parse};
 use proofline::ledger::disk::Disk;
-use proofline::ledger::{Action, EvidenceLine, Genesis, Ledger, Options};
+use proofline::ledger::{Action, EvidenceLine, ExportOrder, Genesis, Ledger, Options, export_on};
 use proofline::trace::LedgerId;
 use proofline_vectors::{EvidencePlan, Generator, SplitMix64};
 
@@ -123,6 +124,24 @@ fn images() -> Vec<Vec<u8>> {
     let one = Image { mark: None, segments: vec![whole.segments[0].clone()] };
     let all = [whole, unanchored, one];
     all.iter().flat_map(|image| [image.write(false), image.write(true)]).collect()
+}
+
+/// The small ledger as a stream, with and without a payload, and up to an earlier size.
+fn streams() -> Vec<Vec<u8>> {
+    let disk = Arc::new(small_ledger().lay_out(Path::new("made")));
+    let blob = b"a payload";
+    let name = Sha256Digest::of(blob).to_string();
+    disk.put(Path::new("made/blobs").join(&name[..2]).join(&name[2..]), blob);
+    let orders = [(true, None), (false, None), (true, Some(4))];
+    let exported = orders.map(|(with_blobs, at)| {
+        let mut bytes = Vec::new();
+        let order = ExportOrder { with_blobs, at };
+        let go_on = &mut |_| ControlFlow::Continue(());
+        export_on(Arc::clone(&disk) as Arc<dyn Disk>, Path::new("made"), &order, &mut bytes, go_on).unwrap();
+        bytes
+    });
+    assert_ne!(exported[0], exported[1]);
+    exported.to_vec()
 }
 
 fn marks() -> Vec<Vec<u8>> {
@@ -389,6 +408,11 @@ fn statement_survives() {
 #[test]
 fn proof_file_survives() {
     smoke("proof_file", proofs(), budget().1);
+}
+
+#[test]
+fn stream_survives() {
+    smoke("stream", streams(), budget().1);
 }
 
 #[test]

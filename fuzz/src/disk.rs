@@ -109,6 +109,10 @@ impl Disk for MemoryDisk {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
+        let is_full = self.list(path).is_ok_and(|names| !names.is_empty());
+        if is_full {
+            return Err(io::ErrorKind::DirectoryNotEmpty.into());
+        }
         let was_file = hold(&self.files).remove(path).is_some();
         let was_there = was_file || hold(&self.folders).remove(path);
         if was_there { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }

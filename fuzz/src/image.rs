@@ -106,7 +106,7 @@ pub(crate) fn mend_frames(frames: &mut [u8]) {
 }
 
 /// Writes the CRC-32C of the bytes from `from` to `end` behind them, if there is room.
-fn put_checksum(bytes: &mut [u8], from: usize, end: usize) {
+pub(crate) fn put_checksum(bytes: &mut [u8], from: usize, end: usize) {
     let Some(crc) = bytes.get(from..end).map(crc32c) else { return };
     if let Some(place) = bytes.get_mut(end..end + 4) {
         place.copy_from_slice(&crc.to_le_bytes());

@@ -8,6 +8,7 @@ mod notes;
 mod payloads;
 mod proofs;
 mod storage;
+mod streams;
 mod texts;
 
 pub use image::Image;
@@ -15,13 +16,14 @@ pub use notes::{note, policy, timestamp};
 pub use payloads::sealed;
 pub use proofs::{envelope, proof_file, proof_text, receipt, statement, tile};
 pub use storage::{frame, header, mark, recovery, segment};
+pub use streams::stream;
 pub use texts::{line, members, parse};
 
 /// A target with its name.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 18] = [
+pub const TARGETS: [Target; 19] = [
     ("parse", parse),
     ("members", members),
     ("line", line),
@@ -40,4 +42,5 @@ pub const TARGETS: [Target; 18] = [
     ("proof_file", proof_file),
     ("tile", tile),
     ("sealed", sealed),
+    ("stream", stream),
 ];

@@ -8,6 +8,8 @@
 
 mod erased;
 
+mod copying;
+
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -18,6 +20,8 @@ use proofline_canon::{ContentStore, Sha256Digest, Sha256Hasher, StoreError};
 use proofline_proof::Seq;
 use proofline_proof::sealed::{HEADER_BYTES, SealedHeader};
 use thiserror::Error;
+
+pub(crate) use copying::OpenBlob;
 
 use crate::disk::{Access, Disk, DiskFile, OsDisk};
 use crate::durable::{self, UNFINISHED, read_full_at};

@@ -410,13 +410,7 @@ impl Checkpointing<'_> {
     /// The frontier at a kept checkpoint, which must verify and have the tree's root.
     fn signed_frontier(&self, keys: &KeyList, size: u64) -> Result<Frontier, CheckpointingError> {
         let kept = read(self.disk, self.dir, size).during("read", &self.dir.join(CHECKPOINTS_DIR))?;
-        let refused = |source: CheckpointError| CheckpointingError::Kept { size, source: Box::new(source) };
-        let policy = policy_at(keys, size).map_err(|_| CheckpointingError::Fork { size })?;
-        let verified = policy.verify(&kept.note).map_err(refused)?;
-        let frontier = self.snapshot.tree().frontier(size)?;
-        let signed = verified.checkpoint();
-        let is_same = signed.size() == size && *signed.root() == frontier.root();
-        if is_same { Ok(frontier) } else { Err(CheckpointingError::Fork { size }) }
+        frontier_of(self.snapshot, keys, &kept)
     }
 
     /// Adds lines to the checkpoint that is kept of this size.
@@ -472,6 +466,25 @@ impl Checkpointing<'_> {
         }
         Ok(KeptCheckpoint { size, file: file_name(size), note: bytes })
     }
+}
+
+/// The frontier at a kept checkpoint, which must verify under the log keys that were current at its
+/// size, be of the ledger's origin, and have the tree's root.
+pub(crate) fn frontier_of(
+    snapshot: &Snapshot,
+    keys: &KeyList,
+    kept: &KeptCheckpoint,
+) -> Result<Frontier, CheckpointingError> {
+    let size = kept.size;
+    let refused = |source: CheckpointError| CheckpointingError::Kept { size, source: Box::new(source) };
+    let policy = policy_at(keys, size).map_err(|_| CheckpointingError::Fork { size })?;
+    let verified = policy.verify(&kept.note).map_err(refused)?;
+    let frontier = snapshot.tree().frontier(size)?;
+    let signed = verified.checkpoint();
+    let is_same = signed.size() == size
+        && *signed.root() == frontier.root()
+        && signed.origin() == keys.origin().as_str();
+    if is_same { Ok(frontier) } else { Err(CheckpointingError::Fork { size }) }
 }
 
 /// The note with the lines of another that it lacks behind its own.

@@ -96,6 +96,11 @@ impl Ledger {
         if !disk.list(dir).during("list", dir)?.iter().all(|name| is_unfinished_init(name)) {
             return Err(LedgerError::NotEmpty(dir.to_owned()));
         }
+        Self::init_within(disk, dir, genesis)
+    }
+
+    /// [`Ledger::init_on`] in a folder that is there, whatever else the caller keeps in it.
+    pub(crate) fn init_within(disk: &dyn Disk, dir: &Path, genesis: &Genesis) -> Result<(), LedgerError> {
         let lock_path = dir.join(LOCK_FILE);
         let _lock = disk.lock(&lock_path).during("lock", &lock_path)?;
         let log_dir = dir.join(LOG_DIR);
@@ -336,7 +341,7 @@ fn share(error: Arc<LedgerError>) -> LedgerError {
 }
 
 /// Names that an interrupted `init` leaves in a folder that is no ledger yet.
-fn is_unfinished_init(name: &str) -> bool {
+pub(crate) fn is_unfinished_init(name: &str) -> bool {
     let mark_file = format!("{MARK_FILE}{}", durable::UNFINISHED);
     [LOCK_FILE, LOG_DIR, MARK_FILE, &mark_file].contains(&name)
 }

@@ -34,6 +34,7 @@ mod snapshot;
 mod subject_keys;
 mod system;
 mod trace_index;
+mod transfer;
 mod tree;
 mod verify;
 
@@ -66,6 +67,10 @@ pub use snapshot::{LogEnd, Snapshot};
 pub use subject_keys::{Subject, SubjectKeys, SubjectKeysError, SubjectName};
 pub use system::SystemKind;
 pub use trace_index::IndexEntry;
+pub use transfer::{
+    BackupReport, ExportOrder, ExportReport, ImportReport, TransferError, TransferProgress, TransferStage,
+    TransferWatch, backup, backup_on, export, export_on, import, import_on,
+};
 pub use tree::{LogTree, TreeError};
 pub use verify::{
     Anchors, BroughtCheckpoint, CheckpointCheck, Disbelief, ErasureCheck, History, ProducerSignatures,

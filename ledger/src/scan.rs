@@ -102,6 +102,12 @@ impl Scan {
         Ok((header, bytes.get(body_at..body_at + lengths.body_bytes).unwrap_or_default()))
     }
 
+    /// The bytes of the whole frame that the last step returned.
+    pub(crate) fn current_frame(&mut self) -> io::Result<&[u8]> {
+        let length = self.current.map_or(0, |lengths| lengths.frame_bytes());
+        Ok(self.cursor.bytes(length)?.get(..length).unwrap_or_default())
+    }
+
     /// Goes on to the next frame or damage.
     pub(crate) fn step(&mut self) -> io::Result<Step> {
         if let Some(lengths) = self.current.take() {

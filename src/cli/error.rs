@@ -5,7 +5,7 @@ use std::io;
 use proofline::canon::{CanonError, Pointer};
 use proofline::ledger::{
     BlobError, CatalogueError, Damage, EntryFault, ErasureRefusal, LedgerError, PublishError, ReindexError,
-    SalvageError,
+    SalvageError, TransferError,
 };
 use proofline::replay::{FormError, PairsError, RecordError, ReplayError};
 use proofline::trace::TraceId;
@@ -15,6 +15,7 @@ use super::exit::Exit;
 use super::proof_error::ProofError;
 use super::sealing_error::SealingError;
 use super::signing_error::SigningError;
+use super::transfer_error;
 
 impl From<SigningError> for CliError {
     fn from(error: SigningError) -> Self {
@@ -115,6 +116,14 @@ pub(crate) enum CliError {
     /// Nothing was published.
     #[error(transparent)]
     Publish(PublishError),
+    /// A ledger was not exported, imported or backed up.
+    #[error("{source}")]
+    Transfer {
+        /// Where the stream came from.
+        name: Option<String>,
+        /// Why.
+        source: Box<TransferError>,
+    },
     /// More input than was allowed.
     #[error("{name} is longer than the {max_bytes} bytes allowed")]
     TooLong {
@@ -225,6 +234,7 @@ impl CliError {
             Self::Pairs { source, .. } => source.code(),
             Self::NoPairs { .. } => "input.no_pairs",
             Self::Publish(error) => error.code(),
+            Self::Transfer { source, .. } => source.code(),
             Self::TooLong { .. } => "input.too_long",
             Self::Blob { source, .. } | Self::Blobs(source) => source.code(),
             Self::Catalogue(error) => error.code(),
@@ -263,6 +273,7 @@ impl CliError {
             Self::Unreadable { .. } | Self::Content { .. } | Self::TooLong { .. } => Exit::BadInput,
             Self::Form { .. } | Self::Pairs { .. } | Self::NoPairs { .. } => Exit::BadInput,
             Self::Publish(error) => exit_of_publication(error),
+            Self::Transfer { source, .. } => transfer_error::exit_of(source),
             Self::Empty { .. } | Self::NoSuchHash(_) | Self::NoSuchTrace(_) | Self::AmbiguousTrace { .. } => {
                 Exit::BadInput
             }
@@ -293,6 +304,7 @@ impl CliError {
             Self::Publish(PublishError::Differs { path } | PublishError::Hashes { path }) => {
                 Some(path.to_string())
             }
+            Self::Transfer { name, source } => transfer_error::place_of(source, name.as_deref()),
             Self::Unreadable { name, .. }
             | Self::Unwritable { name, .. }
             | Self::Empty { name }
@@ -336,6 +348,7 @@ impl CliError {
                 Some(r#"give pairs of trace ids, one {"baseline":"...","candidate":"..."} a line"#)
             }
             Self::Publish(error) => Some(error.hint()),
+            Self::Transfer { source, .. } => Some(source.hint()),
             Self::TooLong { .. } => Some("give less; where the verb has --max-bytes, that raises the limit"),
             Self::Signing(error) => error.hint(),
             Self::Erasure(refusal) => Some(refusal.hint()),

@@ -135,6 +135,19 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     sync_folder(path)
 }
 
+/// [`write_whole`] of what `write` gives, of any length.
+pub(crate) fn write_whole_with<T>(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Result<T, CliError>,
+) -> Result<T, CliError> {
+    let mut unfinished = unfinished(path, &[], 0o666)?;
+    let written = write(unfinished.as_file_mut())?;
+    unfinished.as_file().sync_all().map_err(|source| unwritable(path, source))?;
+    unfinished.persist(path).map_err(|error| unwritable(path, error.error))?;
+    sync_folder(path)?;
+    Ok(written)
+}
+
 /// The bytes in a file beside `path`, which goes away unless it gets that name.
 fn unfinished(path: &Path, bytes: &[u8], mode: u32) -> Result<NamedTempFile, CliError> {
     let write = || -> io::Result<NamedTempFile> {

@@ -1,6 +1,7 @@
 //! The command line: one file per verb, holding its arguments (whose docs are its help) and its function.
 
 mod attest;
+mod backup;
 mod blobs;
 mod branches;
 mod canon;
@@ -20,9 +21,11 @@ mod erase_subject;
 mod erasing;
 mod error;
 mod exit;
+mod export;
 mod hash;
 mod hold;
 mod holds;
+mod import;
 mod ingest;
 mod init;
 mod input;
@@ -61,6 +64,7 @@ mod subject;
 mod table;
 mod trace;
 mod traces;
+mod transfer_error;
 mod tree_view;
 mod unseal;
 mod verdicts;
@@ -146,6 +150,9 @@ enum Verb {
     Hold(hold::HoldArgs),
     Release(release::ReleaseArgs),
     Holds(holds::HoldsArgs),
+    Export(export::ExportArgs),
+    Import(import::ImportArgs),
+    Backup(backup::BackupArgs),
     Canon(canon::CanonArgs),
     Hash(hash::HashArgs),
     Completions(completions::CompletionsArgs),
@@ -182,6 +189,9 @@ impl Verb {
             Self::Hold(args) => args.output.format,
             Self::Release(args) => args.output.format,
             Self::Holds(args) => args.output.format,
+            Self::Export(args) => args.output.format,
+            Self::Import(args) => args.output.format,
+            Self::Backup(args) => args.output.format,
             Self::Canon(args) => args.output.format,
             Self::Hash(args) => args.output.format,
             Self::Completions(args) => args.output.format,
@@ -218,6 +228,9 @@ impl Verb {
             Self::Hold(args) => hold::run(args, out),
             Self::Release(args) => release::run(args, out),
             Self::Holds(args) => holds::run(args, out),
+            Self::Export(args) => export::run(args, out),
+            Self::Import(args) => import::run(args, out),
+            Self::Backup(args) => backup::run(args, out),
             Self::Canon(args) => canon::run(args, out),
             Self::Hash(args) => hash::run(args, out),
             Self::Completions(args) => completions::run(args, out),

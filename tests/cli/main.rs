@@ -27,4 +27,5 @@ mod shapes;
 mod signing;
 mod signing_refused;
 mod streams;
+mod transfer;
 mod verbs;

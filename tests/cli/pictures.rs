@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::run::{Ledger, program, proofline, ran, vectors};
 
-const VERBS: [&str; 24] = [
+const VERBS: [&str; 27] = [
     "init",
     "commit",
     "replay",
@@ -25,6 +25,9 @@ const VERBS: [&str; 24] = [
     "reindex",
     "salvage",
     "publish",
+    "export",
+    "import",
+    "backup",
     "canon",
     "hash",
     "completions",

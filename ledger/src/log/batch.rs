@@ -2,6 +2,7 @@
 //! over the group itself, and what it lets in is encoded, ready to be written at once.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use proofline_canon::Sha256Digest;
 use proofline_proof::header::{DeclaredHash, EntryHeader, EntryKind, EntryStatus, TraceLink};
@@ -17,9 +18,10 @@ use crate::error::{ArtifactRefusal, LedgerError};
 use crate::frame::{MAX_BODY_BYTES, encode_frame};
 use crate::gate::{AcceptedRecords, Examined, Facts, relate};
 use crate::scan::ChainState;
-use crate::segments::{EntryFault, read_error};
+use crate::segments::{EntryFault, Segments, read_error};
 use crate::system::{SealedSystem, SystemKind};
 
+use super::given::Given;
 use super::{Examinee, Log, Pending};
 
 /// An entry of a group, encoded.
@@ -75,6 +77,15 @@ impl<'a> Batch<'a> {
         Batch { log, plan, keys: None, erasures: None }
     }
 
+    /// The log that the group is to go behind.
+    pub(super) fn segments(&self) -> &Segments {
+        &self.log.segments
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.log.dir
+    }
+
     pub(super) fn decide(&mut self, pending: Pending) -> Result<Outcome, LedgerError> {
         match pending.what {
             Examinee::Evidence { examined, declared } => match *examined {
@@ -92,6 +103,19 @@ impl<'a> Batch<'a> {
             Examinee::System(Ok(entry)) => self.decide_system(&entry, pending.recorded_at_ms),
             Examinee::Artifact(Ok(artifact)) => self.decide_artifact(&artifact, pending.recorded_at_ms),
         }
+    }
+
+    /// Takes an entry as it is, of which the caller knows that it goes on where the plan stands.
+    pub(super) fn take(&mut self, given: &Given) {
+        let header = given.header.clone();
+        if let Some(link) = &header.trace {
+            self.plan.trace_ends.insert(link.trace_id, (header.seq, link.count));
+        }
+        let (offset, frame_bytes) = (self.plan.bytes.len() as u64, given.frame.len());
+        self.plan.bytes.extend_from_slice(&given.frame);
+        let (next, recorded_at_ms) = (header.seq.next(), header.recorded_at_ms);
+        self.plan.chain = ChainState { next, head: Some(given.leaf), recorded_at_ms };
+        self.plan.entries.push(Planned { header, leaf: given.leaf, offset, frame_bytes });
     }
 
     fn decide_sound(

@@ -7,6 +7,7 @@
 
 mod batch;
 mod erasing;
+mod given;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -38,6 +39,7 @@ use proofline_trace::LedgerId;
 
 use batch::{Batch, Plan};
 pub(crate) use erasing::{failed as failed_erasure, redo_erasures};
+pub(crate) use given::{Belief, Given, GivenError, Unfit};
 
 /// The file whose lock a writer holds while it appends a group.
 pub(crate) const LOCK_FILE: &str = "lock";
