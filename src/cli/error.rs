@@ -4,7 +4,8 @@ use std::io;
 
 use proofline::canon::{CanonError, Pointer};
 use proofline::ledger::{
-    BlobError, CatalogueError, Damage, EntryFault, LedgerError, PublishError, ReindexError, SalvageError,
+    BlobError, CatalogueError, Damage, EntryFault, LedgerError, PublishError, ReindexError, RetentionFault,
+    SalvageError,
 };
 use proofline::replay::{FormError, PairsError, RecordError, ReplayError};
 use proofline::trace::TraceId;
@@ -95,6 +96,14 @@ pub(crate) enum CliError {
         name: String,
         /// What is wrong with it.
         source: FormError,
+    },
+    /// A file of retention rules is not what it has to be.
+    #[error("{source}")]
+    Rules {
+        /// The file, or `the standard input`.
+        name: String,
+        /// What is wrong with it.
+        source: RetentionFault,
     },
     /// A line of a pairs file is no pair.
     #[error("{source}")]
@@ -208,12 +217,14 @@ impl CliError {
         match self {
             Self::Ledger(error) => error.code(),
             Self::Entry(EntryFault::Damaged(damage)) => damage.code,
+            Self::Entry(EntryFault::Archived(_)) => "entry.archived",
             Self::Entry(_) => "ledger.io",
             Self::Unreadable { .. } => "input.unreadable",
             Self::Unwritable { .. } => "output.unwritable",
             Self::Content { source, .. } => source.code(),
             Self::Empty { .. } => "input.empty",
             Self::Form { source, .. } => source.code(),
+            Self::Rules { source, .. } => source.code(),
             Self::Pairs { source, .. } => source.code(),
             Self::NoPairs { .. } => "input.no_pairs",
             Self::Publish(error) => error.code(),
@@ -242,13 +253,15 @@ impl CliError {
             Self::Catalogue(CatalogueError::Log(_))
             | Self::Entry(EntryFault::Damaged(_))
             | Self::Replay(ReplayError::Lookup(EntryFault::Damaged(_))) => Exit::DamagedLedger,
+            Self::Entry(EntryFault::Archived(_)) | Self::Replay(ReplayError::Archived(_)) => Exit::BadInput,
             Self::Blob { source: BlobError::TooLarge { .. } | BlobError::Source(_), .. } => Exit::BadInput,
             Self::Entry(_) | Self::Replay(_) | Self::Blob { .. } | Self::Blobs(_) => Exit::SystemRefused,
             Self::Catalogue(_) | Self::Unwritable { .. } | Self::Output(_) | Self::Random(_) => {
                 Exit::SystemRefused
             }
             Self::Unreadable { .. } | Self::Content { .. } | Self::TooLong { .. } => Exit::BadInput,
-            Self::Form { .. } | Self::Pairs { .. } | Self::NoPairs { .. } => Exit::BadInput,
+            Self::Form { .. } | Self::Rules { .. } => Exit::BadInput,
+            Self::Pairs { .. } | Self::NoPairs { .. } => Exit::BadInput,
             Self::Publish(error) => exit_of_publication(error),
             Self::Empty { .. } | Self::NoSuchHash(_) | Self::NoSuchTrace(_) | Self::AmbiguousTrace { .. } => {
                 Exit::BadInput
@@ -291,6 +304,7 @@ impl CliError {
                 _ => name.clone(),
             }),
             Self::Signing(error) => error.place(),
+            Self::Rules { name, source } => Some(format!("{name}{}", pointed(Some(&source.pointer)))),
             Self::Form { name, source } => Some(format!("{name}{}", pointed(source.pointer()))),
             Self::Pairs { name, source } => {
                 Some(format!("{name}, line {}{}", source.line, pointed(source.pointer())))
@@ -307,6 +321,9 @@ impl CliError {
             Self::Entry(EntryFault::Damaged(_)) => Some(
                 "run `proofline verify` to see all damage, then restore a copy or use `proofline salvage`",
             ),
+            Self::Entry(EntryFault::Archived(_)) => Some(
+                "name the archive with `--archive`, or bring the segment back with `proofline archive restore`",
+            ),
             Self::Unreadable { .. } => {
                 Some("name a file that this user can read, or `-` for the standard input")
             }
@@ -316,6 +333,7 @@ impl CliError {
             Self::Form { .. } => {
                 Some(r#"write it like {"allow_variance":{"model_call":["response","usage"]}}"#)
             }
+            Self::Rules { source, .. } => Some(source.hint()),
             Self::Pairs { .. } | Self::NoPairs { .. } => {
                 Some(r#"give pairs of trace ids, one {"baseline":"...","candidate":"..."} a line"#)
             }
@@ -365,6 +383,8 @@ pub(crate) fn exit_of_ledger(error: &LedgerError) -> Exit {
         LedgerError::NotALedger(_)
         | LedgerError::NotEmpty(_)
         | LedgerError::NewerFormat { .. }
+        | LedgerError::Archived(_)
+        | LedgerError::Archive(_)
         | LedgerError::NoSuchEntry { .. } => Exit::BadInput,
         LedgerError::Damaged(_) => Exit::DamagedLedger,
         LedgerError::Option { .. } => Exit::Usage,
