@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::run::{Ledger, program, proofline, ran, vectors};
 
-const VERBS: [&str; 24] = [
+const VERBS: [&str; 27] = [
     "init",
     "commit",
     "replay",
@@ -24,6 +24,9 @@ const VERBS: [&str; 24] = [
     "attest",
     "reindex",
     "salvage",
+    "archive",
+    "migrate",
+    "retention",
     "publish",
     "canon",
     "hash",
@@ -32,7 +35,9 @@ const VERBS: [&str; 24] = [
 ];
 
 /// Verbs below verbs.
-const STEPS: [(&str, &str); 5] = [
+const STEPS: [(&str, &str); 7] = [
+    ("archive", "restore"),
+    ("archive", "verify"),
     ("keys", "add"),
     ("keys", "retire"),
     ("checkpoint", "verify"),
