@@ -105,6 +105,7 @@ impl CheckpointingError {
         match self {
             CheckpointingError::Ledger(error) => error.code(),
             CheckpointingError::Entry(EntryFault::Damaged(_)) => "ledger.damaged",
+            CheckpointingError::Entry(EntryFault::Archived(_)) => "entry.archived",
             CheckpointingError::Entry(EntryFault::Io(_)) => "ledger.io",
             CheckpointingError::Tree(error) => error.code(),
             CheckpointingError::NoSigner => "checkpoint.no_signer",
@@ -277,8 +278,8 @@ impl Ledger {
             let new_entries = snapshot.entries() - last;
             let is_long = || -> Result<bool, CheckpointingError> {
                 let Some(every_ms) = rule.every_ms else { return Ok(false) };
-                let first = snapshot.entry(Seq::new(last))?;
-                Ok(first.is_some_and(|entry| now_ms.saturating_sub(entry.header.recorded_at_ms) >= every_ms))
+                let first = snapshot.header(Seq::new(last))?;
+                Ok(first.is_some_and(|header| now_ms.saturating_sub(header.recorded_at_ms) >= every_ms))
             };
             rule.every_entries.is_some_and(|every| new_entries >= every) || is_long()?
         };
@@ -376,11 +377,17 @@ impl Checkpointing<'_> {
             None => None,
         };
         for seq in (frontier.size()..size).map(Seq::new) {
-            let entry = self.snapshot.entry(seq)?;
-            let linked = entry.filter(|entry| entry.header.previous_leaf == before);
-            let entry = linked.ok_or_else(|| self.broken_link(seq))?;
-            self.check_index(&entry)?;
-            let leaf = entry.leaf_hash();
+            // A body that is damaged is not signed over; one that is archived was checked before it went.
+            let header = match self.snapshot.entry(seq) {
+                Err(EntryFault::Archived(_)) => self.snapshot.header(seq)?,
+                entry => {
+                    let entry = entry?;
+                    entry.iter().try_for_each(|entry| self.check_index(entry))?;
+                    entry.map(|entry| entry.header)
+                }
+            };
+            let linked = header.filter(|header| header.previous_leaf == before);
+            let leaf = linked.ok_or_else(|| self.broken_link(seq))?.leaf_hash();
             frontier.push(leaf);
             before = Some(leaf);
         }

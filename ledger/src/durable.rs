@@ -20,7 +20,7 @@ pub(crate) fn unfinished(path: &Path) -> PathBuf {
 }
 
 /// Opens the file under its temporary name, emptied if an interrupted attempt left one.
-fn start_file(disk: &dyn Disk, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+pub(crate) fn start_file(disk: &dyn Disk, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
     match disk.open(path, Access::CreateNew) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             let file = disk.open(path, Access::Write)?;

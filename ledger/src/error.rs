@@ -8,6 +8,8 @@ use proofline_proof::KeyListError;
 use proofline_trace::{EnvelopeHash, TraceId};
 use thiserror::Error;
 
+use crate::archive::ArchiveFault;
+use crate::segments::ArchivedEntry;
 use proofline_proof::Seq;
 
 use crate::erasure::ErasureRefusal;
@@ -61,6 +63,12 @@ pub enum LedgerError {
     /// Stored bytes are not what they have to be.
     #[error("the ledger is damaged: {0}")]
     Damaged(Damage),
+    /// What has to be read is in an archive.
+    #[error("{0}")]
+    Archived(ArchivedEntry),
+    /// An archive is not what it has to be, or not of this ledger.
+    #[error(transparent)]
+    Archive(#[from] ArchiveFault),
     /// An earlier write or sync failed; what the disk holds is not known to this writer.
     #[error("this writer stopped after a failed write: {0}")]
     Poisoned(String),
@@ -157,6 +165,8 @@ impl LedgerError {
             LedgerError::NotEmpty(_) => "ledger.not_empty",
             LedgerError::NewerFormat { .. } => "ledger.newer_format",
             LedgerError::Damaged(_) => "ledger.damaged",
+            LedgerError::Archived(_) => "ledger.archived",
+            LedgerError::Archive(fault) => fault.code(),
             LedgerError::Poisoned(_) => "ledger.poisoned",
             LedgerError::Io { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "ledger.storage_full",
@@ -180,6 +190,8 @@ impl LedgerError {
             LedgerError::Damaged(_) => {
                 "run `proofline verify` to see all damage, then restore a copy or use `proofline salvage`"
             }
+            LedgerError::Archived(_) => ARCHIVED_HINT,
+            LedgerError::Archive(fault) => fault.hint(),
             LedgerError::Poisoned(_) => {
                 "open the ledger again; nothing acknowledged is lost, and what was not may have to be sent again"
             }
@@ -197,6 +209,9 @@ impl LedgerError {
         }
     }
 }
+
+/// What to do about an entry whose body is archived.
+pub(crate) const ARCHIVED_HINT: &str = "bring the segment back with `proofline archive restore`, or name the archive with `--archive` where a verb takes it";
 
 /// Names the call and the path of a failed system call.
 pub(crate) trait IoContext<T> {

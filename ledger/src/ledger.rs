@@ -381,5 +381,7 @@ fn genesis_segment(genesis: &Genesis) -> Result<(Vec<u8>, Mark), LedgerError> {
 /// True when `dir` holds a ledger, or what is left of one.
 pub fn is_ledger(disk: &dyn Disk, dir: &Path) -> bool {
     crate::load::segment_seqs(disk, dir).is_ok()
-        && disk.open(&dir.join(LOG_DIR).join(segment_name(Seq::GENESIS)), Access::Read).is_ok()
+        && [segment_name(Seq::GENESIS), crate::archive::stub_name(Seq::GENESIS)]
+            .iter()
+            .any(|name| disk.open(&dir.join(LOG_DIR).join(name), Access::Read).is_ok())
 }

@@ -5,6 +5,7 @@
 //! read, in this process or another, while others append.
 
 mod action;
+mod archive;
 mod artifact;
 mod blobs;
 mod cache;
@@ -22,9 +23,11 @@ mod line;
 mod load;
 mod log;
 mod mark;
+mod migrate;
 mod publish;
 mod recovery;
 mod reindex;
+mod retention;
 mod salvage;
 mod scan;
 mod sealed_blobs;
@@ -39,6 +42,11 @@ mod tree;
 mod verify;
 
 pub use action::{Action, Options, Outcome};
+pub use archive::{
+    ArchiveCheck, ArchiveFault, ArchiveOrder, ArchiveProgress, ArchiveReport, ArchivedSegment,
+    CheckedSegment, MAX_PLACE_BYTES, MovedSegment, RestoreReport, StubFault, WithArchives, archive,
+    archive_on, parse_stub_name, restore, restore_on, stub_name, verify_archive, verify_archive_on,
+};
 pub use artifact::{ArtifactKind, check_producer};
 pub use blobs::{BLOBS_DIR, BlobError, BlobTotals, Blobs, StoredBlob};
 pub use catalogue::{
@@ -53,6 +61,10 @@ pub use gate::{DeclaredDigest, DeclaredType, Submission};
 pub use ledger::{Genesis, Ledger, is_ledger};
 pub use line::{EvidenceLine, WRAPPER_BYTES};
 pub use mark::{MARK_FILE, Mark, MarkReading, decode_marks};
+pub use migrate::{
+    CURRENT_FORMAT, MigrateReport, MigrationStep, STEPS, StepFound, migrate, migrate_on, plan_migration,
+    plan_migration_on,
+};
 pub use proofline_proof::header::{self, EntryHeader, EntryKind, EntryStatus};
 pub use proofline_proof::{LeafHash, Seq};
 pub use publish::{
@@ -60,9 +72,13 @@ pub use publish::{
     publish_on, publish_source_on,
 };
 pub use recovery::{Recovery, TORN_DIR, TornTail};
-pub use reindex::{ReindexError, ReindexReport, reindex, reindex_on};
+pub use reindex::{ReindexError, ReindexReport, reindex, reindex_on, reindex_with};
+pub use retention::{
+    ArchiveRule, BlobPlan, BlobState, EraseRule, Holds, RetentionFault, RetentionPlan, RetentionRules,
+    SegmentPlan, SegmentState, plan_retention,
+};
 pub use salvage::{SalvageError, SalvageReport, damage_value, salvage, salvage_on};
-pub use segments::{Entry, EntryFault, ListedHash};
+pub use segments::{ArchivedEntry, Entry, EntryFault, ListedHash};
 pub use snapshot::{LogEnd, Snapshot};
 pub use subject_keys::{Subject, SubjectKeys, SubjectKeysError, SubjectName};
 pub use system::SystemKind;

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::archive::{Stub, parse_stub_name, stub_name};
 use crate::disk::{Access, Disk, DiskFile};
 use crate::error::{Damage, IoContext, LedgerError};
 use crate::index::{SealedIndex, Table, index_name};
@@ -22,6 +23,8 @@ pub(crate) struct SegmentFile {
     pub(crate) header: SegmentHeader,
     pub(crate) file: Arc<dyn DiskFile>,
     pub(crate) path: PathBuf,
+    /// What stays of it, when it was archived; `file` and `path` are then those of that.
+    pub(crate) stub: Option<Arc<Stub>>,
 }
 
 impl SegmentFile {
@@ -31,7 +34,21 @@ impl SegmentFile {
     }
 
     pub(crate) fn name(&self) -> String {
-        format!("{LOG_DIR}/{}", segment_name(self.header.first_seq))
+        format!("{LOG_DIR}/{}", file_name(self.header.first_seq, self.stub.is_some()))
+    }
+
+    /// Bytes of the segment file, wherever it is.
+    pub(crate) fn segment_bytes(&self) -> io::Result<u64> {
+        self.stub.as_ref().map_or_else(|| self.file.len(), |stub| Ok(stub.head.segment_bytes))
+    }
+
+    /// A walk from the first frame up to `end`.
+    pub(crate) fn scan(&self, end: u64, chain: ChainState) -> io::Result<Scan> {
+        let first = self.header.first_seq;
+        match &self.stub {
+            Some(stub) => Scan::of_stub(Arc::clone(stub), first, chain),
+            None => Scan::new(Arc::clone(&self.file), first, SEGMENT_HEADER_BYTES as u64, end, chain),
+        }
     }
 
     /// The sealed index beside the segment, if it is there and sound.
@@ -45,7 +62,12 @@ impl SegmentFile {
     }
 }
 
-/// The first seqs of the segments in a ledger's folder, ascending.
+/// The file of a segment in `log/`, or what stays of it there.
+pub(crate) fn file_name(first_seq: Seq, is_archived: bool) -> String {
+    if is_archived { stub_name(first_seq) } else { segment_name(first_seq) }
+}
+
+/// The first seqs of the segments in a ledger's folder, archived ones included, ascending.
 pub(crate) fn segment_seqs(disk: &dyn Disk, dir: &Path) -> Result<Vec<Seq>, LedgerError> {
     let log = dir.join(LOG_DIR);
     let names = match disk.list(&log) {
@@ -53,7 +75,9 @@ pub(crate) fn segment_seqs(disk: &dyn Disk, dir: &Path) -> Result<Vec<Seq>, Ledg
         Err(error) if is_absent(&error) => return Err(LedgerError::NotALedger(dir.to_owned())),
         Err(error) => return Err(error).during("list", &log),
     };
-    let seqs: Vec<Seq> = names.iter().filter_map(|name| parse_segment_name(name)).collect();
+    let parse = |name: &String| parse_segment_name(name).or_else(|| parse_stub_name(name));
+    let mut seqs: Vec<Seq> = names.iter().filter_map(parse).collect();
+    seqs.dedup(); // names are sorted: `.arc` stands before `.seg` of the same number
     if seqs.is_empty() { Err(LedgerError::NotALedger(dir.to_owned())) } else { Ok(seqs) }
 }
 
@@ -93,7 +117,7 @@ fn check_place(file: &SegmentFile, is_first: bool, named: Seq, ledger_id: Ledger
     Ok(())
 }
 
-/// Opens the segment that begins with `seq`.
+/// Opens what there is of the segment that begins with `seq`: the segment, or what stays of an archived one.
 pub(crate) fn open_segment(
     disk: &dyn Disk,
     dir: &Path,
@@ -101,13 +125,21 @@ pub(crate) fn open_segment(
     access: Access,
 ) -> Result<SegmentFile, LedgerError> {
     let path = dir.join(LOG_DIR).join(segment_name(seq));
-    let file = disk.open(&path, access).during("open", &path)?;
+    let file = match disk.open(&path, access) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match open_stub(disk, dir, seq)? {
+            Some(archived) => return Ok(archived),
+            // It may have come back in between.
+            None => disk.open(&path, access),
+        },
+        result => result,
+    };
+    let file = file.during("open", &path)?;
     let name = format!("{LOG_DIR}/{}", segment_name(seq));
     let damaged = |code, message| {
         LedgerError::Damaged(Damage { code, file: name.clone(), offset: Some(0), seq: Some(seq), message })
     };
     match read_segment_header(&*file).during("read", &path)? {
-        Ok(header) if header.first_seq == seq => Ok(SegmentFile { header, file, path }),
+        Ok(header) if header.first_seq == seq => Ok(SegmentFile { header, file, path, stub: None }),
         Ok(header) => Err(damaged(
             "log.segment_name",
             format!(
@@ -116,6 +148,36 @@ pub(crate) fn open_segment(
             ),
         )),
         Err(fault @ SegmentFault::NewerFormat(_)) => {
+            Err(LedgerError::NewerFormat { dir: dir.to_owned(), detail: format!("{name}: {fault}") })
+        }
+        Err(fault) => Err(damaged(fault.code(), fault.to_string())),
+    }
+}
+
+/// Opens what stays of an archived segment; `None` when there is no such file.
+fn open_stub(disk: &dyn Disk, dir: &Path, seq: Seq) -> Result<Option<SegmentFile>, LedgerError> {
+    let path = dir.join(LOG_DIR).join(stub_name(seq));
+    let file = match disk.open(&path, Access::Read) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).during("open", &path),
+    };
+    let name = format!("{LOG_DIR}/{}", stub_name(seq));
+    let damaged = |code, message| {
+        LedgerError::Damaged(Damage { code, file: name.clone(), offset: Some(0), seq: Some(seq), message })
+    };
+    match Stub::read(Arc::clone(&file)).during("read", &path)? {
+        Ok(stub) if stub.head.segment.first_seq == seq => {
+            let header = stub.head.segment;
+            Ok(Some(SegmentFile { header, file, path, stub: Some(Arc::new(stub)) }))
+        }
+        Ok(stub) => {
+            let found = stub.head.segment.first_seq;
+            let message =
+                format!("the file's name says that it begins with entry {seq}, its header says {found}");
+            Err(damaged("log.segment_name", message))
+        }
+        Err(fault) if fault.is_newer() => {
             Err(LedgerError::NewerFormat { dir: dir.to_owned(), detail: format!("{name}: {fault}") })
         }
         Err(fault) => Err(damaged(fault.code(), fault.to_string())),
@@ -149,7 +211,7 @@ pub(crate) fn read_segment(segment: &SegmentFile, until: Until) -> io::Result<Re
         Until::Seq(seq) => (u64::MAX, Some(seq)),
     };
     let first = segment.header.first_seq;
-    let mut scan = Scan::new(Arc::clone(&segment.file), first, start, end, segment.chain())?;
+    let mut scan = segment.scan(end, segment.chain())?;
     let mut table = Table::new(start);
     let mut damage = Vec::new();
     let mut sound_end = None;

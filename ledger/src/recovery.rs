@@ -15,6 +15,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::archive::{parse_stub_name, stub_name};
 use crate::checkpoints;
 use crate::disk::{Access, Disk, DiskFile};
 use crate::durable::{self, UNFINISHED, read_full_at};
@@ -52,6 +53,9 @@ pub struct Recovery {
     pub recovered_entries: u64,
     /// Index files of sealed segments, made again.
     pub rebuilt_indexes: u64,
+    /// Archivings and restorings that were cut off where the segment and what was to stay of it were
+    /// both there: the segment stays.
+    pub undone_archivings: u64,
     /// True when the published size was missing or damaged and was made again.
     pub mark_rebuilt: bool,
     /// Payloads that an entry erased and whose bytes, or whose place in the folder, were still open.
@@ -72,6 +76,7 @@ impl Recovery {
         self.torn.extend(later.torn);
         self.recovered_entries += later.recovered_entries;
         self.rebuilt_indexes += later.rebuilt_indexes;
+        self.undone_archivings += later.undone_archivings;
         self.mark_rebuilt |= later.mark_rebuilt;
         self.redone_erasures += later.redone_erasures;
         self.removed_unfinished += later.removed_unfinished;
@@ -127,7 +132,8 @@ impl Settling<'_> {
         if let Some(mark) = mark.filter(|mark| mark.segment != last.header.first_seq) {
             self.check_mark_inside(&segments, &mark)?;
         }
-        if last.sealed_index(self.disk).during("read", &last.path)?.is_some() {
+        self.undo_archivings(&segments)?;
+        if last.stub.is_some() || last.sealed_index(self.disk).during("read", &last.path)?.is_some() {
             let message = "the last segment is sealed, so a segment that followed it is missing".to_owned();
             return Err(damaged(last.damage("log.missing_segment", None, message)));
         }
@@ -176,6 +182,24 @@ impl Settling<'_> {
         Ok(Settled { segments, ledger_id, mark: settled_mark, chain, recovery: self.recovery })
     }
 
+    /// Where both are there, archiving or restoring was cut off. The segment, which was found whole, has
+    /// all that the other file has.
+    fn undo_archivings(&mut self, segments: &Segments) -> Result<(), LedgerError> {
+        let log = self.dir.join(LOG_DIR);
+        let names = self.disk.list(&log).during("list", &log)?;
+        let mut removed = false;
+        for seq in names.iter().filter_map(|name| parse_stub_name(name)) {
+            let is_there = |segment: &&Segment| segment.header.first_seq == seq && segment.stub.is_none();
+            if segments.list.iter().any(|segment| is_there(&segment)) {
+                let path = log.join(stub_name(seq));
+                self.disk.remove(&path).during("remove", &path)?;
+                self.recovery.undone_archivings += 1;
+                removed = true;
+            }
+        }
+        if removed { self.disk.sync_dir(&log).during("sync", &log) } else { Ok(()) }
+    }
+
     /// A file that was never finished holds nothing that was acknowledged; it is kept all the same.
     fn put_unfinished_aside(&mut self) -> Result<(), LedgerError> {
         let log = self.dir.join(LOG_DIR);
@@ -214,7 +238,7 @@ impl Settling<'_> {
         before: &Segments,
     ) -> Result<Segment, LedgerError> {
         let entries = next.header.first_seq.get() - file.header.first_seq.get();
-        let length = file.file.len().during("read", &file.path)?;
+        let length = file.segment_bytes().during("read", &file.path)?;
         let known = self.known.get(&file.header.first_seq).cloned();
         let index = match known {
             Some(index) => Some(index),
@@ -231,10 +255,14 @@ impl Settling<'_> {
                 return Err(damaged(file.damage("log.truncated", Some(length), message)));
             }
             let index = SegmentIndex::Sealed(index);
-            return Ok(Segment::new(file.header, Arc::clone(&file.file), index, entries));
+            return Ok(Segment::of(file, index, entries));
         }
         let reading = read_segment(file, Until::Seq(next.header.first_seq)).during("read", &file.path)?;
         let end = whole_end(file, next, &reading)?;
+        if file.stub.is_some() && length != end {
+            let message = format!("the archived segment had {length} bytes, its entries have {end}");
+            return Err(damaged(file.damage("archive.stub_differs", None, message)));
+        }
         if length > end {
             self.check_superseded(file, end, mark)?;
             self.keep_torn(file, end, length)?;
@@ -255,8 +283,8 @@ impl Settling<'_> {
         let Some(last) = mark.entries.checked_sub(1).map(Seq::new) else {
             return refuse("the published size names no entry".to_owned());
         };
-        let entry = segments.read(last).map_err(|fault| read_error(self.dir, fault))?;
-        let head = entry.map(|entry| entry.leaf_hash());
+        let header = segments.header(last).map_err(|fault| read_error(self.dir, fault))?;
+        let head = header.map(|header| header.leaf_hash());
         if head != Some(mark.head) {
             let found = head.map_or("nothing".to_owned(), |head| head.to_string());
             return refuse(format!(
@@ -295,7 +323,7 @@ impl Settling<'_> {
         seal(self.disk, self.dir, &*file.file, &table, tree, chain, ledger_id)?;
         let sealed = file.sealed_index(self.disk).during("read", &file.path)?;
         let index = sealed.map_or_else(|| SegmentIndex::Memory(Arc::new(table)), SegmentIndex::Sealed);
-        Ok(Segment::new(file.header, Arc::clone(&file.file), index, entries))
+        Ok(Segment::of(file, index, entries))
     }
 
     /// The part of the last segment that is known to be durable, which must be whole.
@@ -475,7 +503,7 @@ pub(crate) fn seal(
     write_index(disk, &path, &bytes).during("write", &path)
 }
 
-fn copy(from: &dyn DiskFile, start: u64, end: u64, to: &dyn DiskFile, at: u64) -> io::Result<()> {
+pub(crate) fn copy(from: &dyn DiskFile, start: u64, end: u64, to: &dyn DiskFile, at: u64) -> io::Result<()> {
     let mut chunk = vec![0; COPY_BYTES];
     let mut done = start;
     while done < end {

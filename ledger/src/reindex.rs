@@ -2,7 +2,7 @@
 //! the published size, the marks of erased payloads, and the catalogue.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -27,8 +27,11 @@ pub struct ReindexReport {
     pub indexes: u64,
     /// Entries of the ledger.
     pub entries: u64,
-    /// Entries of the catalogue; none when it is open elsewhere and was left to whoever has it.
+    /// Entries of the catalogue; none when it is open elsewhere and was left to whoever has it, or when
+    /// entries are archived that it lists.
     pub catalogue_entries: Option<u64>,
+    /// Segments that are archived, and were not brought.
+    pub archived_segments: u64,
     /// What had to be mended on the way, as at every opening.
     pub recovery: Recovery,
 }
@@ -71,9 +74,22 @@ impl ReindexError {
 /// As [`Ledger::open`](crate::Ledger::open): a damaged log is refused, because what is derived
 /// from it would hide the damage.
 pub fn reindex(dir: impl AsRef<Path>) -> Result<ReindexReport, ReindexError> {
+    reindex_with(dir, &[])
+}
+
+/// [`reindex`], the catalogue with the entries of these archives.
+///
+/// # Errors
+/// As [`reindex`], and for a folder that is no archive of this ledger.
+pub fn reindex_with(dir: impl AsRef<Path>, archives: &[PathBuf]) -> Result<ReindexReport, ReindexError> {
     let dir = dir.as_ref();
     let report = reindex_on(&OsDisk, dir)?;
-    let catalogue_entries = match Catalogue::rebuild(&Snapshot::open(dir)?, &mut |_| {}) {
+    let snapshot = Snapshot::open_with_archives(dir, archives)?;
+    let archived_segments = snapshot.archived().len() as u64;
+    if archived_segments > 0 {
+        return Ok(ReindexReport { archived_segments, ..report });
+    }
+    let catalogue_entries = match Catalogue::rebuild(&snapshot, &mut |_| {}) {
         Ok(catalogue) => Some(catalogue.entries()),
         Err(CatalogueError::Busy(_)) => None,
         Err(error) => return Err(error.into()),
@@ -103,6 +119,7 @@ pub fn reindex_on(disk: &dyn Disk, dir: &Path) -> Result<ReindexReport, LedgerEr
         indexes: settled.recovery.rebuilt_indexes,
         entries: settled.mark.entries,
         catalogue_entries: None,
+        archived_segments: 0,
         recovery: Recovery { rebuilt_indexes: 0, ..settled.recovery },
     })
 }

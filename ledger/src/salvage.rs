@@ -4,7 +4,7 @@
 //! What it writes into the new folder:
 //!
 //! - `entries.jsonl`: every readable entry with its header's bytes (hex), so that links and
-//!   proofs can still be checked;
+//!   proofs can still be checked; without its body where that is archived;
 //! - `evidence.jsonl`: the accepted records and rejected attempts among them, in log order, as
 //!   lines that `commit` takes;
 //! - `blobs/`: the blobs whose bytes still match their names, those that were erased left out;
@@ -19,12 +19,13 @@ use thiserror::Error;
 
 use proofline_canon::{Number, Object, Profile, Sha256Digest, Value, hex};
 
+use crate::archive::{Stub, StubFault, stub_name};
 use crate::blobs::{BlobError, Blobs};
 use crate::disk::{Access, Disk, DiskFile, OsDisk};
 use crate::durable;
 use crate::error::{Damage, IoContext, LedgerError};
 use crate::index::index_name;
-use crate::load::segment_seqs;
+use crate::load::{file_name, segment_seqs};
 use crate::mark::{MARK_FILE, read_mark};
 use crate::scan::{ChainState, Found, Scan, Step};
 use crate::segment::{SEGMENT_HEADER_BYTES, read_segment_header, segment_name};
@@ -44,6 +45,8 @@ pub struct SalvageReport {
     pub evidence: u64,
     /// Entries among them that do not link to the entry before them.
     pub unlinked: u64,
+    /// Entries among them whose bodies are archived, and were not at hand.
+    pub archived: u64,
     /// Blobs copied.
     pub blobs: u64,
     /// What was left behind, and where.
@@ -59,6 +62,7 @@ impl SalvageReport {
             ("entries".to_owned(), count(self.entries)),
             ("evidence".to_owned(), count(self.evidence)),
             ("unlinked".to_owned(), count(self.unlinked)),
+            ("archived".to_owned(), count(self.archived)),
             ("blobs".to_owned(), count(self.blobs)),
             ("gaps".to_owned(), Value::Array(self.gaps.iter().map(damage_value).collect())),
         ]))
@@ -139,7 +143,14 @@ pub fn salvage_on(disk: Arc<dyn Disk>, dir: &Path, out: &Path) -> Result<Salvage
         dir,
         entries: Lines::create(disk, out, "entries.jsonl")?,
         evidence: Lines::create(disk, out, "evidence.jsonl")?,
-        report: SalvageReport { entries: 0, evidence: 0, unlinked: 0, blobs: 0, gaps: Vec::new() },
+        report: SalvageReport {
+            entries: 0,
+            evidence: 0,
+            unlinked: 0,
+            archived: 0,
+            blobs: 0,
+            gaps: Vec::new(),
+        },
         chain: ChainState::EMPTY,
         erased: BTreeSet::new(),
     };
@@ -195,7 +206,8 @@ impl Salvage<'_> {
     }
 
     fn segment(&mut self, seq: Seq, next: Option<Seq>) -> Result<(), LedgerError> {
-        let name = format!("{LOG_DIR}/{}", segment_name(seq));
+        let stub = stub_of(self.disk, self.dir, seq)?;
+        let name = format!("{LOG_DIR}/{}", file_name(seq, stub.is_some()));
         let path = self.dir.join(&name);
         let gap = |code, offset, seq, message| Damage { code, file: name.clone(), offset, seq, message };
         if seq > self.chain.next {
@@ -203,17 +215,33 @@ impl Salvage<'_> {
             self.report.gaps.push(gap("log.missing_segment", None, Some(self.chain.next), message));
         }
         let file = self.disk.open(&path, Access::Read).during("open", &path)?;
-        let header = read_segment_header(&*file).during("read", &path)?;
-        if let Err(fault) = &header {
-            self.report.gaps.push(gap(fault.code(), Some(0), Some(seq), fault.to_string()));
+        let header = match &stub {
+            Some(Ok(stub)) => Ok(stub.head.segment),
+            Some(Err(fault)) => Err((fault.code(), fault.to_string())),
+            None => {
+                let header = read_segment_header(&*file).during("read", &path)?;
+                header.map_err(|fault| (fault.code(), fault.to_string()))
+            }
+        };
+        if let Err((code, message)) = &header {
+            self.report.gaps.push(gap(code, Some(0), Some(seq), message.clone()));
         }
+        let stub = match stub {
+            Some(Err(_)) => return Ok(()),
+            Some(Ok(stub)) => Some(Arc::new(stub)),
+            None => None,
+        };
         if seq != self.chain.next || self.chain.head.is_none() {
             let head = header.ok().and_then(|header| header.previous_leaf);
             self.chain = ChainState { next: seq, head, ..self.chain };
         }
         let start = SEGMENT_HEADER_BYTES as u64;
-        let mut scan =
-            Scan::new(Arc::clone(&file), seq, start, u64::MAX, self.chain).during("read", &path)?;
+        let archived_before = self.report.archived;
+        let scan = match &stub {
+            Some(stub) => Scan::of_stub(Arc::clone(stub), seq, self.chain),
+            None => Scan::new(Arc::clone(&file), seq, start, u64::MAX, self.chain),
+        };
+        let mut scan = scan.during("read", &path)?;
         while next.is_none_or(|next| scan.chain().next < next) {
             match scan.step().during("read", &path)? {
                 Step::End => break,
@@ -225,6 +253,11 @@ impl Salvage<'_> {
             }
         }
         self.chain = scan.chain();
+        let archived = self.report.archived - archived_before;
+        if archived > 0 {
+            let message = format!("the bodies of {archived} entries from entry {seq} on are archived");
+            self.report.gaps.push(gap("entry.archived", None, Some(seq), message));
+        }
         Ok(())
     }
 
@@ -233,11 +266,18 @@ impl Salvage<'_> {
         name: &str,
         found: &Found,
         header_bytes: &[u8],
-        body: &[u8],
+        body: Option<&[u8]>,
     ) -> Result<(), LedgerError> {
         let header = &found.header;
         let linked = found.damage.is_none();
         self.report.gaps.extend(found.damage.clone());
+        let Some(body) = body else {
+            self.report.entries += 1;
+            self.report.archived += 1;
+            self.report.unlinked += u64::from(!linked);
+            let front = entry_front(found, header_bytes, linked);
+            return self.entries.put(&[front.as_bytes(), b"null}\n"]);
+        };
         let ledger_id = read_genesis(body).map(|record| record.ledger_id);
         let own_id = ledger_id.unwrap_or(proofline_trace::LedgerId::from_bytes([0; 16]));
         if let Err((code, message)) = check_body(header, body, own_id) {
@@ -256,13 +296,7 @@ impl Salvage<'_> {
         }
         self.report.entries += 1;
         self.report.unlinked += u64::from(!linked);
-        let front = format!(
-            r#"{{"header":"{}","kind":"{}","leaf":"{}","linked":{linked},"seq":{},"body":"#,
-            hex(header_bytes),
-            header.status.kind(),
-            found.leaf,
-            header.seq
-        );
+        let front = entry_front(found, header_bytes, linked);
         self.entries.put(&[front.as_bytes(), body, b"}\n"])?;
         if let Some(front) = evidence_front(header, body) {
             self.report.evidence += 1;
@@ -270,6 +304,27 @@ impl Salvage<'_> {
         }
         Ok(())
     }
+}
+
+/// The beginning of a line of `entries.jsonl`: all of it but the body.
+fn entry_front(found: &Found, header_bytes: &[u8], linked: bool) -> String {
+    format!(
+        r#"{{"header":"{}","kind":"{}","leaf":"{}","linked":{linked},"seq":{},"body":"#,
+        hex(header_bytes),
+        found.header.status.kind(),
+        found.leaf,
+        found.header.seq
+    )
+}
+
+/// What stays of a segment, where the segment itself is not there.
+fn stub_of(disk: &dyn Disk, dir: &Path, seq: Seq) -> Result<Option<Result<Stub, StubFault>>, LedgerError> {
+    let log = dir.join(LOG_DIR);
+    let path = log.join(stub_name(seq));
+    if disk.exists(&log.join(segment_name(seq))) || !disk.exists(&path) {
+        return Ok(None);
+    }
+    disk.open(&path, Access::Read).and_then(Stub::read).during("read", &path).map(Some)
 }
 
 /// The beginning of a line that `commit` takes: all of it but the envelope.

@@ -7,10 +7,11 @@
 use std::io;
 use std::sync::Arc;
 
+use crate::archive::{Record, Stub, stub_name};
 use crate::disk::DiskFile;
 use crate::error::Damage;
 use crate::frame::{FrameFault, FrameLengths, HEAD_BYTES, LENGTHS_BYTES, decode_head};
-use crate::segment::{FrameCursor, segment_name};
+use crate::segment::{FrameCursor, SEGMENT_HEADER_BYTES, segment_name};
 use proofline_proof::header::{EntryHeader, HeaderError};
 use proofline_proof::{LeafHash, Seq};
 
@@ -62,6 +63,18 @@ pub(crate) struct Scan {
     current: Option<FrameLengths>,
     /// True behind bytes that are no frame: entries that lay there are missed, and once is enough.
     behind_gap: bool,
+    /// Over what stays of an archived segment, where frames have become records.
+    archived: Option<Archived>,
+}
+
+/// Where a walk over an archived segment is.
+#[derive(Debug)]
+struct Archived {
+    stub: Arc<Stub>,
+    ordinal: u32,
+    /// Where the frame lay in the segment file.
+    frame_at: u64,
+    current: Option<Record>,
 }
 
 impl Scan {
@@ -80,6 +93,21 @@ impl Scan {
             chain,
             current: None,
             behind_gap: false,
+            archived: None,
+        })
+    }
+
+    /// A walk over what stays of an archived segment. Offsets of what it finds are those in the
+    /// segment file; those of damage are in the file that is there.
+    pub(crate) fn of_stub(stub: Arc<Stub>, segment: Seq, chain: ChainState) -> io::Result<Self> {
+        let frame_at = SEGMENT_HEADER_BYTES as u64;
+        Ok(Scan {
+            cursor: stub.records()?,
+            file_name: format!("log/{}", stub_name(segment)),
+            chain,
+            current: None,
+            behind_gap: false,
+            archived: Some(Archived { stub, ordinal: 0, frame_at, current: None }),
         })
     }
 
@@ -90,16 +118,22 @@ impl Scan {
 
     /// The offset behind what was walked over so far.
     pub(crate) fn position(&self) -> u64 {
-        self.cursor.position() + self.current.map_or(0, |lengths| lengths.frame_bytes() as u64)
+        let at = self.archived.as_ref().map_or(self.cursor.position(), |archived| archived.frame_at);
+        at + self.current.map_or(0, |lengths| lengths.frame_bytes() as u64)
     }
 
-    /// The header's bytes and the body of the frame that the last step returned.
-    pub(crate) fn current_bytes(&mut self) -> io::Result<(&[u8], &[u8])> {
-        let Some(lengths) = self.current else { return Ok((&[], &[])) };
+    /// The header's bytes and the body of the frame that the last step returned; no body where it is
+    /// archived.
+    pub(crate) fn current_bytes(&mut self) -> io::Result<(&[u8], Option<&[u8]>)> {
+        if let Some(archived) = &self.archived {
+            let current = archived.current.as_ref();
+            return Ok(current.map_or((&[][..], None), |record| (&record.header_bytes[..], record.body())));
+        }
+        let Some(lengths) = self.current else { return Ok((&[], Some(&[]))) };
         let bytes = self.cursor.bytes(lengths.frame_bytes())?;
         let body_at = LENGTHS_BYTES + lengths.header_bytes + CRC_BYTES;
         let header = bytes.get(LENGTHS_BYTES..LENGTHS_BYTES + lengths.header_bytes).unwrap_or_default();
-        Ok((header, bytes.get(body_at..body_at + lengths.body_bytes).unwrap_or_default()))
+        Ok((header, Some(bytes.get(body_at..body_at + lengths.body_bytes).unwrap_or_default())))
     }
 
     /// The bytes of the whole frame that the last step returned.
@@ -110,6 +144,9 @@ impl Scan {
 
     /// Goes on to the next frame or damage.
     pub(crate) fn step(&mut self) -> io::Result<Step> {
+        if self.archived.is_some() {
+            return self.step_over_record();
+        }
         if let Some(lengths) = self.current.take() {
             self.cursor.advance(lengths.frame_bytes());
         }
@@ -123,7 +160,7 @@ impl Scan {
                     FrameLengths { header_bytes: frame.header_bytes.len(), body_bytes: frame.body.len() };
                 let leaf = frame.leaf_hash();
                 let header = frame.header;
-                return Ok(self.found(offset, lengths, header, leaf, None));
+                return Ok(self.found(offset, offset, lengths, header, leaf, None));
             }
             Err(fault) => fault,
         };
@@ -132,13 +169,59 @@ impl Scan {
             && let Ok((lengths, header, bytes)) = decode_head(self.cursor.bytes(HEAD_BYTES)?)
         {
             let leaf = LeafHash::of_header(bytes);
-            return Ok(self.found(offset, lengths, header, leaf, Some(&fault)));
+            return Ok(self.found(offset, offset, lengths, header, leaf, Some(&fault)));
         }
         self.skip_gap(offset, &fault)
     }
 
+    /// Goes on to the next record of an archived segment.
+    fn step_over_record(&mut self) -> io::Result<Step> {
+        let Some(archived) = &mut self.archived else { return Ok(Step::End) };
+        if let Some(record) = archived.current.take() {
+            self.cursor.advance(record.size_bytes);
+            archived.frame_at += record.lengths.frame_bytes() as u64;
+            archived.ordinal += 1;
+        }
+        self.current = None;
+        if self.cursor.is_at_end() {
+            return Ok(Step::End);
+        }
+        let offset = self.cursor.position();
+        let record = match Record::read(&mut self.cursor)? {
+            Ok(record) => record,
+            Err(fault) => return self.skip_record(offset, &fault),
+        };
+        let (frame_at, lengths, header) = (archived.frame_at, record.lengths, record.header.clone());
+        let leaf = LeafHash::of_header(&record.header_bytes);
+        let fault = record.kept.as_ref().err().cloned();
+        archived.current = Some(record);
+        Ok(self.found(frame_at, offset, lengths, header, leaf, fault.as_ref()))
+    }
+
+    /// Steps over a record that cannot be read: where the next one lies stands at the end of the file.
+    fn skip_record(&mut self, offset: u64, fault: &FrameFault) -> io::Result<Step> {
+        let end = self.cursor.end();
+        let mut next = end;
+        if let Some(archived) = &mut self.archived {
+            archived.ordinal += 1;
+            if let Some((frame_at, record_at)) = archived.stub.place(archived.ordinal)?
+                && record_at > offset
+                && record_at < end
+            {
+                archived.frame_at = frame_at;
+                next = record_at;
+            }
+        }
+        self.cursor.seek(next);
+        self.behind_gap = true;
+        let message = format!("{fault}; the header of an archived entry cannot be read");
+        Ok(Step::Gap(self.damage(fault.code(), offset, Some(self.chain.next), message)))
+    }
+
+    /// An entry whose frame lies, or lay, at `frame_at`; `offset` is where its header is.
     fn found(
         &mut self,
+        frame_at: u64,
         offset: u64,
         lengths: FrameLengths,
         header: EntryHeader,
@@ -156,7 +239,13 @@ impl Scan {
         };
         self.current = Some(lengths);
         self.behind_gap = false;
-        Step::Entry(Box::new(Found { offset, frame_bytes: lengths.frame_bytes(), header, leaf, damage }))
+        Step::Entry(Box::new(Found {
+            offset: frame_at,
+            frame_bytes: lengths.frame_bytes(),
+            header,
+            leaf,
+            damage,
+        }))
     }
 
     fn damage(&self, code: &'static str, offset: u64, seq: Option<Seq>, message: String) -> Damage {

@@ -163,6 +163,7 @@ pub(crate) struct FrameCursor {
     window_at: u64,
     position: u64,
     end: u64,
+    window_bytes: usize,
 }
 
 const WINDOW_BYTES: usize = 1 << 20;
@@ -171,7 +172,19 @@ impl FrameCursor {
     /// A cursor over `file` from `position` up to `end` or the end of the file, whichever comes first.
     pub(crate) fn new(file: Arc<dyn DiskFile>, position: u64, end: u64) -> io::Result<Self> {
         let end = end.min(file.len()?);
-        Ok(FrameCursor { file, window: Vec::new(), window_at: position, position, end })
+        Ok(FrameCursor {
+            file,
+            window: Vec::new(),
+            window_at: position,
+            position,
+            end,
+            window_bytes: WINDOW_BYTES,
+        })
+    }
+
+    /// Reads this much at a time, where no more is asked for.
+    pub(crate) fn with_window(self, window_bytes: usize) -> Self {
+        FrameCursor { window_bytes, ..self }
     }
 
     pub(crate) fn position(&self) -> u64 {
@@ -203,7 +216,7 @@ impl FrameCursor {
         let start = self.position.checked_sub(self.window_at).and_then(|start| usize::try_from(start).ok());
         let held = start.is_some_and(|start| self.window.len().saturating_sub(start) >= wanted);
         if !held {
-            let size = wanted.max(WINDOW_BYTES).min(left);
+            let size = wanted.max(self.window_bytes).min(left);
             self.window.resize(size, 0);
             let count = read_full_at(&*self.file, &mut self.window, self.position)?;
             self.window.truncate(count);

@@ -8,13 +8,16 @@ use std::sync::{Arc, OnceLock};
 use proofline_trace::{EnvelopeHash, TraceId};
 use thiserror::Error;
 
+use crate::archive::{Kept, Record, Stub};
 use crate::disk::DiskFile;
 use crate::durable::read_full_at;
 use crate::error::{Damage, LedgerError};
 use crate::frame::{
     FRAME_OVERHEAD_BYTES, FrameFault, HEAD_BYTES, LENGTHS_BYTES, MAX_BODY_BYTES, decode_frame, decode_head,
 };
+use crate::gate::Standing;
 use crate::index::{SegmentIndex, SegmentTree};
+use crate::load::{SegmentFile, file_name};
 use crate::segment::{SegmentHeader, segment_name};
 use proofline_proof::header::{EntryHeader, EntryKind, MAX_HEADER_BYTES};
 use proofline_proof::{LeafHash, Seq};
@@ -68,9 +71,28 @@ pub enum EntryFault {
     /// Its frame is damaged, or another entry stands in its place.
     #[error("{0}")]
     Damaged(Damage),
+    /// Its body was moved out of the ledger with its segment.
+    #[error("{0}")]
+    Archived(ArchivedEntry),
     /// The system refused a call.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+/// An entry whose body is in an archive.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the body of entry {seq} is archived, with the segment {segment}{}", went_to(place))]
+pub struct ArchivedEntry {
+    /// The entry.
+    pub seq: Seq,
+    /// The file of the segment in the archive.
+    pub segment: String,
+    /// Where the segment went, in the words of whoever archived it; may be empty.
+    pub place: String,
+}
+
+fn went_to(place: &str) -> String {
+    if place.is_empty() { String::new() } else { format!(", which went to {place:?}") }
 }
 
 /// A segment that is open for reading.
@@ -83,6 +105,8 @@ pub(crate) struct Segment {
     pub(crate) entries: u64,
     /// Its part of the tree, once somebody needed it and no file had it.
     pub(crate) tree: Arc<OnceLock<Arc<SegmentTree>>>,
+    /// What stays of it, when it was archived; `file` is then that.
+    pub(crate) stub: Option<Arc<Stub>>,
 }
 
 impl Segment {
@@ -92,11 +116,28 @@ impl Segment {
         index: SegmentIndex,
         entries: u64,
     ) -> Self {
-        Segment { header, file, index, entries, tree: Arc::default() }
+        Segment { header, file, index, entries, tree: Arc::default(), stub: None }
+    }
+
+    /// The segment in this file, or what stays of it there.
+    pub(crate) fn of(opened: &SegmentFile, index: SegmentIndex, entries: u64) -> Self {
+        let stub = opened.stub.clone();
+        Segment { stub, ..Segment::new(opened.header, Arc::clone(&opened.file), index, entries) }
     }
 
     pub(crate) fn file_name(&self) -> String {
-        format!("{LOG_DIR}/{}", segment_name(self.header.first_seq))
+        format!("{LOG_DIR}/{}", file_name(self.header.first_seq, self.stub.is_some()))
+    }
+
+    /// The fault of an entry whose body is away.
+    fn archived(&self, seq: Seq, stub: &Stub) -> EntryFault {
+        let (segment, place) = (segment_name(self.header.first_seq), stub.head.place.clone());
+        EntryFault::Archived(ArchivedEntry { seq, segment, place })
+    }
+
+    /// The fault of an entry of a segment that is archived; none of one that is here.
+    pub(crate) fn archived_fault(&self, seq: Seq) -> Option<EntryFault> {
+        self.stub.as_ref().map(|stub| self.archived(seq, stub))
     }
 
     fn damage(&self, code: &'static str, offset: Option<u64>, seq: Seq, message: String) -> EntryFault {
@@ -175,6 +216,11 @@ impl Segments {
 
     /// The entry at `seq`, whole and in its place; `None` past the end.
     pub(crate) fn read(&self, seq: Seq) -> Result<Option<Entry>, EntryFault> {
+        if let Some((segment, stub, record)) = self.record(seq)? {
+            let away = || segment.archived(seq, stub);
+            let body = record.body().map(<[u8]>::to_vec).ok_or_else(away)?;
+            return Ok(Some(Entry { header: record.header, header_bytes: record.header_bytes, body }));
+        }
         let Some(lying) = self.lying(seq, MAX_FRAME_BYTES)? else { return Ok(None) };
         let frame = decode_frame(&lying.bytes).map_err(|fault| lying.fault(seq, &fault))?;
         lying.check_seq(seq, frame.header.seq)?;
@@ -184,10 +230,56 @@ impl Segments {
 
     /// The bytes of the header of the entry at `seq`, in its place; its body is not looked at.
     pub(crate) fn read_header(&self, seq: Seq) -> Result<Option<Vec<u8>>, EntryFault> {
+        Ok(self.head(seq)?.map(|(_, bytes)| bytes))
+    }
+
+    /// The header of the entry at `seq`, in its place; its body is not looked at.
+    pub(crate) fn header(&self, seq: Seq) -> Result<Option<EntryHeader>, EntryFault> {
+        Ok(self.head(seq)?.map(|(header, _)| header))
+    }
+
+    fn head(&self, seq: Seq) -> Result<Option<(EntryHeader, Vec<u8>)>, EntryFault> {
+        if let Some((_, _, record)) = self.record(seq)? {
+            return Ok(Some((record.header, record.header_bytes)));
+        }
         let Some(lying) = self.lying(seq, HEAD_BYTES as u64)? else { return Ok(None) };
         let (_, header, bytes) = decode_head(&lying.bytes).map_err(|fault| lying.fault(seq, &fault))?;
         lying.check_seq(seq, header.seq)?;
-        Ok(Some(bytes.to_vec()))
+        let bytes = bytes.to_vec();
+        Ok(Some((header, bytes)))
+    }
+
+    /// What an accepted entry can be a prerequisite for, and its header, if its segment is archived:
+    /// the gate needs no body for that.
+    pub(crate) fn kept_standing(&self, seq: Seq) -> Result<Option<(EntryHeader, Standing)>, EntryFault> {
+        let Some((segment, stub, record)) = self.record(seq)? else { return Ok(None) };
+        match record.kept {
+            Ok(Kept::Standing(standing)) => Ok(Some((record.header, standing))),
+            _ => Err(segment.archived(seq, stub)),
+        }
+    }
+
+    /// The record of an entry whose segment is archived; `None` for any other entry.
+    fn record(&self, seq: Seq) -> Result<Option<(&Segment, &Stub, Record)>, EntryFault> {
+        let Some((segment, ordinal)) = self.holding(seq) else { return Ok(None) };
+        let Some(stub) = &segment.stub else { return Ok(None) };
+        let offset = stub.place(ordinal)?.map(|(_, record_at)| record_at);
+        let record = match stub.record(ordinal)? {
+            Some(Ok(record)) => record,
+            Some(Err(fault)) => return Err(segment.damage(fault.code(), offset, seq, fault.to_string())),
+            None => {
+                let message = "what stays of the segment has no such entry".to_owned();
+                return Err(segment.damage("log.unreadable", None, seq, message));
+            }
+        };
+        if record.header.seq != seq {
+            let message = format!("entry {} stands where entry {seq} is expected", record.header.seq);
+            return Err(segment.damage("log.sequence", offset, seq, message));
+        }
+        if let Err(fault) = &record.kept {
+            return Err(segment.damage(fault.code(), offset, seq, fault.to_string()));
+        }
+        Ok(Some((segment, stub, record)))
     }
 
     /// Up to `most` of the bytes of the frame that the index names for an entry.
@@ -246,8 +338,8 @@ impl Segments {
             }
             let seq = segment.seq_of(ordinal);
             // An entry that cannot be read is kept as a hit: reading it will say why.
-            match self.read(seq) {
-                Ok(Some(entry)) if entry.header.envelope_hash != *hash => {}
+            match self.header(seq) {
+                Ok(Some(header)) if header.envelope_hash != *hash => {}
                 Ok(_) | Err(EntryFault::Damaged(_)) => found.push(seq),
                 Err(fault) => return Err(fault),
             }
@@ -311,8 +403,11 @@ impl Segments {
     /// Where an entry's frame lies: its segment's file and the offset.
     pub(crate) fn place(&self, seq: Seq) -> Option<(String, Option<u64>)> {
         let (segment, ordinal) = self.holding(seq)?;
-        let span = segment.index.span(ordinal).ok().flatten();
-        Some((segment.file_name(), span.map(|span| span.offset)))
+        let offset = match &segment.stub {
+            Some(stub) => stub.place(ordinal).ok().flatten().map(|(_, record_at)| record_at),
+            None => segment.index.span(ordinal).ok().flatten().map(|span| span.offset),
+        };
+        Some((segment.file_name(), offset))
     }
 }
 
@@ -320,6 +415,7 @@ impl Segments {
 pub(crate) fn read_error(dir: &Path, fault: EntryFault) -> LedgerError {
     match fault {
         EntryFault::Damaged(damage) => LedgerError::Damaged(damage),
+        EntryFault::Archived(entry) => LedgerError::Archived(entry),
         EntryFault::Io(source) => LedgerError::Io { action: "read", path: dir.to_owned(), source },
     }
 }

@@ -1,11 +1,12 @@
 //! A fixed prefix of a ledger for reading: in this process or another, while others append.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use proofline_trace::{Envelope, EnvelopeHash, TraceId, read_envelope};
 
+use crate::archive::{ArchivedSegment, WithArchives};
 use crate::checkpoints;
 use crate::disk::{Access, Disk, OsDisk};
 use crate::error::{Damage, IoContext, LedgerError};
@@ -16,7 +17,7 @@ use crate::load::{Reading, SegmentFile, Until, open_segments, read_segment};
 use crate::mark::{MARK_FILE, Mark, MarkReading, read_mark};
 use crate::segment::segment_name;
 use crate::segments::{Entry, EntryFault, ListedHash, Segment, Segments};
-use proofline_proof::header::EntryKind;
+use proofline_proof::header::{EntryHeader, EntryKind};
 use proofline_proof::{LeafHash, Seq};
 use proofline_trace::LedgerId;
 
@@ -89,6 +90,22 @@ impl Snapshot {
         Opening { disk, dir, checkpointed, reading, derived: Vec::new(), damage: Vec::new() }.finish(files)
     }
 
+    /// [`Snapshot::open`], with the segments of archives as if they were in place.
+    ///
+    /// # Errors
+    /// As [`Snapshot::open`], and [`LedgerError::Archive`] for a folder that is no archive of this ledger.
+    pub fn open_with_archives(dir: impl AsRef<Path>, archives: &[PathBuf]) -> Result<Self, LedgerError> {
+        let dir = dir.as_ref();
+        Self::open_on(&WithArchives::open(&OsDisk, dir, archives)?, dir)
+    }
+
+    /// What is archived, in order, archives that were brought aside.
+    #[must_use]
+    pub fn archived(&self) -> Vec<ArchivedSegment> {
+        let stubs = self.segments.list.iter().filter_map(|segment| segment.stub.as_deref());
+        stubs.map(ArchivedSegment::of).collect()
+    }
+
     /// The ledger's id.
     #[must_use]
     pub const fn ledger_id(&self) -> LedgerId {
@@ -141,6 +158,14 @@ impl Snapshot {
     /// [`EntryFault`] when no whole header lies there.
     pub fn header_bytes(&self, seq: Seq) -> Result<Option<Vec<u8>>, EntryFault> {
         self.segments.read_header(seq)
+    }
+
+    /// The header of the entry at `seq`. The body is not read, and may be damaged or archived.
+    ///
+    /// # Errors
+    /// [`EntryFault`] when no whole header lies there.
+    pub fn header(&self, seq: Seq) -> Result<Option<EntryHeader>, EntryFault> {
+        self.segments.header(seq)
     }
 
     /// Every entry with this envelope hash, ascending.
@@ -222,8 +247,18 @@ impl AcceptedRecords for Snapshot {
     type Error = EntryFault;
 
     fn facts(&self, hash: &EnvelopeHash) -> Result<Option<Facts>, EntryFault> {
-        let Some(seq) = self.accepted(hash)? else { return Ok(None) };
-        let entry = self.entry(seq)?;
+        self.segments.facts(hash)
+    }
+}
+
+impl Segments {
+    /// The facts of the record that was accepted under this hash, also if it is archived.
+    pub(crate) fn facts(&self, hash: &EnvelopeHash) -> Result<Option<Facts>, EntryFault> {
+        let Some(seq) = self.first_with_hash(hash, EntryKind::Accepted)? else { return Ok(None) };
+        if let Some((header, standing)) = self.kept_standing(seq)? {
+            return Ok(header.trace.map(|link| Facts { seq, trace_id: link.trace_id, standing }));
+        }
+        let entry = self.read(seq)?;
         Ok(entry.and_then(|entry| envelope_of(&entry.body)).map(|envelope| Facts::of(&envelope, seq)))
     }
 }
@@ -293,6 +328,12 @@ impl Opening<'_> {
             self.derived.push(derived("mark.damaged", "the published size is missing or damaged"));
             return Ok(None);
         };
+        // An archived segment was sealed, so more than that was durable when it went.
+        if files.iter().any(|file| file.header.first_seq == mark.segment && file.stub.is_some()) {
+            let message = "the published size is older than the archiving of the segment that it names";
+            self.derived.push(derived("mark.damaged", message));
+            return Ok(None);
+        }
         if mark.ledger_id != ledger_id {
             self.derived.push(derived("mark.other_ledger", "the published size is that of another ledger"));
             return Ok(None);
@@ -313,7 +354,7 @@ impl Opening<'_> {
             return Err(LedgerError::Damaged(next.damage("log.missing_segment", Some(32), message)));
         }
         let sealed = file.sealed_index(self.disk).during("read", &file.path)?;
-        let length = file.file.len().during("read", &file.path)?;
+        let length = file.segment_bytes().during("read", &file.path)?;
         if let Some(index) = sealed
             && u64::from(index.head.count) == entries
             && Some(index.head.head) == next.header.previous_leaf
@@ -322,7 +363,7 @@ impl Opening<'_> {
                 self.damage.push(length_damage(file, length, index.head.segment_bytes));
             }
             let index = SegmentIndex::Sealed(index);
-            return Ok(Segment::new(file.header, Arc::clone(&file.file), index, entries));
+            return Ok(Segment::of(file, index, entries));
         }
         let name = crate::index::index_name(file.header.first_seq);
         self.derived.push(Damage {
@@ -345,7 +386,7 @@ impl Opening<'_> {
             let message = "the next segment does not link to this one's last entry".to_owned();
             self.damage.push(next.damage("log.link", Some(40), message));
         }
-        Ok(Segment::new(file.header, Arc::clone(&file.file), table, entries))
+        Ok(Segment::of(file, table, entries))
     }
 
     fn take(&mut self, reading: Reading) -> SegmentIndex {
@@ -365,18 +406,18 @@ impl Opening<'_> {
             let next = Seq::new(file.header.first_seq.get().saturating_add(u64::from(index.head.count)));
             self.disk.exists(&file.path.with_file_name(segment_name(next)))
         };
-        if sealed.is_some_and(|index| !followed(&index)) {
+        if file.stub.is_some() || sealed.is_some_and(|index| !followed(&index)) {
             let message = "the last segment is sealed, so a segment that followed it is missing".to_owned();
             self.damage.push(file.damage("log.missing_segment", None, message));
         }
-        let length = file.file.len().during("read", &file.path)?;
+        let length = file.segment_bytes().during("read", &file.path)?;
         let reading = read_segment(file, Until::Offset(until)).during("read", &file.path)?;
         let found = reading.chain;
         let sound = reading.damage.is_empty();
         let found_entries = reading.table.count();
         let index = self.take(reading);
         let first_seq = file.header.first_seq.get();
-        let segment = |entries: u64| Segment::new(file.header, Arc::clone(&file.file), index, entries);
+        let segment = |entries: u64| Segment::of(file, index, entries);
         let Some(mark) = mark else {
             return Ok((segment(found_entries), found.head, LogEnd::NotAnchored));
         };

@@ -45,6 +45,7 @@ impl TreeError {
             TreeError::PastEnd { .. } => "tree.past_end",
             TreeError::Sizes(fault) => fault.code(),
             TreeError::Entry(EntryFault::Damaged(_)) => "ledger.damaged",
+            TreeError::Entry(EntryFault::Archived(_)) => "entry.archived",
             TreeError::Entry(EntryFault::Io(_)) => "ledger.io",
         }
     }

@@ -4,7 +4,7 @@
 use std::io;
 
 use proofline_canon::StoreError;
-use proofline_ledger::{ArtifactRefusal, EntryFault, LedgerError, Seq};
+use proofline_ledger::{ArchivedEntry, ArtifactRefusal, EntryFault, LedgerError, Seq};
 use proofline_trace::{ReplayType, TraceId};
 use rayon::ThreadPoolBuildError;
 use thiserror::Error;
@@ -24,6 +24,9 @@ pub enum ReplayError {
     /// The system did not give an index of the log.
     #[error("cannot look up entries in the ledger: {0}")]
     Lookup(EntryFault),
+    /// What the replay has to read is in an archive: without it there is no verdict of either kind.
+    #[error("{0}")]
+    Archived(ArchivedEntry),
     /// The store of payloads did not answer.
     #[error("cannot look for a payload: {0}")]
     Payloads(#[from] StoreError),
@@ -50,6 +53,7 @@ impl ReplayError {
         match self {
             Self::Entry { .. } => "replay.entry",
             Self::Lookup(_) => "replay.lookup",
+            Self::Archived(_) => "replay.archived",
             Self::Payloads(_) => "replay.payloads",
             Self::Threads(_) => "replay.threads",
             Self::Plan { .. } => "replay.plan",
@@ -63,6 +67,9 @@ impl ReplayError {
         match self {
             Self::Entry { .. } | Self::Lookup(_) => {
                 "look at the system's log for the device, then replay again; nothing was changed"
+            }
+            Self::Archived(_) => {
+                "name the archive with `--archive`, bring the segment back with `proofline archive restore`, or replay traces that are not archived"
             }
             Self::Payloads(_) => "mend the store of payloads, or replay without it",
             Self::Threads(_) => "ask for fewer threads",

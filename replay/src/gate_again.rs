@@ -146,6 +146,7 @@ fn decide_again(
         Ok(Some(rejection)) => Ok(Answer::Refused(rejection)),
         Ok(None) => Ok(Answer::Accepted),
         Err(EntryFault::Damaged(damage)) => Ok(Answer::Unknown(damage.to_string())),
+        Err(EntryFault::Archived(entry)) => Err(ReplayError::Archived(entry)),
         Err(other) => Err(ReplayError::Lookup(other)),
     }
 }

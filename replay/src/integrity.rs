@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use crate::census::LogCensus;
 use crate::error::ReplayError;
-use crate::reading::{LinkFacts, damage_at, read_entry};
+use crate::reading::{LinkFacts, damage_at, read_entry, read_facts};
 use crate::signatures::{self, Batch};
 use crate::sink::{Event, ReplaySink};
 
@@ -82,7 +82,7 @@ fn check_range(snapshot: &Snapshot, keys: Option<&KeyList>, range: Range<u64>) -
     let (mut look, mut batch) = (Look::default(), Batch::default());
     let mut before = match range.start.checked_sub(1) {
         // The range before reports what is wrong with its own last entry.
-        Some(last) => read_entry(snapshot, Seq::new(last))?.ok().map(|entry| LinkFacts::of(&entry)),
+        Some(last) => read_facts(snapshot, Seq::new(last))?.ok(),
         None => None,
     };
     for seq in range.map(Seq::new) {

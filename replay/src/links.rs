@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use crate::chain::{TraceEntry, TraceLog};
 use crate::check::{Check, Subject};
 use crate::error::ReplayError;
-use crate::reading::{LinkFacts, LinkFault, read_entry};
+use crate::reading::{LinkFacts, LinkFault, read_facts};
 
 /// Neighbours that a thread reads at a stretch.
 const ENTRIES_PER_TASK: usize = 32;
@@ -63,7 +63,7 @@ fn neighbours(snapshot: &Snapshot, log: &TraceLog) -> Result<Neighbours, ReplayE
     };
     let wanted: BTreeSet<Seq> = log.entries.iter().flat_map(around).filter(|seq| !own(seq)).collect();
     let wanted: Vec<Seq> = wanted.into_iter().collect();
-    let read = |seq: &Seq| Ok((*seq, read_entry(snapshot, *seq)?.map(|entry| LinkFacts::of(&entry))));
+    let read = |seq: &Seq| Ok((*seq, read_facts(snapshot, *seq)?));
     wanted.par_iter().with_min_len(ENTRIES_PER_TASK).map(read).collect()
 }
 

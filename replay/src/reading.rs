@@ -1,6 +1,6 @@
 //! Reads entries one by one and keeps of each what its neighbours must agree with.
 
-use proofline_ledger::{Damage, Entry, EntryFault, LeafHash, Seq, Snapshot};
+use proofline_ledger::{Damage, Entry, EntryFault, EntryHeader, LeafHash, Seq, Snapshot};
 
 use crate::error::ReplayError;
 
@@ -15,11 +15,15 @@ pub(crate) struct LinkFacts {
 
 impl LinkFacts {
     pub(crate) fn of(entry: &Entry) -> Self {
+        Self::of_header(&entry.header)
+    }
+
+    fn of_header(header: &EntryHeader) -> Self {
         Self {
-            seq: entry.header.seq,
-            previous_leaf: entry.header.previous_leaf,
-            leaf: entry.leaf_hash(),
-            recorded_at_ms: entry.header.recorded_at_ms,
+            seq: header.seq,
+            previous_leaf: header.previous_leaf,
+            leaf: header.leaf_hash(),
+            recorded_at_ms: header.recorded_at_ms,
         }
     }
 
@@ -67,8 +71,20 @@ pub(crate) fn read_entry(snapshot: &Snapshot, seq: Seq) -> Result<Result<Entry, 
             Ok(Err(damage_at(snapshot, seq, UNREADABLE, message)))
         }
         Err(EntryFault::Damaged(damage)) => Ok(Err(damage)),
+        Err(EntryFault::Archived(entry)) => Err(ReplayError::Archived(entry)),
         Err(EntryFault::Io(source)) => Err(ReplayError::Entry { seq, source }),
         Err(other) => Err(ReplayError::Lookup(other)),
+    }
+}
+
+/// What the chain says of an entry, for which an archived one needs no body.
+pub(crate) fn read_facts(snapshot: &Snapshot, seq: Seq) -> Result<Result<LinkFacts, Damage>, ReplayError> {
+    match read_entry(snapshot, seq) {
+        Err(ReplayError::Archived(entry)) => {
+            let header = snapshot.header(seq).map_err(ReplayError::Lookup)?;
+            Ok(Ok(LinkFacts::of_header(&header.ok_or(ReplayError::Archived(entry))?)))
+        }
+        read => Ok(read?.map(|entry| LinkFacts::of_header(&entry.header))),
     }
 }
 

@@ -24,6 +24,7 @@ pub(crate) fn keys(snapshot: &Snapshot, found: impl FnOnce(Damage)) -> Result<Op
             }
             Ok(None)
         }
+        Err(EntryFault::Archived(entry)) => Err(ReplayError::Archived(entry)),
         Err(fault) => Err(ReplayError::Lookup(fault)),
     }
 }

@@ -206,8 +206,8 @@ impl<'a> Attesting<'a> {
     /// The trace of the evidence with this hash, accepted or not.
     fn trace_of(&self, hash: &EnvelopeHash) -> Result<TraceId, CliError> {
         let snapshot = self.ledger.snapshot()?;
-        let first = snapshot.with_hash(hash)?.first().map(|seq| snapshot.entry(*seq)).transpose()?.flatten();
-        let trace = first.and_then(|entry| entry.header.trace);
+        let first = snapshot.with_hash(hash)?.first().map(|seq| snapshot.header(*seq)).transpose()?.flatten();
+        let trace = first.and_then(|header| header.trace);
         trace.map(|link| link.trace_id).ok_or_else(|| CliError::NoSuchHash(hash.to_string()))
     }
 

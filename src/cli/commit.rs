@@ -109,6 +109,11 @@ pub(crate) fn tell_recovery(format: Format, recovery: &Recovery) {
     if recovery.rebuilt_indexes > 0 {
         mended.push(format!("{} made again", counted(recovery.rebuilt_indexes, "index file", "index files")));
     }
+    if recovery.undone_archivings > 0 {
+        let cut_off = counted(recovery.undone_archivings, "archiving", "archivings");
+        mended
+            .push(format!("{cut_off} cut off half-way undone: the segment is in place, and nothing is lost"));
+    }
     if recovery.mark_rebuilt {
         mended.push("the published size was missing or damaged, and made again".to_owned());
     }

@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use proofline::canon::{Profile, Value};
-use proofline::ledger::Snapshot;
 use proofline::replay::{AlignedSpan, Alignment, AspectDifference, Durations, Run, RunRecord, align};
 use proofline::trace::SpanId;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::archives::ArchivesArgs;
 use super::diff_view;
 use super::entry_view::warn_of_damage;
 use super::error::CliError;
 use super::exit::Exit;
-use super::input::ledger_folder;
 use super::output::{Out, OutputArgs};
 use super::trace::{TraceBegin, TraceRecord, TraceView, read_trace};
 use super::tree_view::RecordLine;
@@ -54,6 +53,8 @@ pub(crate) struct DiffArgs {
     #[arg(long)]
     ascii: bool,
     #[command(flatten)]
+    archives: ArchivesArgs,
+    #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
 
@@ -67,7 +68,7 @@ pub(crate) struct DiffView<'a> {
 
 /// Compares the traces.
 pub(crate) fn run(args: &DiffArgs, out: &mut Out) -> Result<Exit, CliError> {
-    let snapshot = Snapshot::open(ledger_folder(&args.dir)?)?;
+    let snapshot = args.archives.snapshot(&args.dir)?;
     let (a, of_a) = read_trace(&snapshot, &args.a, args.output)?;
     let (b, of_b) = read_trace(&snapshot, &args.b, args.output)?;
     let durations = if args.durations { Durations::Counted } else { Durations::Listed };

@@ -5,7 +5,7 @@ use std::io;
 use proofline::canon::{CanonError, Pointer};
 use proofline::ledger::{
     BlobError, CatalogueError, Damage, EntryFault, ErasureRefusal, LedgerError, PublishError, ReindexError,
-    SalvageError, TransferError,
+    RetentionFault, SalvageError, TransferError,
 };
 use proofline::replay::{FormError, PairsError, RecordError, ReplayError};
 use proofline::trace::TraceId;
@@ -98,6 +98,14 @@ pub(crate) enum CliError {
         name: String,
         /// What is wrong with it.
         source: FormError,
+    },
+    /// A file of retention rules is not what it has to be.
+    #[error("{source}")]
+    Rules {
+        /// The file, or `the standard input`.
+        name: String,
+        /// What is wrong with it.
+        source: RetentionFault,
     },
     /// A line of a pairs file is no pair.
     #[error("{source}")]
@@ -225,12 +233,14 @@ impl CliError {
         match self {
             Self::Ledger(error) => error.code(),
             Self::Entry(EntryFault::Damaged(damage)) => damage.code,
+            Self::Entry(EntryFault::Archived(_)) => "entry.archived",
             Self::Entry(_) => "ledger.io",
             Self::Unreadable { .. } => "input.unreadable",
             Self::Unwritable { .. } => "output.unwritable",
             Self::Content { source, .. } => source.code(),
             Self::Empty { .. } => "input.empty",
             Self::Form { source, .. } => source.code(),
+            Self::Rules { source, .. } => source.code(),
             Self::Pairs { source, .. } => source.code(),
             Self::NoPairs { .. } => "input.no_pairs",
             Self::Publish(error) => error.code(),
@@ -262,6 +272,7 @@ impl CliError {
             Self::Catalogue(CatalogueError::Log(_))
             | Self::Entry(EntryFault::Damaged(_))
             | Self::Replay(ReplayError::Lookup(EntryFault::Damaged(_))) => Exit::DamagedLedger,
+            Self::Entry(EntryFault::Archived(_)) | Self::Replay(ReplayError::Archived(_)) => Exit::BadInput,
             Self::Blob {
                 source: BlobError::TooLarge { .. } | BlobError::Source(_) | BlobError::Erased { .. },
                 ..
@@ -271,7 +282,8 @@ impl CliError {
                 Exit::SystemRefused
             }
             Self::Unreadable { .. } | Self::Content { .. } | Self::TooLong { .. } => Exit::BadInput,
-            Self::Form { .. } | Self::Pairs { .. } | Self::NoPairs { .. } => Exit::BadInput,
+            Self::Form { .. } | Self::Rules { .. } => Exit::BadInput,
+            Self::Pairs { .. } | Self::NoPairs { .. } => Exit::BadInput,
             Self::Publish(error) => exit_of_publication(error),
             Self::Transfer { source, .. } => transfer_error::exit_of(source),
             Self::Empty { .. } | Self::NoSuchHash(_) | Self::NoSuchTrace(_) | Self::AmbiguousTrace { .. } => {
@@ -319,6 +331,7 @@ impl CliError {
             }),
             Self::Signing(error) => error.place(),
             Self::Sealing(error) => error.place(),
+            Self::Rules { name, source } => Some(format!("{name}{}", pointed(Some(&source.pointer)))),
             Self::Form { name, source } => Some(format!("{name}{}", pointed(source.pointer()))),
             Self::Pairs { name, source } => {
                 Some(format!("{name}, line {}{}", source.line, pointed(source.pointer())))
@@ -335,6 +348,9 @@ impl CliError {
             Self::Entry(EntryFault::Damaged(_)) => Some(
                 "run `proofline verify` to see all damage, then restore a copy or use `proofline salvage`",
             ),
+            Self::Entry(EntryFault::Archived(_)) => Some(
+                "name the archive with `--archive`, or bring the segment back with `proofline archive restore`",
+            ),
             Self::Unreadable { .. } => {
                 Some("name a file that this user can read, or `-` for the standard input")
             }
@@ -344,6 +360,7 @@ impl CliError {
             Self::Form { .. } => {
                 Some(r#"write it like {"allow_variance":{"model_call":["response","usage"]}}"#)
             }
+            Self::Rules { source, .. } => Some(source.hint()),
             Self::Pairs { .. } | Self::NoPairs { .. } => {
                 Some(r#"give pairs of trace ids, one {"baseline":"...","candidate":"..."} a line"#)
             }
@@ -396,6 +413,8 @@ pub(crate) fn exit_of_ledger(error: &LedgerError) -> Exit {
         LedgerError::NotALedger(_)
         | LedgerError::NotEmpty(_)
         | LedgerError::NewerFormat { .. }
+        | LedgerError::Archived(_)
+        | LedgerError::Archive(_)
         | LedgerError::NoSuchEntry { .. } => Exit::BadInput,
         LedgerError::Damaged(_) => Exit::DamagedLedger,
         LedgerError::Option { .. } => Exit::Usage,

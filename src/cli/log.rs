@@ -6,10 +6,10 @@ use std::time::Duration;
 use proofline::ledger::{EntryFault, MARK_FILE, Seq, Snapshot};
 use proofline::trace::{Classification, Envelope, EnvelopeHash, RecordType, Timestamp, TraceId};
 
+use super::archives::{ArchivesArgs, Away};
 use super::entry_view::warn_of_damage;
 use super::error::CliError;
 use super::exit::Exit;
-use super::input::ledger_folder;
 use super::log_view::{LogLine, LogView, envelope_of};
 use super::output::{self, Out, OutputArgs};
 use super::record_facts::RecordFacts;
@@ -43,6 +43,8 @@ pub(crate) struct LogArgs {
     /// Print entries that are published from now on
     #[arg(long)]
     follow: bool,
+    #[command(flatten)]
+    archives: ArchivesArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
@@ -150,17 +152,17 @@ fn accepted(snapshot: &Snapshot, hash: &EnvelopeHash) -> Result<Option<Envelope>
     let Some(seq) = snapshot.accepted(hash)? else { return Ok(None) };
     match snapshot.entry(seq) {
         Ok(entry) => Ok(entry.as_ref().and_then(envelope_of)),
-        Err(EntryFault::Damaged(_)) => Ok(None),
+        Err(EntryFault::Damaged(_) | EntryFault::Archived(_)) => Ok(None),
         Err(fault) => Err(fault.into()),
     }
 }
 
 /// Lists entries.
 pub(crate) fn run(args: &LogArgs, out: &mut Out) -> Result<Exit, CliError> {
-    let snapshot = Snapshot::open(ledger_folder(&args.dir)?)?;
+    let snapshot = args.archives.snapshot(&args.dir)?;
     let trace = args.filter.trace.as_ref().map(|begin| begin.find(&snapshot)).transpose()?;
     let view = LogView::new(out.columns());
-    let mut listing = Listing { args, trace, left: args.limit, exit: Exit::Ok, view };
+    let mut listing = Listing { args, trace, left: args.limit, exit: Exit::Ok, view, away: Away::default() };
     if args.follow {
         return listing.follow(&snapshot, out);
     }
@@ -175,6 +177,7 @@ pub(crate) fn run(args: &LogArgs, out: &mut Out) -> Result<Exit, CliError> {
         }
     };
     listing.print(&snapshot, seqs, out)?;
+    listing.away.tell(args.output.format);
     Ok(Exit::first([listing.exit, warn_of_damage(args.output.format, &snapshot)]))
 }
 
@@ -184,6 +187,7 @@ struct Listing<'a> {
     left: Option<u64>,
     exit: Exit,
     view: LogView,
+    away: Away,
 }
 
 impl Listing<'_> {
@@ -200,6 +204,10 @@ impl Listing<'_> {
             let entry = match snapshot.entry(seq) {
                 Ok(Some(entry)) => entry,
                 Ok(None) => continue,
+                Err(EntryFault::Archived(archived)) => match self.away.take(snapshot, seq, archived)? {
+                    Some(entry) => entry,
+                    None => continue,
+                },
                 Err(EntryFault::Io(error)) => return Err(EntryFault::Io(error).into()),
                 Err(fault) => {
                     let error = CliError::from(fault);
@@ -224,7 +232,7 @@ impl Listing<'_> {
         while self.left != Some(0) {
             let now = published(&self.args.dir);
             if now != mark || now.is_none() {
-                let snapshot = Snapshot::open(&self.args.dir)?;
+                let snapshot = self.args.archives.snapshot(&self.args.dir)?;
                 self.print(&snapshot, (next..snapshot.entries()).map(Seq::new), out)?;
                 next = next.max(snapshot.entries());
                 mark = now;

@@ -1,5 +1,7 @@
 //! The command line: one file per verb, holding its arguments (whose docs are its help) and its function.
 
+mod archive;
+mod archives;
 mod attest;
 mod backup;
 mod blobs;
@@ -36,6 +38,7 @@ mod keys_given;
 mod log;
 mod log_view;
 mod man;
+mod migrate;
 mod output;
 mod phrase;
 mod progress;
@@ -52,6 +55,7 @@ mod replay;
 mod replay_differences;
 mod replay_mode;
 mod replay_report;
+mod retention;
 mod safe;
 mod salvage;
 mod scratch_disk;
@@ -145,6 +149,9 @@ enum Verb {
     Unseal(unseal::UnsealArgs),
     Reindex(reindex::ReindexArgs),
     Salvage(salvage::SalvageArgs),
+    Archive(archive::ArchiveArgs),
+    Migrate(migrate::MigrateArgs),
+    Retention(retention::RetentionArgs),
     Publish(publish::PublishArgs),
     Erase(erase::EraseArgs),
     Hold(hold::HoldArgs),
@@ -184,6 +191,9 @@ impl Verb {
             Self::VerifyProof(args) => args.output.format,
             Self::Reindex(args) => args.output.format,
             Self::Salvage(args) => args.output.format,
+            Self::Archive(args) => args.format(),
+            Self::Migrate(args) => args.output.format,
+            Self::Retention(args) => args.output.format,
             Self::Publish(args) => args.output.format,
             Self::Erase(args) => args.output.format,
             Self::Hold(args) => args.output.format,
@@ -223,6 +233,9 @@ impl Verb {
             Self::VerifyProof(args) => verify_proof::run(args, out),
             Self::Reindex(args) => reindex::run(args, out),
             Self::Salvage(args) => salvage::run(args, out),
+            Self::Archive(args) => archive::run(args, out),
+            Self::Migrate(args) => migrate::run(args, out),
+            Self::Retention(args) => retention::run(args, out),
             Self::Publish(args) => publish::run(args, out),
             Self::Erase(args) => erase::run(args, out),
             Self::Hold(args) => hold::run(args, out),

@@ -162,6 +162,7 @@ impl ProofError {
 const fn exit_of_entry(fault: &EntryFault) -> Exit {
     match fault {
         EntryFault::Damaged(_) => Exit::DamagedLedger,
+        EntryFault::Archived(_) => Exit::BadInput,
         _ => Exit::SystemRefused,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use proofline::ledger::{EntryStatus, LedgerError, Seq, Snapshot, checkpoint_path, policy_at};
+use proofline::ledger::{EntryFault, EntryStatus, LedgerError, Seq, Snapshot, checkpoint_path, policy_at};
 use proofline::proof::files::cose::{Receipt, ReceiptProof};
 use proofline::proof::files::dsse::DsseEnvelope;
 use proofline::proof::files::statement::{
@@ -99,13 +99,21 @@ impl<'a> Prover<'a> {
     pub(crate) fn inclusion(&self, what: Wanted, at: Option<&At>) -> Result<Proven, CliError> {
         let seq = self.entry_of(what)?;
         let entries = self.snapshot.entries();
-        let entry = self.snapshot.entry(seq)?.ok_or(LedgerError::NoSuchEntry { seq, entries })?;
+        let missing = || LedgerError::NoSuchEntry { seq, entries };
+        // What is archived is proven by its header; its body, which is not at hand, is compared with nothing.
+        let (entry_header, body) = match self.snapshot.entry(seq) {
+            Err(EntryFault::Archived(_)) => (self.snapshot.header(seq)?.ok_or_else(missing)?, None),
+            entry => {
+                let entry = entry?.ok_or_else(missing)?;
+                (entry.header, Some(entry.body))
+            }
+        };
         let tree = self.choose(at, Some(seq))?;
         if seq.get() >= tree.size {
             return Err(ProofError::NotCovered { seq, size: tree.size }.into());
         }
         let path = self.snapshot.tree().inclusion_proof(seq, tree.size).map_err(ProofError::from)?;
-        let header = entry.header.encode();
+        let header = entry_header.encode();
         let (size, root, index) = (tree.size, tree.root, seq.get());
         let bytes = match self.dialect {
             Dialect::Tlog => {
@@ -119,11 +127,11 @@ impl<'a> Prover<'a> {
                 tree_size: size,
                 leaf_index: index,
                 root,
-                header: entry.header.clone(),
+                header: entry_header,
                 path,
             }))?,
         };
-        self.checked(bytes, &tree, &Given { entry: None, envelope: Some(&entry.body) }, None)
+        self.checked(bytes, &tree, &Given { entry: None, envelope: body.as_deref() }, None)
     }
 
     /// Proves that the log still begins with an older tree.
@@ -213,8 +221,8 @@ impl<'a> Prover<'a> {
     }
 
     fn named(&self, seq: Seq) -> Result<String, CliError> {
-        let entry = self.snapshot.entry(seq)?;
-        let kind = entry.map_or("gone", |entry| match entry.header.status {
+        let header = self.snapshot.header(seq)?;
+        let kind = header.map_or("gone", |header| match header.status {
             EntryStatus::Accepted => "accepted",
             EntryStatus::Rejected { .. } => "refused",
             status => status.kind().as_str(),

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use proofline::ledger::{ReindexReport, reindex};
+use proofline::ledger::{ReindexReport, reindex_with};
 use serde::Serialize;
 
+use super::archives::ArchivesArgs;
 use super::commit::tell_recovery;
 use super::error::CliError;
 use super::exit::Exit;
@@ -25,6 +26,8 @@ pub(crate) struct ReindexArgs {
     /// The ledger's folder
     dir: PathBuf,
     #[command(flatten)]
+    archives: ArchivesArgs,
+    #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
 
@@ -36,12 +39,13 @@ struct ReindexLine {
     torn_tails: Vec<String>,
     mark_was_damaged: bool,
     catalogue_entries: Option<u64>,
+    archived_segments: u64,
 }
 
 /// Makes everything again.
 pub(crate) fn run(args: &ReindexArgs, out: &mut Out) -> Result<Exit, CliError> {
-    let ReindexReport { indexes, entries, catalogue_entries, recovery, .. } =
-        reindex(ledger_folder(&args.dir)?)?;
+    let ReindexReport { indexes, entries, catalogue_entries, recovery, archived_segments, .. } =
+        reindex_with(ledger_folder(&args.dir)?, &args.archives.archives)?;
     if out.is_json() {
         out.json(&ReindexLine {
             entries,
@@ -50,6 +54,7 @@ pub(crate) fn run(args: &ReindexArgs, out: &mut Out) -> Result<Exit, CliError> {
             torn_tails: recovery.torn.iter().map(|torn| torn.kept_as.clone()).collect(),
             mark_was_damaged: recovery.mark_rebuilt,
             catalogue_entries,
+            archived_segments,
         })?;
     } else {
         tell_recovery(args.output.format, &recovery);
@@ -62,6 +67,9 @@ pub(crate) fn run(args: &ReindexArgs, out: &mut Out) -> Result<Exit, CliError> {
             Some(count) => {
                 out.line(format_args!("made the catalogue again, of {}", counted(count, "entry", "entries")))
             }
+            None if archived_segments > 0 => out.line(
+                "left the catalogue as it is, for entries are archived: name the archive with --archive",
+            ),
             None => out.line("left the catalogue as it is, for it is open elsewhere"),
         }?;
     }

@@ -7,13 +7,16 @@ use std::sync::Arc;
 
 use proofline::canon::ContentStore;
 use proofline::ledger::disk::{Disk, OsDisk};
-use proofline::ledger::{BLOBS_DIR, Blobs, Genesis, Ledger, LedgerError, Options, Snapshot, is_ledger};
+use proofline::ledger::{
+    BLOBS_DIR, Blobs, Genesis, Ledger, LedgerError, Options, Snapshot, WithArchives, is_ledger,
+};
 use proofline::replay::{
     Event, Mode, Plan, ReplayError, ReplaySink, RunVerdict, Summary, TraceReplay, record_all, replay,
 };
 use proofline::trace::{LedgerId, Origin, Timestamp};
 use tempfile::TempDir;
 
+use super::archives::ArchivesArgs;
 use super::blobs;
 use super::clock::Clock;
 use super::commit::{answer_columns, hash_chars, show_answer, tell_recovery};
@@ -77,6 +80,8 @@ pub(crate) struct ReplayArgs {
     #[arg(long, value_name = "FILE|DIR")]
     blobs: Option<PathBuf>,
     #[command(flatten)]
+    archives: ArchivesArgs,
+    #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
 
@@ -86,7 +91,8 @@ pub(crate) fn run(args: &ReplayArgs, out: &mut Out) -> Result<Exit, CliError> {
     // What steers the run is read first: a slip there must not cost a commit.
     let plans = args.plans()?;
     let subject = Subject::prepare(args, out)?;
-    let snapshot = Snapshot::open_on(&*subject.disk, &subject.dir)?;
+    let with_archives = WithArchives::open(&*subject.disk, &subject.dir, &args.archives.archives)?;
+    let snapshot = Snapshot::open_on(&with_archives, &subject.dir)?;
     let mut ingest = subject.ingest.as_ref();
     let (mut verdict, mut found) = (RunVerdict::AllWell, false);
     for plan in &plans {

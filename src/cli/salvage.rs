@@ -38,23 +38,27 @@ struct SalvageLine {
     entries: u64,
     evidence: u64,
     unlinked: u64,
+    archived: u64,
     blobs: u64,
     gaps: Vec<DamageLine>,
 }
 
 /// Copies and reports.
 pub(crate) fn run(args: &SalvageArgs, out: &mut Out) -> Result<Exit, CliError> {
-    let SalvageReport { entries, evidence, unlinked, blobs, gaps, .. } =
+    let SalvageReport { entries, evidence, unlinked, archived, blobs, gaps, .. } =
         salvage(ledger_folder(&args.dir)?, &args.out)?;
     let exit = Exit::when(!gaps.is_empty(), Exit::DamagedLedger);
     if out.is_json() {
         let gaps = gaps.iter().map(DamageLine::from).collect();
-        out.json(&SalvageLine { entries, evidence, unlinked, blobs, gaps })?;
+        out.json(&SalvageLine { entries, evidence, unlinked, archived, blobs, gaps })?;
         return Ok(exit);
     }
     out.line(format_args!("saved {} into {}", counted(entries, "entry", "entries"), safe_path(&args.out)))?;
     out.line(format_args!("  evidence  {evidence}, as lines for `proofline commit`"))?;
     out.line(format_args!("  unlinked  {unlinked} without a link to the entry before"))?;
+    if archived > 0 {
+        out.line(format_args!("  archived  {archived} without their bodies"))?;
+    }
     out.line(format_args!("  payloads  {blobs}"))?;
     let list: Vec<&Damage> = gaps.iter().collect();
     show_damage(out, "left behind", &list, list.len() as u64)?;

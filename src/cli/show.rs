@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use proofline::ledger::{LedgerError, Seq, Snapshot};
+use proofline::ledger::{LedgerError, Seq};
 use proofline::trace::EnvelopeHash;
 
+use super::archives::ArchivesArgs;
 use super::entry_view::{EntryLine, show_entry, warn_of_damage};
 use super::error::CliError;
 use super::exit::Exit;
-use super::input::ledger_folder;
 use super::output::{self, Out, OutputArgs};
 
 /// Shows an entry: header, leaf hash, place, and the record in lines
@@ -27,6 +27,8 @@ pub(crate) struct ShowArgs {
     /// An envelope hash, 64 lower-case hex digits, or a sequence number
     #[arg(value_name = "HASH|SEQ", value_parser = Wanted::parse)]
     what: Wanted,
+    #[command(flatten)]
+    archives: ArchivesArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
@@ -60,7 +62,7 @@ impl Wanted {
 
 /// Shows the entries.
 pub(crate) fn run(args: &ShowArgs, out: &mut Out) -> Result<Exit, CliError> {
-    let snapshot = Snapshot::open(ledger_folder(&args.dir)?)?;
+    let snapshot = args.archives.snapshot(&args.dir)?;
     let seqs = match args.what {
         Wanted::Seq(seq) => vec![seq],
         Wanted::Hash(hash) => snapshot.with_hash(&hash)?,

@@ -244,6 +244,7 @@ const fn exit_of_sign(error: &SignError) -> Exit {
 const fn exit_of_tree(error: &TreeError) -> Exit {
     match error {
         TreeError::Entry(EntryFault::Damaged(_)) => Exit::DamagedLedger,
+        TreeError::Entry(EntryFault::Archived(_)) => Exit::BadInput,
         TreeError::Entry(_) => Exit::SystemRefused,
         _ => Exit::BadInput,
     }
@@ -253,6 +254,7 @@ fn exit_of_checkpointing(error: &CheckpointingError) -> Exit {
     match error {
         CheckpointingError::Ledger(error) => exit_of_ledger(error),
         CheckpointingError::Entry(EntryFault::Damaged(_)) => Exit::DamagedLedger,
+        CheckpointingError::Entry(EntryFault::Archived(_)) => Exit::BadInput,
         CheckpointingError::Entry(_) => Exit::SystemRefused,
         CheckpointingError::Tree(error) => exit_of_tree(error),
         CheckpointingError::Sign(error) => exit_of_sign(error),

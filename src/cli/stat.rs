@@ -8,15 +8,15 @@ use proofline::canon::{Limits, members, parse};
 use proofline::ledger::segment::parse_segment_name;
 use proofline::ledger::{
     Damage, Entry, EntryFault, EntryKind, EntryStatus, LogEnd, MARK_FILE, Seq, Snapshot, TORN_DIR,
-    decode_marks,
+    decode_marks, parse_stub_name,
 };
 use proofline::trace::{Classification, GenesisRecord, RecordType};
 use serde::Serialize;
 
+use super::archives::{ArchivesArgs, Away};
 use super::entry_view::time_text;
 use super::error::CliError;
 use super::exit::Exit;
-use super::input::ledger_folder;
 use super::output::{DamageLine, Out, OutputArgs, show_damage};
 use super::phrase::counted;
 use super::progress::Progress;
@@ -36,6 +36,8 @@ const PAGE: usize = 1000;
 pub(crate) struct StatArgs {
     /// The ledger's folder
     dir: PathBuf,
+    #[command(flatten)]
+    archives: ArchivesArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
@@ -58,6 +60,9 @@ struct StatLine {
     end: &'static str,
     unpublished_bytes: u64,
     torn_tails: Vec<String>,
+    archived_segments: u64,
+    archived_bytes: u64,
+    archived_entries: u64,
     derived: Vec<DamageLine>,
     damage: Vec<DamageLine>,
     damage_count: u64,
@@ -66,19 +71,24 @@ struct StatLine {
 
 /// Counts and prints.
 pub(crate) fn run(args: &StatArgs, out: &mut Out) -> Result<Exit, CliError> {
-    let snapshot = Snapshot::open(ledger_folder(&args.dir)?)?;
-    let mut counting = Counting::default();
+    let snapshot = args.archives.snapshot(&args.dir)?;
+    let (mut counting, mut away) = (Counting::default(), Away::default());
     let progress = Progress::up_to(snapshot.entries(), "entries");
     for seq in 0..snapshot.entries() {
         match snapshot.entry(Seq::new(seq)) {
             Ok(Some(entry)) => counting.add(&entry),
             Ok(None) => {}
+            Err(EntryFault::Archived(archived)) => {
+                let entry = away.take(&snapshot, Seq::new(seq), archived)?;
+                entry.iter().for_each(|entry| counting.add(entry));
+            }
             Err(EntryFault::Damaged(damage)) => counting.note(damage),
             Err(fault) => return Err(fault.into()),
         }
         progress.advance(1);
     }
     drop(progress);
+    counting.archived = away.count();
     let exit = Exit::when(!counting.damage.is_empty() || !snapshot.damage().is_empty(), Exit::DamagedLedger);
     let files = LogFiles::of(&args.dir)?;
     if out.is_json() {
@@ -102,6 +112,8 @@ struct Counting {
     damage: Vec<Damage>,
     /// How many more there were.
     more_damage: u64,
+    /// Entries of which only the header is there.
+    archived: u64,
 }
 
 /// How many unreadable entries are kept by name.
@@ -162,7 +174,10 @@ impl LogFiles {
         let mark = fs::read(dir.join(MARK_FILE)).ok().and_then(|bytes| decode_marks(&bytes).mark);
         for file in fs::read_dir(&log).map_err(unreadable)? {
             let file = file.map_err(unreadable)?;
-            let Some(first) = file.file_name().to_str().and_then(parse_segment_name) else { continue };
+            let name = file.file_name();
+            let first =
+                name.to_str().and_then(|name| parse_segment_name(name).or_else(|| parse_stub_name(name)));
+            let Some(first) = first else { continue };
             let size_bytes = file.metadata().map_err(unreadable)?.len();
             files.segments += 1;
             files.log_bytes += size_bytes;
@@ -217,6 +232,12 @@ fn hints(snapshot: &Snapshot, counting: &Counting, files: &LogFiles) -> Vec<Stri
             files.unpublished_bytes
         ));
     }
+    if counting.archived > 0 {
+        let entries = counted(counting.archived, "entry", "entries");
+        hints.push(format!(
+            "the bodies of {entries} are archived: their record types are not counted; `--archive` names an archive"
+        ));
+    }
     if !files.torn_tails.is_empty() {
         let tails = counted(files.torn_tails.len() as u64, "tail", "tails");
         hints.push(format!("{TORN_DIR}/ keeps {tails} that held no whole entry"));
@@ -249,6 +270,9 @@ fn line(snapshot: &Snapshot, counting: &Counting, files: LogFiles) -> Result<Sta
         end: snapshot.end().as_str(),
         unpublished_bytes: files.unpublished_bytes,
         torn_tails: files.torn_tails,
+        archived_segments: snapshot.archived().len() as u64,
+        archived_bytes: snapshot.archived().iter().map(|segment| segment.segment_bytes).sum(),
+        archived_entries: counting.archived,
         derived: snapshot.derived_damage().iter().map(DamageLine::from).collect(),
         damage: all_damage(snapshot, counting).into_iter().map(DamageLine::from).collect(),
         damage_count: all_damage(snapshot, counting).len() as u64 + counting.more_damage,
@@ -284,7 +308,11 @@ fn show(out: &mut Out, snapshot: &Snapshot, counting: &Counting, files: &LogFile
         ("head", head),
         ("end", snapshot.end().to_string()),
     ];
-    for (name, fact) in facts {
+    let archived = snapshot.archived();
+    let bytes: u64 = archived.iter().map(|segment| segment.segment_bytes).sum();
+    let segments = counted(archived.len() as u64, "segment", "segments");
+    let away = (!archived.is_empty()).then(|| ("archived", format!("{bytes} bytes in {segments} of them")));
+    for (name, fact) in facts.into_iter().chain(away) {
         out.line(format_args!("{name:<15} {}", safe(&fact)))?;
     }
     show_counts(out, "entries by kind", &counting.kinds, |kind| kind.to_string())?;

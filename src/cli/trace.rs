@@ -12,10 +12,10 @@ use proofline::trace::{
 };
 use serde::Serialize;
 
+use super::archives::{ArchivesArgs, Away};
 use super::entry_view::warn_of_damage;
 use super::error::CliError;
 use super::exit::Exit;
-use super::input::ledger_folder;
 use super::output::{self, Out, OutputArgs};
 use super::record_facts::RecordFacts;
 use super::tree_view;
@@ -40,6 +40,8 @@ pub(crate) struct TraceArgs {
     /// Draw with ASCII characters only
     #[arg(long)]
     ascii: bool,
+    #[command(flatten)]
+    archives: ArchivesArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
@@ -125,7 +127,7 @@ pub(crate) struct TraceView {
 
 /// Draws the trace.
 pub(crate) fn run(args: &TraceArgs, out: &mut Out) -> Result<Exit, CliError> {
-    let snapshot = Snapshot::open(ledger_folder(&args.dir)?)?;
+    let snapshot = args.archives.snapshot(&args.dir)?;
     let (view, exit) = read_trace(&snapshot, &args.id, args.output)?;
     if out.is_json() {
         tree_view::print_json(out, &view)?;
@@ -157,6 +159,7 @@ fn read(
     output: OutputArgs,
 ) -> Result<(TraceView, Exit), CliError> {
     let (mut records, mut artifacts, mut exit) = (Vec::new(), Artifacts::default(), Exit::Ok);
+    let mut away = Away::default();
     for seq in seqs {
         let damaged = match snapshot.entry(*seq) {
             Ok(None) => continue,
@@ -167,6 +170,10 @@ fn read(
                 seq: Some(*seq),
                 message: fault.to_string(),
             }),
+            Err(EntryFault::Archived(archived)) => {
+                away.take(snapshot, *seq, archived)?;
+                continue;
+            }
             Err(EntryFault::Damaged(damage)) => Some(damage),
             Err(fault) => return Err(fault.into()),
         };
@@ -175,6 +182,9 @@ fn read(
             output::report(&EntryFault::Damaged(damage).into(), output.format);
         }
     }
+    // What is drawn then is not the whole trace.
+    away.tell(output.format);
+    let exit = Exit::first([exit, Exit::when(away.count() > 0, Exit::BadInput)]);
     let tree = SpanTree::build(records.iter().map(|record| record.span));
     let accepted = records.iter().filter(|record| record.refusal.is_none());
     let anomalies = SpanTree::build(accepted.map(|record| record.span)).anomalies().to_vec();

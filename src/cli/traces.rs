@@ -7,11 +7,11 @@ use proofline::ledger::{Entry, EntryFault, EntryKind, Snapshot};
 use proofline::trace::{Actor, Envelope, TraceId, read_envelope};
 use serde::Serialize;
 
+use super::archives::{ArchivesArgs, Away};
 use super::clock::moment;
 use super::entry_view::warn_of_damage;
 use super::error::CliError;
 use super::exit::Exit;
-use super::input::ledger_folder;
 use super::output::{self, Out, OutputArgs};
 use super::phrase::counted;
 use super::table::{Cell, Column, plain, row, titles};
@@ -31,6 +31,8 @@ const PAGE: usize = 1000;
 pub(crate) struct TracesArgs {
     /// The ledger's folder
     dir: PathBuf,
+    #[command(flatten)]
+    archives: ArchivesArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
@@ -96,17 +98,18 @@ impl TraceLine {
 
 /// Lists the traces.
 pub(crate) fn run(args: &TracesArgs, out: &mut Out) -> Result<Exit, CliError> {
-    let snapshot = Snapshot::open(ledger_folder(&args.dir)?)?;
+    let snapshot = args.archives.snapshot(&args.dir)?;
     let columns = columns(out.columns_or_wide());
     if !out.is_json() {
         let titles = out.paint().faint(&titles(&columns));
         out.line(titles)?;
     }
     let (mut exit, mut count, mut after) = (Exit::Ok, 0_u64, None);
+    let mut away = Away::default();
     loop {
         let page = snapshot.traces_after(after, PAGE)?;
         for trace_id in &page {
-            let (line, damaged) = read_trace(&snapshot, *trace_id, args.output)?;
+            let (line, damaged) = read_trace(&snapshot, *trace_id, args.output, &mut away)?;
             exit = Exit::first([exit, damaged]);
             if out.is_json() {
                 out.json(&line)?
@@ -121,6 +124,7 @@ pub(crate) fn run(args: &TracesArgs, out: &mut Out) -> Result<Exit, CliError> {
     if !out.is_json() {
         out.line(counted(count, "trace", "traces"))?;
     }
+    away.tell(args.output.format);
     Ok(Exit::first([exit, warn_of_damage(args.output.format, &snapshot)]))
 }
 
@@ -128,12 +132,16 @@ fn read_trace(
     snapshot: &Snapshot,
     trace_id: TraceId,
     output: OutputArgs,
+    away: &mut Away,
 ) -> Result<(TraceLine, Exit), CliError> {
     let (mut line, mut exit) = (TraceLine::new(trace_id), Exit::Ok);
     for seq in snapshot.of_trace(trace_id)? {
         match snapshot.entry(seq) {
             Ok(Some(entry)) => line.add(&entry),
             Ok(None) => {}
+            Err(EntryFault::Archived(archived)) => {
+                away.take(snapshot, seq, archived)?.iter().for_each(|entry| line.add(entry));
+            }
             Err(EntryFault::Io(error)) => return Err(EntryFault::Io(error).into()),
             Err(fault) => {
                 let error = CliError::from(fault);

@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-use proofline::ledger::{ArtifactKind, Entry, EntryFault, EntryStatus, Seq, Snapshot};
+use proofline::ledger::{ArtifactKind, Entry, EntryFault, EntryStatus, Seq};
 use proofline::trace::TraceId;
 use serde::Serialize;
 
+use super::archives::{ArchivesArgs, Away};
 use super::clock::moment;
 use super::entry_view::warn_of_damage;
 use super::error::CliError;
 use super::exit::Exit;
-use super::input::ledger_folder;
 use super::output::{self, Out, OutputArgs};
 use super::phrase::counted;
 use super::safe::cut;
@@ -34,6 +34,8 @@ pub(crate) struct VerdictsArgs {
     /// Those on this trace alone; its first digits are enough when no other trace has them
     #[arg(long, value_name = "ID", value_parser = TraceBegin::parse)]
     trace: Option<TraceBegin>,
+    #[command(flatten)]
+    archives: ArchivesArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
@@ -86,7 +88,7 @@ const BELOW: &str = "          ";
 
 /// Lists the verdicts.
 pub(crate) fn run(args: &VerdictsArgs, out: &mut Out) -> Result<Exit, CliError> {
-    let snapshot = Snapshot::open(ledger_folder(&args.dir)?)?;
+    let snapshot = args.archives.snapshot(&args.dir)?;
     let seqs: Box<dyn Iterator<Item = Seq>> = match &args.trace {
         None => Box::new((0..snapshot.entries()).map(Seq::new)),
         Some(begin) => {
@@ -98,13 +100,16 @@ pub(crate) fn run(args: &VerdictsArgs, out: &mut Out) -> Result<Exit, CliError> 
             Box::new(seqs.into_iter())
         }
     };
-    let (mut exit, mut count) = (Exit::Ok, 0);
+    let (mut exit, mut count, mut away) = (Exit::Ok, 0, Away::default());
     for seq in seqs {
         match snapshot.entry(seq) {
             Ok(entry) => {
                 let Some(line) = entry.as_ref().and_then(RecordedLine::of) else { continue };
                 show(out, &line, count == 0)?;
                 count += 1;
+            }
+            Err(EntryFault::Archived(archived)) => {
+                away.take(&snapshot, seq, archived)?;
             }
             Err(EntryFault::Io(error)) => return Err(EntryFault::Io(error).into()),
             Err(fault) => {
@@ -117,6 +122,7 @@ pub(crate) fn run(args: &VerdictsArgs, out: &mut Out) -> Result<Exit, CliError> 
     if !out.is_json() {
         out.line(counted(count, "verdict", "verdicts"))?;
     }
+    away.tell(args.output.format);
     Ok(Exit::first([exit, warn_of_damage(args.output.format, &snapshot)]))
 }
 

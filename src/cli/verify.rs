@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use proofline::ledger::{BLOBS_DIR, Blobs, BroughtCheckpoint, Snapshot, VerifyPlan, verify_with};
 use proofline::proof::MAX_NOTE_BYTES;
 
+use super::archives::ArchivesArgs;
 use super::error::CliError;
 use super::exit::Exit;
 use super::input::{Source, ledger_folder};
@@ -52,6 +53,8 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
     #[command(flatten)]
+    archives: ArchivesArgs,
+    #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
 
@@ -80,6 +83,7 @@ fn plan(args: &VerifyArgs) -> Result<VerifyPlan, CliError> {
         checkpoints: args.checkpoint.iter().map(brought).collect::<Result<_, CliError>>()?,
         roots: public_keys(&args.key)?,
         policy: args.policy.as_deref().map(policy_file).transpose()?,
+        archives: args.archives.archives.clone(),
     })
 }
 

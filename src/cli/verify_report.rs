@@ -2,7 +2,8 @@
 //! erasure are separate answers.
 
 use proofline::ledger::{
-    Anchors, BlobTotals, CheckpointCheck, Damage, ErasureCheck, History, LogEnd, VerifyReport,
+    Anchors, ArchivedSegment, BlobTotals, CheckpointCheck, Damage, ErasureCheck, History, LogEnd,
+    VerifyReport,
 };
 use serde::Serialize;
 
@@ -81,6 +82,7 @@ struct VerifyLine<'a> {
     head: Option<String>,
     end: &'static str,
     unpublished_entries: u64,
+    archived: Vec<ArchivedLine<'a>>,
     integrity: IntegrityAnswer,
     completeness: CompletenessAnswer<'a>,
     authenticity: AuthenticityAnswer,
@@ -91,6 +93,33 @@ struct VerifyLine<'a> {
     payload_bytes: u64,
     payload_damage: Vec<DamageLine>,
     payloads_closed: u64,
+}
+
+#[derive(Serialize)]
+struct ArchivedLine<'a> {
+    first_seq: u64,
+    last_seq: u64,
+    entries: u64,
+    segment_bytes: u64,
+    sha256: String,
+    place: &'a str,
+    archived_at_ms: u64,
+    bodies: &'static str,
+}
+
+impl<'a> ArchivedLine<'a> {
+    fn of(segment: &'a ArchivedSegment) -> Self {
+        Self {
+            first_seq: segment.first_seq.get(),
+            last_seq: segment.first_seq.get().saturating_add(segment.entries.saturating_sub(1)),
+            entries: segment.entries,
+            segment_bytes: segment.segment_bytes,
+            sha256: segment.sha256.to_string(),
+            place: &segment.place,
+            archived_at_ms: segment.archived_at_ms,
+            bodies: if segment.is_checked { "checked" } else { "not_checked" },
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -203,6 +232,7 @@ pub(crate) fn json(out: &mut Out, found: &Found) -> Result<(), CliError> {
         head: report.head.map(|leaf| leaf.to_string()),
         end: report.end.as_str(),
         unpublished_entries: report.unpublished_entries,
+        archived: report.archived.iter().map(ArchivedLine::of).collect(),
         integrity: IntegrityAnswer {
             answer: if found.is_whole() { "sound" } else { "damaged" },
             troubles: damaged.map(DamageLine::from).collect(),
@@ -257,6 +287,7 @@ pub(crate) fn text(out: &mut Out, found: &Found) -> Result<(), CliError> {
         }
     }
     checkpoints(out, &report.anchors)?;
+    archived(out, &report.archived)?;
     let all = |list: &[Damage]| (list.len() as u64, list.to_vec());
     let missing: Vec<Damage> = report.completeness().cloned().collect();
     let damaged: Vec<Damage> = report.integrity().cloned().collect();
@@ -304,7 +335,15 @@ fn log_text(report: &VerifyReport) -> String {
 
 fn integrity_text(found: &Found) -> String {
     if found.is_whole() {
-        return "what is there is as it was written: bytes, links, hashes, tree".to_owned();
+        let sound = "what is there is as it was written: bytes, links, hashes, tree";
+        let unread = found.report.archived.iter().filter(|segment| !segment.is_checked);
+        return match unread.map(|segment| segment.entries).sum() {
+            0 => sound.to_owned(),
+            away => format!(
+                "{sound}; the bodies of {} are archived and were not checked",
+                counted(away, "entry", "entries")
+            ),
+        };
     }
     let places = found.report.integrity().count() + found.payloads.damage.len();
     format!("damaged in {}", counted(places as u64, "place", "places"))
@@ -370,6 +409,34 @@ fn erasure_text(check: &ErasureCheck) -> String {
     match check.holds() {
         0 => begin + &unchecked,
         holds => format!("{begin}{unchecked}; {} in force", counted(holds, "hold", "holds")),
+    }
+}
+
+/// The archived segments that text lists.
+const ARCHIVED_SHOWN: usize = 8;
+
+fn archived(out: &mut Out, segments: &[ArchivedSegment]) -> Result<(), CliError> {
+    if segments.is_empty() {
+        return Ok(());
+    }
+    out.heading("archived")?;
+    let paint = out.paint();
+    for line in segments.iter().take(ARCHIVED_SHOWN).map(ArchivedLine::of) {
+        let bodies = match line.bodies {
+            "checked" => "bodies checked in the archive",
+            _ => "headers checked; bodies archived: not checked here",
+        };
+        out.line(format_args!(
+            "  entries {} to {}, {} bytes: {bodies}",
+            line.first_seq, line.last_seq, line.segment_bytes
+        ))?;
+        if !line.place.is_empty() {
+            out.line(paint.faint(&format!("    went to {}", safe(line.place))))?;
+        }
+    }
+    match segments.len().saturating_sub(ARCHIVED_SHOWN) as u64 {
+        0 => Ok(()),
+        more => out.line(paint.faint(&format!("  and {}", counted(more, "more segment", "more segments")))),
     }
 }
 

@@ -9,6 +9,7 @@
 )]
 
 mod anchored;
+mod archive;
 mod bad_input;
 mod damage;
 mod diff;

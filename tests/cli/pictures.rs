@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::run::{Ledger, program, proofline, ran, vectors};
 
-const VERBS: [&str; 27] = [
+const VERBS: [&str; 30] = [
     "init",
     "commit",
     "replay",
@@ -24,6 +24,9 @@ const VERBS: [&str; 27] = [
     "attest",
     "reindex",
     "salvage",
+    "archive",
+    "migrate",
+    "retention",
     "publish",
     "export",
     "import",
@@ -35,7 +38,9 @@ const VERBS: [&str; 27] = [
 ];
 
 /// Verbs below verbs.
-const STEPS: [(&str, &str); 5] = [
+const STEPS: [(&str, &str); 7] = [
+    ("archive", "restore"),
+    ("archive", "verify"),
     ("keys", "add"),
     ("keys", "retire"),
     ("checkpoint", "verify"),

@@ -84,22 +84,23 @@ fn other_verbs_keep_their_shapes() {
     assert_shape(
         &line("stat", &[]),
         "ledger_id origin entries traces kinds record_types classifications first_recorded_at_ms \
-         last_recorded_at_ms segments log_bytes head end unpublished_bytes torn_tails derived \
+         last_recorded_at_ms segments log_bytes head end unpublished_bytes torn_tails archived_segments \
+         archived_bytes archived_entries derived \
          damage damage_count hints",
     );
     assert_shape(
         &line("verify", &[]),
-        "verdict ledger_id origin entries segments log_bytes head end unpublished_entries integrity \
+        "verdict ledger_id origin entries segments log_bytes head end unpublished_entries archived integrity \
          completeness authenticity erasure damage derived payloads payload_bytes payload_damage \
          payloads_closed",
     );
     assert_shape(
         &line("reindex", &[]),
-        "entries indexes recovered_entries torn_tails mark_was_damaged catalogue_entries",
+        "entries indexes recovered_entries torn_tails mark_was_damaged catalogue_entries archived_segments",
     );
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
-    assert_shape(&line("salvage", &[out.to_str().unwrap()]), "entries evidence unlinked blobs gaps");
+    assert_shape(&line("salvage", &[out.to_str().unwrap()]), "entries evidence unlinked archived blobs gaps");
     let made = ran(program().arg("init").arg(folder.path().join("new")).args(["--format", "json"])).well();
     assert_shape(made.stdout.trim_end(), "ledger_id origin entries head");
     let canon = fed(["canon", "--format", "json"], "1").well().stdout;

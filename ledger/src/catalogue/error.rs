@@ -114,6 +114,7 @@ impl CatalogueError {
     pub(super) fn of_entry(fault: EntryFault, snapshot: &Snapshot) -> Self {
         match fault {
             EntryFault::Damaged(damage) => CatalogueError::Log(damage),
+            EntryFault::Archived(entry) => CatalogueError::Ledger(LedgerError::Archived(entry)),
             EntryFault::Io(source) => {
                 CatalogueError::Io { action: "read", path: snapshot.dir().to_owned(), source }
             }

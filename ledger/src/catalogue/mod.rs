@@ -471,10 +471,10 @@ fn against_log(state: &State, snapshot: &Snapshot) -> Result<Option<Replaced>, C
         later = Snapshot::open(snapshot.dir())?;
         snapshot = &later;
     }
-    let entry = snapshot.entry(last).map_err(|fault| CatalogueError::of_entry(fault, snapshot))?;
-    Ok(match entry {
+    let header = snapshot.header(last).map_err(|fault| CatalogueError::of_entry(fault, snapshot))?;
+    Ok(match header {
         None => Some(Replaced::Ahead),
-        Some(entry) if Some(entry.leaf_hash()) != state.head => Some(Replaced::OtherLog),
+        Some(header) if Some(header.leaf_hash()) != state.head => Some(Replaced::OtherLog),
         Some(_) => None,
     })
 }

@@ -283,7 +283,7 @@ impl Segments {
         for seq in self.system_entries()? {
             let entry = match self.read(seq) {
                 Ok(Some(entry)) if entry.header.status.kind() == EntryKind::System => entry,
-                Ok(_) | Err(EntryFault::Damaged(_)) => continue,
+                Ok(_) | Err(EntryFault::Damaged(_) | EntryFault::Archived(_)) => continue,
                 Err(EntryFault::Io(error)) => return Err(error),
             };
             if let Ok(kind) = SystemKind::read(&entry.body) {

@@ -40,7 +40,7 @@ use proofline_trace::{EnvelopeHash, TraceId};
 use crate::disk::Disk;
 use crate::durable;
 
-pub(crate) use sealed::SealedIndex;
+pub(crate) use sealed::{OldIndex, SealedIndex, has_right_checksum, old_index};
 pub(crate) use table::Table;
 pub(crate) use tree::SegmentTree;
 

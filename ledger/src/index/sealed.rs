@@ -290,13 +290,41 @@ fn trace_entry_of(bytes: &[u8]) -> ([u8; 16], u32) {
     (trace, u32::from_le_bytes(ordinal))
 }
 
+/// What an index file is that may be of another version than today's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OldIndex {
+    /// Whole, and written before indexes held the tree and the system entries.
+    WithoutTree,
+    /// Of a later version.
+    Newer(u32),
+    /// Today's, or damaged.
+    Other,
+}
+
+/// Tells an index of an earlier or a later form from today's.
+pub(crate) fn old_index(file: &dyn DiskFile) -> io::Result<OldIndex> {
+    let mut front = [0; HEAD_BYTES];
+    let count = read_full_at(file, &mut front, 0)?;
+    let front = front.get(..count).unwrap_or_default();
+    let version = front.get(8..12).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes);
+    if front.starts_with(MAGIC)
+        && let Some(version) = version.filter(|version| *version > VERSION)
+    {
+        return Ok(OldIndex::Newer(version));
+    }
+    let Some(head) = SealedHead::decode(front) else { return Ok(OldIndex::Other) };
+    let ends_early = head.system == 0 && file.len()? == head.digest_at() + DIGEST_BYTES;
+    let is_old = ends_early && has_right_checksum(file, 0..head.digest_at())?;
+    Ok(if is_old { OldIndex::WithoutTree } else { OldIndex::Other })
+}
+
 const fn hash_entry_of(bytes: [u8; HASH_ENTRY_BYTES]) -> (HashPrefix, u32, u8) {
     let [a, b, c, d, e, f, g, h, o0, o1, o2, o3, kind, _, _, _] = bytes;
     ([a, b, c, d, e, f, g, h], u32::from_le_bytes([o0, o1, o2, o3]), kind)
 }
 
 /// True when these bytes have the digest that stands behind them.
-fn has_right_checksum(file: &dyn DiskFile, covered: Range<u64>) -> io::Result<bool> {
+pub(crate) fn has_right_checksum(file: &dyn DiskFile, covered: Range<u64>) -> io::Result<bool> {
     let mut hasher = blake3::Hasher::new();
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut at = covered.start;

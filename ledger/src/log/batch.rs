@@ -224,7 +224,7 @@ impl<'a> Batch<'a> {
         }
         let failed = |fault| read_error(&self.log.dir, fault);
         for seq in self.log.segments.with_hash(hash, None).map_err(failed)? {
-            if self.log.segments.read(seq).map_err(failed)?.is_some_and(|entry| fits(&entry.header)) {
+            if self.log.segments.header(seq).map_err(failed)?.is_some_and(|header| fits(&header)) {
                 return Ok(true);
             }
         }

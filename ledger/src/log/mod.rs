@@ -31,7 +31,6 @@ use crate::recovery::{Recovery, Settled, seal, settle};
 use crate::scan::{ChainState, Scan, Step};
 use crate::segment::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
 use crate::segments::{EntryFault, LOG_DIR, Segment, Segments, read_error};
-use crate::snapshot::envelope_of;
 use crate::system::SealedSystem;
 use proofline_proof::header::{DeclaredHash, EntryKind, MAX_HEADER_BYTES};
 use proofline_proof::{KeyRole, Seq};
@@ -111,9 +110,9 @@ impl Log {
         let is_fresh = settled.segments.list.last().is_some_and(|last| last.entries == 0);
         let mut recorded_at_ms = settled.chain.recorded_at_ms;
         if is_fresh && let Some(last) = settled.mark.entries.checked_sub(1) {
-            let entry =
-                settled.segments.read(Seq::new(last)).map_err(|fault| read_error(&self.dir, fault))?;
-            recorded_at_ms = entry.map_or(0, |entry| entry.header.recorded_at_ms);
+            let header =
+                settled.segments.header(Seq::new(last)).map_err(|fault| read_error(&self.dir, fault))?;
+            recorded_at_ms = header.map_or(0, |header| header.recorded_at_ms);
         }
         // Nothing fails from here on: a mark taken in without its clock would let the clock go back.
         self.segments = settled.segments;
@@ -431,14 +430,12 @@ impl Log {
         let Some(seq) = self.segments.last_of_trace(trace_id).map_err(EntryFault::Io).map_err(failed)? else {
             return Ok(None);
         };
-        let entry = self.segments.read(seq).map_err(failed)?;
-        Ok(entry.and_then(|entry| entry.header.trace).map(|link| (seq, link.count)))
+        let header = self.segments.header(seq).map_err(failed)?;
+        Ok(header.and_then(|header| header.trace).map(|link| (seq, link.count)))
     }
 
     fn stored_facts(&self, hash: &EnvelopeHash) -> Result<Option<Facts>, EntryFault> {
-        let Some(seq) = self.segments.first_with_hash(hash, EntryKind::Accepted)? else { return Ok(None) };
-        let entry = self.segments.read(seq)?;
-        Ok(entry.and_then(|entry| envelope_of(&entry.body)).map(|envelope| Facts::of(&envelope, seq)))
+        self.segments.facts(hash)
     }
 }
 

@@ -132,6 +132,7 @@ impl PublishError {
             PublishError::ReadBack { .. } => "publish.read_back",
             PublishError::Tile(error) => error.code(),
             PublishError::Entry(EntryFault::Damaged(damage)) => damage.code,
+            PublishError::Entry(EntryFault::Archived(_)) => "entry.archived",
             PublishError::Entry(EntryFault::Io(_)) => "ledger.io",
             PublishError::Io { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "publish.storage_full",
@@ -168,6 +169,7 @@ impl PublishError {
             }
             PublishError::ReadBack { .. } => "publish with --check, which names the file that differs",
             PublishError::Tile(_) => "please report this",
+            PublishError::Entry(EntryFault::Archived(_)) => crate::error::ARCHIVED_HINT,
             PublishError::Entry(EntryFault::Io(_)) => "look at the system's log for the device",
             PublishError::Io { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free space, then publish again",

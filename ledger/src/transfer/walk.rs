@@ -10,7 +10,7 @@ use proofline_trace::EnvelopeHash;
 use crate::error::{Damage, IoContext, LedgerError};
 use crate::scan::{ChainState, Found, Scan, Step};
 use crate::segment::SEGMENT_HEADER_BYTES;
-use crate::segments::Segment;
+use crate::segments::{Segment, read_error};
 use crate::snapshot::Snapshot;
 
 use super::error::TransferError;
@@ -82,6 +82,11 @@ fn walk_segment(
         }
         let frame = scan.current_frame().during("read", &path)?.to_vec();
         let (_, body) = scan.current_bytes().during("read", &path)?;
+        let Some(body) = body else {
+            let fault = segment.archived_fault(found.header.seq);
+            let archived = fault.map(|fault| read_error(snapshot.dir(), fault));
+            return Err(archived.unwrap_or_else(|| LedgerError::Damaged(cut(segment, next))).into());
+        };
         if EnvelopeHash::of(body) != found.header.envelope_hash {
             return Err(LedgerError::Damaged(other_body(segment, &found)).into());
         }

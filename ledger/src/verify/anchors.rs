@@ -3,6 +3,7 @@
 //! same: is the log the one that was signed, and who signed it?
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use proofline_proof::tree::Frontier;
 use proofline_proof::{
@@ -30,6 +31,8 @@ pub struct VerifyPlan {
     pub roots: Vec<VerifierKey>,
     /// Which witnesses must have cosigned; its log keys are roots too.
     pub policy: Option<Policy>,
+    /// Archives whose segments are checked as if they were in place.
+    pub archives: Vec<PathBuf>,
 }
 
 impl VerifyPlan {

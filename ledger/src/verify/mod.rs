@@ -7,28 +7,29 @@
 //! is gone, and was allowed to go).
 
 mod anchors;
+mod archived;
 mod body;
 mod erasure;
 mod producers;
 mod traces;
 
 use std::path::Path;
-use std::sync::Arc;
 
 use proofline_trace::LedgerId;
 
+use crate::archive::{ArchivedSegment, StubBuilder, WithArchives};
 use crate::artifact::ArtifactKind;
 use crate::catalogue::{CATALOGUE_DIR, Catalogue, CatalogueError};
 use crate::checkpoints;
-use crate::disk::{Access, Disk, DiskFile, OsDisk};
+use crate::disk::{Access, Disk, OsDisk};
 use crate::durable::read_full_at;
 use crate::error::{Damage, IoContext, LedgerError};
 use crate::index::{SealedIndex, SegmentTree, Table, index_name};
 use crate::load::segment_seqs;
 use crate::log::LOCK_FILE;
 use crate::mark::{MARK_FILE, Mark, MarkReading, read_mark};
-use crate::scan::{ChainState, Found, Scan, Step};
-use crate::segment::{SEGMENT_HEADER_BYTES, SegmentFault, SegmentHeader, read_segment_header, segment_name};
+use crate::scan::{ChainState, Found, Step};
+use crate::segment::{SEGMENT_HEADER_BYTES, segment_name};
 use crate::segments::LOG_DIR;
 use crate::snapshot::{LogEnd, Snapshot};
 use crate::system::SystemKind;
@@ -41,6 +42,7 @@ use anchors::Watch;
 pub use anchors::{
     Anchors, BroughtCheckpoint, CheckpointCheck, Disbelief, History, ProducerSignatures, VerifyPlan,
 };
+use archived::Opened;
 use body::origin_of;
 pub(crate) use body::{check_body, read_genesis};
 pub use erasure::ErasureCheck;
@@ -86,6 +88,8 @@ pub struct VerifyReport {
     pub anchors: Anchors,
     /// What is erased and held.
     pub erasure: ErasureCheck,
+    /// Segments that are archived, in order.
+    pub archived: Vec<ArchivedSegment>,
 }
 
 impl VerifyReport {
@@ -140,17 +144,17 @@ pub fn verify_with(
     let dir = dir.as_ref();
     let mut report = verify_on(&OsDisk, dir, plan, progress)?;
     if report.damage.is_empty() && dir.join(CATALOGUE_DIR).is_dir() {
-        check_catalogue(&Snapshot::open(dir)?, &mut report.derived);
+        check_catalogue(&Snapshot::open_with_archives(dir, &plan.archives)?, &mut report.derived);
     }
     Ok(report)
 }
 
 /// Compares the catalogue with the log. One that is open elsewhere, or that cannot be opened in
-/// a folder that is only readable, is left unchecked: nothing rests on it.
+/// a folder that is only readable, or that lists what is archived, is left unchecked: nothing rests on it.
 fn check_catalogue(snapshot: &Snapshot, derived: &mut Vec<Damage>) {
     match Catalogue::verify(snapshot, &mut |damage| derived.push(damage)) {
         Ok(_) | Err(CatalogueError::Busy(_)) => {}
-        Err(error) if error.code() == "catalogue.read_only" => {}
+        Err(error) if ["catalogue.read_only", "ledger.archived"].contains(&error.code()) => {}
         Err(error) => derived.push(Damage {
             code: "catalogue.unreadable",
             file: CATALOGUE_DIR.to_owned(),
@@ -186,10 +190,12 @@ pub fn verify_on(
     plan: &VerifyPlan,
     progress: &mut dyn FnMut(VerifyProgress),
 ) -> Result<VerifyReport, LedgerError> {
+    let bare = disk;
+    let disk = &WithArchives::open(disk, dir, &plan.archives)?;
     // Before the log's length is read: what was signed before lies within it.
     let kept = checkpoints::all(disk, dir)?;
     let reading = read_mark(disk, dir).during("read", &dir.join(MARK_FILE))?;
-    let first_look = Verifier::new(disk, dir, reading, Watch::new(plan, &kept))?.run(progress)?;
+    let first_look = Verifier::new(disk, bare, dir, reading, Watch::new(plan, &kept))?.run(progress)?;
     if first_look.unpublished_entries == 0 && !first_look.has_bad_tail {
         return Ok(first_look.report);
     }
@@ -197,7 +203,7 @@ pub fn verify_on(
     // only be a dead one's; a folder that cannot be locked has no live writer of this user.
     let lock = disk.lock(&dir.join(LOCK_FILE));
     let reading = read_mark(disk, dir).during("read", &dir.join(MARK_FILE))?;
-    let second_look = Verifier::new(disk, dir, reading, Watch::new(plan, &kept))?.run(progress)?;
+    let second_look = Verifier::new(disk, bare, dir, reading, Watch::new(plan, &kept))?.run(progress)?;
     drop(lock);
     Ok(second_look.report)
 }
@@ -210,11 +216,15 @@ struct Look {
 
 struct Verifier<'a> {
     disk: &'a dyn Disk,
+    /// The disk without the archives.
+    bare: &'a dyn Disk,
     dir: &'a Path,
     mark: Option<Mark>,
     seqs: Vec<Seq>,
     report: VerifyReport,
     done_bytes: u64,
+    /// Bytes of all segments, archived ones included.
+    total_bytes: u64,
     chain: ChainState,
     /// False behind unreadable entries, when links across them cannot be judged.
     unbroken: bool,
@@ -228,18 +238,10 @@ struct Verifier<'a> {
     told: Told,
 }
 
-/// A segment as far as it can be opened.
-struct Opened {
-    seq: Seq,
-    name: String,
-    file: Arc<dyn DiskFile>,
-    length: u64,
-    header: Option<SegmentHeader>,
-}
-
 impl<'a> Verifier<'a> {
     fn new(
         disk: &'a dyn Disk,
+        bare: &'a dyn Disk,
         dir: &'a Path,
         reading: MarkReading,
         watch: Watch<'a>,
@@ -260,14 +262,17 @@ impl<'a> Verifier<'a> {
             unauthentic: Vec::new(),
             anchors: Anchors::default(),
             erasure: ErasureCheck::default(),
+            archived: Vec::new(),
         };
         let mut verifier = Verifier {
             disk,
+            bare,
             dir,
             mark: reading.mark.filter(|_| !reading.damaged),
             seqs,
             report,
             done_bytes: 0,
+            total_bytes: 0,
             chain: ChainState::EMPTY,
             unbroken: true,
             traces: Traces::default(),
@@ -316,32 +321,6 @@ impl<'a> Verifier<'a> {
         Ok(Look { report: self.report, unpublished_entries, has_bad_tail: self.has_bad_tail })
     }
 
-    fn open_all(&mut self) -> Result<Vec<Opened>, LedgerError> {
-        let mut opened = Vec::new();
-        for seq in std::mem::take(&mut self.seqs) {
-            let name = format!("{LOG_DIR}/{}", segment_name(seq));
-            let path = self.dir.join(&name);
-            let file = self.disk.open(&path, Access::Read).during("open", &path)?;
-            let length = file.len().during("read", &path)?;
-            let header = match read_segment_header(&*file).during("read", &path)? {
-                Ok(header) => Some(header),
-                Err(fault @ SegmentFault::NewerFormat(_)) => {
-                    let detail = format!("{name}: {fault}");
-                    return Err(LedgerError::NewerFormat { dir: self.dir.to_owned(), detail });
-                }
-                Err(fault) => {
-                    self.damage(fault.code(), &name, Some(0), Some(seq), fault.to_string());
-                    None
-                }
-            };
-            self.report.log_bytes += length;
-            opened.push(Opened { seq, name, file, length, header });
-        }
-        let ids = || opened.iter().filter_map(|segment| segment.header).map(|header| header.ledger_id);
-        self.report.ledger_id = ids().next().unwrap_or(self.report.ledger_id);
-        Ok(opened)
-    }
-
     fn damage(
         &mut self,
         code: &'static str,
@@ -362,9 +341,9 @@ impl<'a> Verifier<'a> {
         let path = self.dir.join(&segment.name);
         self.check_place(segment);
         let start = SEGMENT_HEADER_BYTES as u64;
-        let mut scan = Scan::new(Arc::clone(&segment.file), segment.seq, start, segment.length, self.chain)
-            .during("read", &path)?;
+        let Some(mut scan) = segment.scan(self.chain).during("read", &path)? else { return Ok(()) };
         let mut table = Table::new(start);
+        let mut again = StubBuilder::default();
         let damage_before = self.report.damage.len();
         self.note_mark(segment, start);
         loop {
@@ -381,7 +360,8 @@ impl<'a> Verifier<'a> {
                     self.report.damage.push(damage);
                 }
                 Step::Entry(found) => {
-                    let (_, body) = scan.current_bytes().during("read", &path)?;
+                    let (header_bytes, body) = scan.current_bytes().during("read", &path)?;
+                    segment.build_again(&mut again, &found, header_bytes, body);
                     self.entry(segment, &found, body);
                     if let Some(ordinal) = found.header.seq.get().checked_sub(segment.seq.get())
                         && let (Ok(ordinal), Ok(offset)) =
@@ -399,11 +379,15 @@ impl<'a> Verifier<'a> {
             }
             progress(VerifyProgress {
                 done_bytes: self.done_bytes + scan.position(),
-                total_bytes: self.report.log_bytes,
+                total_bytes: self.total_bytes,
             });
         }
         self.chain = scan.chain();
         self.done_bytes += segment.length;
+        let sound = self.report.damage.len() == damage_before;
+        if sound {
+            self.check_stub(segment, next, &table, again)?;
+        }
         let sound = self.report.damage.len() == damage_before;
         let tree = self.grow_tree(segment, &table);
         self.check_index(segment, next, &table, tree.as_ref(), sound)
@@ -479,7 +463,7 @@ impl<'a> Verifier<'a> {
         self.chain = ChainState { next, head, ..self.chain };
     }
 
-    fn entry(&mut self, segment: &Opened, found: &Found, body: &[u8]) {
+    fn entry(&mut self, segment: &Opened, found: &Found, body: Option<&[u8]>) {
         let header = &found.header;
         self.watch.header(header.seq, found.leaf);
         if let Some(damage) = &found.damage {
@@ -487,6 +471,7 @@ impl<'a> Verifier<'a> {
             self.report.damage.push(damage.clone());
         } else {
             self.report.entries += 1;
+            let Some(body) = body else { return self.check_trace(segment, found) };
             self.report.origin = self.report.origin.take().or_else(|| origin_of(header, body));
             if let Err((code, message)) = check_body(header, body, self.report.ledger_id) {
                 self.damage(code, &segment.name, Some(found.offset), Some(header.seq), message);

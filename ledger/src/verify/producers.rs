@@ -47,8 +47,8 @@ fn refusal(
         |header: &EntryHeader| matches!(header.status.kind(), EntryKind::Accepted | EntryKind::Rejected);
     let mut is_there = false;
     for found in snapshot.with_hash(&reference)?.into_iter().filter(|found| *found < seq) {
-        let Some(entry) = snapshot.entry(found)?.filter(|entry| is_evidence(&entry.header)) else { continue };
-        if entry.header.trace.is_some_and(|link| link.trace_id == named) {
+        let Some(header) = snapshot.header(found)?.filter(|header| is_evidence(header)) else { continue };
+        if header.trace.is_some_and(|link| link.trace_id == named) {
             return Ok(None);
         }
         is_there = true;
