@@ -10,6 +10,8 @@ use thiserror::Error;
 
 use proofline_proof::Seq;
 
+use crate::erasure::ErasureRefusal;
+
 /// One place where stored bytes are not what they have to be.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Damage {
@@ -121,6 +123,9 @@ pub enum ArtifactRefusal {
     /// The rule of the ledger's keys refuses it.
     #[error(transparent)]
     Keys(#[from] KeyListError),
+    /// The rule of erasures and holds refuses it.
+    #[error(transparent)]
+    Erasure(#[from] ErasureRefusal),
 }
 
 impl ArtifactRefusal {
@@ -134,6 +139,7 @@ impl ArtifactRefusal {
             ArtifactRefusal::UnknownProducer(_) => "ledger.unknown_producer",
             ArtifactRefusal::Signature(_) => "ledger.producer_signature",
             ArtifactRefusal::Keys(error) => error.code(),
+            ArtifactRefusal::Erasure(refusal) => refusal.code(),
         }
     }
 }

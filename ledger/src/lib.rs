@@ -12,6 +12,7 @@ mod catalogue;
 mod checkpoints;
 pub mod disk;
 mod durable;
+mod erasure;
 mod error;
 pub mod frame;
 pub mod gate;
@@ -42,6 +43,7 @@ pub use catalogue::{
 pub use checkpoints::{
     CHECKPOINTS_DIR, CheckpointRule, CheckpointingError, KeptCheckpoint, checkpoint_path, policy_at,
 };
+pub use erasure::{Erasure, ErasureRefusal, Erasures, Hold};
 pub use error::{ArtifactRefusal, Damage, LedgerError};
 pub use gate::{DeclaredDigest, DeclaredType, Submission};
 pub use ledger::{Genesis, Ledger, is_ledger};

@@ -4,11 +4,14 @@
 //! |---|---|---|
 //! | genesis | `system_type` `genesis` | the first entry, made by `init` alone |
 //! | key | `system_type` `key` | [`KeyList::apply`]: possession, a current log key that vouches, no key twice |
+//! | erasure, hold, release | `system_type` of that name | [`crate::erasure`] |
 
 use proofline_canon::Value;
 use proofline_proof::header::EntryKind;
 use proofline_proof::{KeyList, Seq};
-use proofline_trace::{EnvelopeHash, GenesisRecord, KeyRecord, Violation};
+use proofline_trace::{
+    EnvelopeHash, ErasureRecord, GenesisRecord, HoldRecord, KeyRecord, ReleaseRecord, Violation,
+};
 
 use crate::artifact::{canonical, parsed};
 use crate::error::{ArtifactRefusal, Damage};
@@ -22,6 +25,12 @@ use crate::verify::read_genesis;
 pub enum SystemKind {
     /// A key is added to the ledger's list, or retired.
     Key(KeyRecord),
+    /// A payload, or a subject's key, is erased for good.
+    Erasure(ErasureRecord),
+    /// Something must not be erased.
+    Hold(HoldRecord),
+    /// A hold is over.
+    Release(ReleaseRecord),
 }
 
 impl SystemKind {
@@ -37,6 +46,15 @@ impl SystemKind {
         let refused = |violation: Violation| ArtifactRefusal::Form(violation.to_string());
         match value.get("system_type").and_then(Value::as_str) {
             Some("key") => KeyRecord::from_value(value).map(SystemKind::Key).map_err(refused),
+            Some(ErasureRecord::SYSTEM_TYPE) => {
+                ErasureRecord::from_value(value).map(SystemKind::Erasure).map_err(refused)
+            }
+            Some(HoldRecord::SYSTEM_TYPE) => {
+                HoldRecord::from_value(value).map(SystemKind::Hold).map_err(refused)
+            }
+            Some(ReleaseRecord::SYSTEM_TYPE) => {
+                ReleaseRecord::from_value(value).map(SystemKind::Release).map_err(refused)
+            }
             _ => Err(ArtifactRefusal::Form("it is of no known kind".to_owned())),
         }
     }
@@ -69,21 +87,27 @@ impl Segments {
     pub(crate) fn key_list(&self) -> Result<KeyList, EntryFault> {
         let genesis = self.genesis()?;
         let mut list = KeyList::new(genesis.ledger_id, genesis.origin);
-        for seq in self.system_entries()? {
-            let Some(entry) = self.read(seq)? else { continue };
-            let is_listed = entry.header.status.kind() == EntryKind::System;
-            let kind = SystemKind::read(&entry.body);
-            let applied = match kind {
-                Ok(SystemKind::Key(record)) if is_listed => list.apply(seq, &record).map_err(Into::into),
-                Ok(_) => {
-                    let message = "an index names it as a system entry, and it is none".to_owned();
-                    Err(ArtifactRefusal::Form(message))
-                }
-                Err(refusal) => Err(refusal),
-            };
-            applied.map_err(|refusal| self.form_fault(seq, &refusal))?;
+        for (seq, _, kind) in self.system_kinds()? {
+            if let SystemKind::Key(record) = kind {
+                list.apply(seq, &record).map_err(|refusal| self.form_fault(seq, &refusal))?;
+            }
         }
         Ok(list)
+    }
+
+    /// Every system entry, the genesis entry aside, ascending: its place, hash and content.
+    pub(crate) fn system_kinds(&self) -> Result<Vec<(Seq, EnvelopeHash, SystemKind)>, EntryFault> {
+        let mut kinds = Vec::new();
+        for seq in self.system_entries()? {
+            let Some(entry) = self.read(seq)? else { continue };
+            if entry.header.status.kind() != EntryKind::System {
+                let what = "an index names it as a system entry, and it is none";
+                return Err(self.form_fault(seq, &what));
+            }
+            let kind = SystemKind::read(&entry.body).map_err(|refusal| self.form_fault(seq, &refusal))?;
+            kinds.push((seq, entry.header.envelope_hash, kind));
+        }
+        Ok(kinds)
     }
 
     fn form_fault(&self, seq: Seq, what: &dyn std::fmt::Display) -> EntryFault {

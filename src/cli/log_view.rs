@@ -64,6 +64,9 @@ enum ArtifactFacts {
 #[serde(tag = "system_type", rename_all = "snake_case")]
 enum SystemFacts {
     Key { event: &'static str, role: Option<&'static str>, key: String, by: Option<String> },
+    Erasure { target: String, reason: String, authority: EnvelopeHash },
+    Hold { target: String, reason: String, matter: Option<String> },
+    Release { hold: EnvelopeHash, reason: String, authority: EnvelopeHash },
 }
 
 impl SystemFacts {
@@ -82,15 +85,36 @@ impl SystemFacts {
                     by: record.endorsement().map(|by| by.key.to_string()),
                 })
             }
+            SystemKind::Erasure(record) => Some(Self::Erasure {
+                target: record.target.to_string(),
+                reason: record.reason.to_string(),
+                authority: record.authority,
+            }),
+            SystemKind::Hold(record) => Some(Self::Hold {
+                target: record.target.to_string(),
+                reason: record.reason.to_string(),
+                matter: record.matter.as_ref().map(ToString::to_string),
+            }),
+            SystemKind::Release(record) => Some(Self::Release {
+                hold: record.hold,
+                reason: record.reason.to_string(),
+                authority: record.authority,
+            }),
             _ => None,
         }
     }
 
     fn words(&self) -> String {
-        let Self::Key { event, role, key, by } = self;
-        let role = role.map(|role| format!("{role} ")).unwrap_or_default();
-        let by = by.as_ref().map(|by| format!("  by {by}")).unwrap_or_default();
-        format!("{event} {role}key  {key}{by}")
+        match self {
+            Self::Key { event, role, key, by } => {
+                let role = role.map(|role| format!("{role} ")).unwrap_or_default();
+                let by = by.as_ref().map(|by| format!("  by {by}")).unwrap_or_default();
+                format!("{event} {role}key  {key}{by}")
+            }
+            Self::Erasure { target, reason, .. } => format!("erased {target}  {reason}"),
+            Self::Hold { target, reason, .. } => format!("held {target}  {reason}"),
+            Self::Release { hold, reason, .. } => format!("released hold {hold}  {reason}"),
+        }
     }
 }
 

@@ -105,6 +105,24 @@ impl LedgerId {
 
 hex_text!(LedgerId, 16, "a ledger id", "a ledger id: 32 lower-case hex digits");
 
+/// A subject's sealing key, by its id: 32 bytes, 64 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubjectKeyId([u8; 32]);
+
+impl SubjectKeyId {
+    /// An id of these bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    const fn checked(bytes: [u8; 32]) -> Option<Self> {
+        Some(Self(bytes))
+    }
+}
+
+hex_text!(SubjectKeyId, 32, "a subject's key id", "a subject's key id: 64 lower-case hex digits");
+
 /// The artifact key of an envelope: SHA-256 of its canonical bytes.
 ///
 /// The name alone proves nothing; [`read_envelope`](crate::read_envelope) computes it,

@@ -65,15 +65,16 @@ mod words;
 mod write;
 
 pub use artifact::{
-    AllowedVariance, Coverage, Difference, DifferenceKind, DifferenceSide, Endorsement, Failure,
-    FailureClass, Finding, FindingCode, GenesisRecord, KeyChange, KeyEvent, KeyRecord, MayVary, NotAFailure,
-    ProducerSignature, ReplayDiagnostics, ReplayMode, ReplayResult, ReplayType, Severity, Timestamp,
-    TimestampError, TraceIndexRecord, Verdict,
+    AllowedVariance, Coverage, Difference, DifferenceKind, DifferenceSide, Endorsement, ErasureRecord,
+    ErasureTarget, Failure, FailureClass, Finding, FindingCode, GenesisRecord, HoldRecord, HoldTarget,
+    KeyChange, KeyEvent, KeyRecord, MayVary, NotAFailure, ProducerSignature, ReleaseRecord,
+    ReplayDiagnostics, ReplayMode, ReplayResult, ReplayType, Severity, TargetKind, Timestamp, TimestampError,
+    TraceIndexRecord, Verdict,
 };
 pub use certify::{Certificate, Uncertified, certify, certify_within};
 pub use chain::{ChainKey, sort_chain};
 pub use evidence_graph::{EvidenceFault, EvidenceFaultKind, EvidenceGraph, EvidenceNode, Reference};
-pub use ids::{EnvelopeHash, LedgerId, SpanId, TraceId};
+pub use ids::{EnvelopeHash, LedgerId, SpanId, SubjectKeyId, TraceId};
 pub use record::{
     Actor, AuthContext, BlobRef, Credential, Decision, DecisionResult, Envelope, ModelCall, ModelRef,
     Outcome, PolicyDecision, PolicyRef, PolicyRequest, RecordType, ToolCall, ToolRef, TraceContext, Usage,
@@ -84,8 +85,8 @@ pub use span_tree::{DrawnSpan, SpanAnomaly, SpanNode, SpanRecord, SpanTree, Span
 pub use traceparent::{TraceFlags, TraceParent, TraceParentError};
 pub use validate::validate;
 pub use words::{
-    ContentType, Issuer, KeyReference, KeyText, MAX_SAFE_INT, Millis, Origin, Resource, SafeInt,
-    SignatureText, StringSet, Token, WordError, WordFault,
+    ContentType, Issuer, KeyReference, KeyText, MAX_SAFE_INT, Matter, Millis, Origin, Reason, Resource,
+    SafeInt, SignatureText, StringSet, Token, WordError, WordFault,
 };
 
 /// `spec_version` of every record: the contract this crate speaks.

@@ -2,7 +2,7 @@
 //! `trace/schemas/`. They say what the typed readers say; tests hold the two equal.
 
 /// Every schema: its name and its text, records first, then artifacts.
-pub const ALL: [(&str, &str); 10] = [
+pub const ALL: [(&str, &str); 13] = [
     ("auth_context", include_str!("../schemas/auth_context.schema.json")),
     ("policy_decision", include_str!("../schemas/policy_decision.schema.json")),
     ("model_call", include_str!("../schemas/model_call.schema.json")),
@@ -13,6 +13,9 @@ pub const ALL: [(&str, &str); 10] = [
     ("genesis", include_str!("../schemas/genesis.schema.json")),
     ("key", include_str!("../schemas/key.schema.json")),
     ("trace_index", include_str!("../schemas/trace_index.schema.json")),
+    ("erasure", include_str!("../schemas/erasure.schema.json")),
+    ("hold", include_str!("../schemas/hold.schema.json")),
+    ("release", include_str!("../schemas/release.schema.json")),
 ];
 
 /// The text of a schema by its name, such as `auth_context`.

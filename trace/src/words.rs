@@ -253,6 +253,18 @@ text_word!(
 );
 
 text_word!(
+    /// Why something is erased, held or released: 1 to 1,000 characters of any kind.
+    Reason,
+    Rule { word: "a reason", min_chars: 1, max_chars: 1_000, matches: |_| true, shape: "any text" }
+);
+
+text_word!(
+    /// The name of a legal matter: 1 to 256 characters of any kind.
+    Matter,
+    Rule { word: "a matter", min_chars: 1, max_chars: 256, matches: |_| true, shape: "any text" }
+);
+
+text_word!(
     /// A log's origin (C2SP checkpoint): 1 to 255 printable ASCII characters, no space, no `+`.
     ///
     /// Narrower than C2SP, which only recommends that: an origin is compared as bytes, so two that look

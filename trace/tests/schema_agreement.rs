@@ -16,9 +16,9 @@ use common::{DIGEST, auth_context, model_call, policy_decision, tool_call, witho
 use jsonschema::Validator;
 use proofline_canon::{Limits, Value, parse};
 use proofline_trace::{
-    DifferenceKind, ErrorKind, FailureClass, FindingCode, GenesisRecord, KeyRecord, ProducerSignature,
-    RecordType, ReplayDiagnostics, ReplayResult, ReplayType, SchemaFault, Severity, TraceIndexRecord,
-    Violation, schemas, validate,
+    DifferenceKind, ErasureRecord, ErrorKind, FailureClass, FindingCode, GenesisRecord, HoldRecord,
+    KeyRecord, ProducerSignature, RecordType, ReleaseRecord, ReplayDiagnostics, ReplayResult, ReplayType,
+    SchemaFault, Severity, TraceIndexRecord, Violation, schemas, validate,
 };
 use serde_json::{Value as Json, json};
 
@@ -520,6 +520,78 @@ fn keys_and_signatures_agree_too() {
         signed(&replaced(&sample, "/key", &json!(text))).unwrap();
         signed(&replaced(&sample, "/signature", &json!(text))).unwrap();
     }
+}
+
+/// The members of each kind of target, and their values.
+fn targets() -> Vec<Json> {
+    vec![
+        json!({"kind": "blob", "sha256": DIGEST}),
+        json!({"kind": "subject", "key_id": "0".repeat(64)}),
+        json!({"kind": "trace", "trace_id": "f".repeat(32)}),
+    ]
+}
+
+fn erasure(target: &Json) -> Json {
+    json!({
+        "system_type": "erasure", "version": "1", "target": target,
+        "reason": "\u{e9}\n", "authority": DIGEST
+    })
+}
+
+fn hold(target: &Json) -> Json {
+    json!({
+        "system_type": "hold", "version": "1", "target": target, "reason": "r".repeat(1_000),
+        "matter": "m".repeat(256)
+    })
+}
+
+#[test]
+fn erasures_and_holds_agree_too() {
+    let erased = |value: &Json| agree("erasure", value, ErasureRecord::from_value(&canon(value)));
+    let held = |value: &Json| agree("hold", value, HoldRecord::from_value(&canon(value)));
+    let released = |value: &Json| agree("release", value, ReleaseRecord::from_value(&canon(value)));
+    let release = json!({
+        "system_type": "release", "version": "1", "hold": DIGEST, "reason": "r", "authority": DIGEST
+    });
+    for target in targets() {
+        single_edits(&erasure(&target)).iter().for_each(|edited| erased(edited).unwrap());
+        single_edits(&hold(&target)).iter().for_each(|edited| held(edited).unwrap());
+        // Every pair of members, whatever the kind.
+        for (name, value) in targets().iter().flat_map(|other| other.as_object().unwrap().clone()) {
+            let mut mixed = target.clone();
+            mixed[&name] = value;
+            erased(&erasure(&mixed)).unwrap();
+            held(&hold(&mixed)).unwrap();
+        }
+    }
+    single_edits(&release).iter().chain([&release]).for_each(|edited| released(edited).unwrap());
+    for length in [0, 1, 256, 257, 1_000, 1_001] {
+        let long = json!("\u{e9}".repeat(length));
+        erased(&replaced(&erasure(&targets()[0]), "/reason", &long)).unwrap();
+        held(&replaced(&hold(&targets()[0]), "/reason", &long)).unwrap();
+        held(&replaced(&hold(&targets()[0]), "/matter", &long)).unwrap();
+        released(&replaced(&release, "/reason", &long)).unwrap();
+    }
+}
+
+#[test]
+fn erasures_and_holds_write_what_they_read() {
+    for target in targets() {
+        let (sample, bare) = (hold(&target), without(hold(&target), "/matter"));
+        assert_eq!(HoldRecord::from_value(&canon(&sample)).unwrap().to_value(), canon(&sample));
+        assert_eq!(HoldRecord::from_value(&canon(&bare)).unwrap().to_value(), canon(&bare));
+        let sample = erasure(&target);
+        match ErasureRecord::from_value(&canon(&sample)) {
+            Ok(record) => assert_eq!(record.to_value(), canon(&sample)),
+            Err(_) => assert_eq!(target["kind"], "trace", "a trace is no target of an erasure"),
+        }
+    }
+    let of_trace = ErasureRecord::from_value(&canon(&erasure(&targets()[2]))).unwrap_err();
+    assert_eq!(of_trace.pointer.as_str(), "/target/trace_id");
+    let release = json!({
+        "system_type": "release", "version": "1", "hold": DIGEST, "reason": "r", "authority": DIGEST
+    });
+    assert_eq!(ReleaseRecord::from_value(&canon(&release)).unwrap().to_value(), canon(&release));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use proofline_trace::{Envelope, EnvelopeHash, ProducerSignature, Rejection, Seal
 
 use crate::action::Outcome;
 use crate::artifact::{ArtifactKind, SealedArtifact, check_producer};
+use crate::erasure::Erasures;
 use crate::error::{ArtifactRefusal, LedgerError};
 use crate::frame::{MAX_BODY_BYTES, encode_frame};
 use crate::gate::{AcceptedRecords, Examined, Facts, relate};
@@ -41,10 +42,12 @@ pub(super) struct Plan {
 
 /// Decides a group in sequence order, over the accepted records and the group itself.
 pub(super) struct Batch<'a> {
-    log: &'a mut Log,
+    pub(super) log: &'a mut Log,
     pub(super) plan: Plan,
     /// The list of keys, the group's own included, once something asked for it.
     keys: Option<KeyList>,
+    /// What is erased and held, likewise.
+    pub(super) erasures: Option<Erasures>,
 }
 
 impl<'a> Batch<'a> {
@@ -63,7 +66,7 @@ impl<'a> Batch<'a> {
             artifacts: HashMap::new(),
             system: HashMap::new(),
         };
-        Batch { log, plan, keys: None }
+        Batch { log, plan, keys: None, erasures: None }
     }
 
     pub(super) fn decide(&mut self, pending: Pending) -> Result<Outcome, LedgerError> {
@@ -216,13 +219,24 @@ impl<'a> Batch<'a> {
                 found.map_err(|fault| read_error(&self.log.dir, fault))?
             }
         };
-        if let Some(seq) = stored {
-            return Ok(Outcome::Accepted { envelope_hash, seq, duplicate: true });
+        if let Some(first) = stored {
+            // A hold that was released does not come back with the same words.
+            let refusal = match &entry.kind {
+                SystemKind::Hold(_) => self.refusal_of_erasure(first, envelope_hash, &entry.kind)?,
+                _ => None,
+            };
+            return Ok(match refusal {
+                Some(refusal) => Outcome::ArtifactRefused(refusal.into()),
+                None => Outcome::Accepted { envelope_hash, seq: first, duplicate: true },
+            });
         }
         let seq = self.plan.chain.next;
-        let SystemKind::Key(record) = &entry.kind;
-        if let Err(error) = self.keys()?.apply(seq, record) {
-            return Ok(Outcome::ArtifactRefused(error.into()));
+        let refusal = match &entry.kind {
+            SystemKind::Key(record) => self.keys()?.apply(seq, record).err().map(ArtifactRefusal::from),
+            kind => self.refusal_of_erasure(seq, envelope_hash, kind)?.map(ArtifactRefusal::from),
+        };
+        if let Some(refusal) = refusal {
+            return Ok(Outcome::ArtifactRefused(refusal));
         }
         self.plan.system.insert(envelope_hash, seq);
         self.append_entry(EntryStatus::System, None, envelope_hash, &entry.canonical, recorded_at_ms)?;

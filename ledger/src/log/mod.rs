@@ -6,6 +6,7 @@
 //! mark; unlock. Only then does anyone hear of the group.
 
 mod batch;
+mod erasing;
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -211,7 +211,7 @@ impl<'a> Watch<'a> {
 
     /// Takes in a system entry that has its form; an event that the gate refuses is damage.
     pub(super) fn system(&mut self, seq: Seq, kind: &SystemKind) -> Result<(), ArtifactRefusal> {
-        let SystemKind::Key(record) = kind;
+        let SystemKind::Key(record) = kind else { return Ok(()) };
         match &mut self.keys {
             Some(keys) => Ok(keys.apply(seq, record)?),
             None => Ok(()),

@@ -1,9 +1,10 @@
 //! What a ledger holds beside envelopes: replay results, their diagnostics, producers' signatures,
-//! the genesis record and the list of keys (sections 5 and 7 of the contract). Closed schemas,
+//! the genesis record, the list of keys, erasures and holds (sections 5 and 7 of the contract). Closed schemas,
 //! canonical bytes, one hash each.
 
 mod diagnostics;
 mod difference;
+mod erasure;
 mod finding;
 mod genesis;
 mod key_record;
@@ -15,6 +16,7 @@ mod variance;
 
 pub use diagnostics::{Coverage, Failure, ReplayDiagnostics};
 pub use difference::{Difference, DifferenceKind, DifferenceSide};
+pub use erasure::{ErasureRecord, ErasureTarget, HoldRecord, HoldTarget, ReleaseRecord, TargetKind};
 pub use finding::{Finding, FindingCode, Severity};
 pub use genesis::GenesisRecord;
 pub use key_record::{Endorsement, KeyChange, KeyEvent, KeyRecord};
