@@ -212,13 +212,19 @@ pub fn policy_at(keys: &KeyList, size: u64) -> Result<Policy, proofline_proof::P
 }
 
 impl Ledger {
-    /// Signs a checkpoint of all that is durable now, and keeps it. A checkpoint of the same size gets
+    /// Signs a checkpoint of all that is durable now, and keeps it. The log ends with an index entry then,
+    /// which is appended unless it stands there. A checkpoint of the same size gets
     /// the signatures that it lacks; with nothing to add, the kept one is returned as it is.
     ///
     /// # Errors
     /// [`CheckpointingError`]; nothing was signed then, or nothing kept.
     pub fn checkpoint(&self, signers: &[&dyn Signer]) -> Result<KeptCheckpoint, CheckpointingError> {
-        self.checkpointing(|work| work.sign(signers))
+        self.checkpointing(|work| {
+            check_signers(signers, &work.snapshot.key_list()?, work.snapshot.entries())?;
+            let size = self.end_with_index()?;
+            let snapshot = self.snapshot()?;
+            Checkpointing { snapshot: &snapshot, ..work }.sign(signers, size)
+        })
     }
 
     /// Adds the lines of a note to the kept checkpoint of the same text, as when a witness cosigned it or
@@ -320,12 +326,11 @@ struct Checkpointing<'a> {
 }
 
 impl Checkpointing<'_> {
-    fn sign(&self, signers: &[&dyn Signer]) -> Result<KeptCheckpoint, CheckpointingError> {
+    fn sign(&self, signers: &[&dyn Signer], size: u64) -> Result<KeptCheckpoint, CheckpointingError> {
         let snapshot = self.snapshot;
         if let Some(damage) = snapshot.damage().first() {
             return Err(LedgerError::Damaged(damage.clone()).into());
         }
-        let size = snapshot.entries();
         let keys = snapshot.key_list()?;
         check_signers(signers, &keys, size)?;
         let frontier = self.frontier(&keys, size)?;

@@ -120,6 +120,9 @@ pub enum ArtifactRefusal {
     /// Its signature does not verify.
     #[error("the signature of {0} does not verify")]
     Signature(String),
+    /// It is of a kind that the log writes by itself.
+    #[error("index entries are written by the log alone")]
+    Reserved,
     /// The rule of the ledger's keys refuses it.
     #[error(transparent)]
     Keys(#[from] KeyListError),
@@ -138,6 +141,7 @@ impl ArtifactRefusal {
             ArtifactRefusal::OtherTrace { .. } => "ledger.artifact_trace",
             ArtifactRefusal::UnknownProducer(_) => "ledger.unknown_producer",
             ArtifactRefusal::Signature(_) => "ledger.producer_signature",
+            ArtifactRefusal::Reserved => "ledger.reserved",
             ArtifactRefusal::Keys(error) => error.code(),
             ArtifactRefusal::Erasure(refusal) => refusal.code(),
         }

@@ -267,6 +267,12 @@ impl Ledger {
         }
     }
 
+    /// Ends the log with an index entry, over every trace that it holds, unless it does already. Returns
+    /// how many entries there are then: the size of a checkpoint that shows completeness.
+    pub(crate) fn end_with_index(&self) -> Result<u64, LedgerError> {
+        lock(&self.log).end_with_index(&self.options)
+    }
+
     /// What opening, and catching up with processes that died since, had to mend.
     #[must_use]
     pub fn recovery(&self) -> Recovery {

@@ -31,6 +31,7 @@ pub mod segment;
 mod segments;
 mod snapshot;
 mod system;
+mod trace_index;
 mod tree;
 mod verify;
 
@@ -61,6 +62,7 @@ pub use salvage::{SalvageError, SalvageReport, damage_value, salvage, salvage_on
 pub use segments::{Entry, EntryFault, ListedHash};
 pub use snapshot::{LogEnd, Snapshot};
 pub use system::SystemKind;
+pub use trace_index::IndexEntry;
 pub use tree::{LogTree, TreeError};
 pub use verify::{
     Anchors, BroughtCheckpoint, CheckpointCheck, Disbelief, History, ProducerSignatures, VerifyPlan,

@@ -108,12 +108,12 @@ impl Segment {
         u32::try_from(ordinal).ok()
     }
 
-    fn seq_of(&self, ordinal: u32) -> Seq {
+    pub(crate) fn seq_of(&self, ordinal: u32) -> Seq {
         Seq::new(self.header.first_seq.get().saturating_add(u64::from(ordinal)))
     }
 
     /// True for entries inside the prefix that this segment shows.
-    fn shows(&self, ordinal: u32) -> bool {
+    pub(crate) fn shows(&self, ordinal: u32) -> bool {
         u64::from(ordinal) < self.entries
     }
 }

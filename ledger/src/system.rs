@@ -3,6 +3,7 @@
 //! | entry | told by | rule |
 //! |---|---|---|
 //! | genesis | `system_type` `genesis` | the first entry, made by `init` alone |
+//! | trace index | `system_type` `trace_index` | made by the log alone |
 //! | key | `system_type` `key` | [`KeyList::apply`]: possession, a current log key that vouches, no key twice |
 //! | erasure, hold, release | `system_type` of that name | [`crate::erasure`] |
 
@@ -10,7 +11,8 @@ use proofline_canon::Value;
 use proofline_proof::header::EntryKind;
 use proofline_proof::{KeyList, Seq};
 use proofline_trace::{
-    EnvelopeHash, ErasureRecord, GenesisRecord, HoldRecord, KeyRecord, ReleaseRecord, Violation,
+    EnvelopeHash, ErasureRecord, GenesisRecord, HoldRecord, KeyRecord, ReleaseRecord, TraceIndexRecord,
+    Violation,
 };
 
 use crate::artifact::{canonical, parsed};
@@ -31,6 +33,8 @@ pub enum SystemKind {
     Hold(HoldRecord),
     /// A hold is over.
     Release(ReleaseRecord),
+    /// The log says which traces it holds.
+    TraceIndex(TraceIndexRecord),
 }
 
 impl SystemKind {
@@ -54,6 +58,9 @@ impl SystemKind {
             }
             Some(ReleaseRecord::SYSTEM_TYPE) => {
                 ReleaseRecord::from_value(value).map(SystemKind::Release).map_err(refused)
+            }
+            Some(TraceIndexRecord::SYSTEM_TYPE) => {
+                TraceIndexRecord::from_value(value).map(SystemKind::TraceIndex).map_err(refused)
             }
             _ => Err(ArtifactRefusal::Form("it is of no known kind".to_owned())),
         }
@@ -110,7 +117,7 @@ impl Segments {
         Ok(kinds)
     }
 
-    fn form_fault(&self, seq: Seq, what: &dyn std::fmt::Display) -> EntryFault {
+    pub(crate) fn form_fault(&self, seq: Seq, what: &dyn std::fmt::Display) -> EntryFault {
         let message = what.to_string();
         let (file, offset) = self.place(seq).unwrap_or_default();
         EntryFault::Damaged(Damage { code: "body.form", file, offset, seq: Some(seq), message })

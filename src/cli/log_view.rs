@@ -67,6 +67,7 @@ enum SystemFacts {
     Erasure { target: String, reason: String, authority: EnvelopeHash },
     Hold { target: String, reason: String, matter: Option<String> },
     Release { hold: EnvelopeHash, reason: String, authority: EnvelopeHash },
+    TraceIndex { from: u64, keys: u64, traces: u64 },
 }
 
 impl SystemFacts {
@@ -100,6 +101,11 @@ impl SystemFacts {
                 reason: record.reason.to_string(),
                 authority: record.authority,
             }),
+            SystemKind::TraceIndex(record) => Some(Self::TraceIndex {
+                from: record.from.get(),
+                keys: record.keys.get(),
+                traces: record.traces.get(),
+            }),
             _ => None,
         }
     }
@@ -114,6 +120,7 @@ impl SystemFacts {
             Self::Erasure { target, reason, .. } => format!("erased {target}  {reason}"),
             Self::Hold { target, reason, .. } => format!("held {target}  {reason}"),
             Self::Release { hold, reason, .. } => format!("released hold {hold}  {reason}"),
+            Self::TraceIndex { from, traces, .. } => format!("index of {traces} traces since entry {from}"),
         }
     }
 }

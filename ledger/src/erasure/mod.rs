@@ -147,7 +147,7 @@ impl Erasures {
                     hold.released = Some((seq, record.clone()));
                 }
             }
-            SystemKind::Hold(_) | SystemKind::Key(_) => {}
+            SystemKind::Hold(_) | SystemKind::Key(_) | SystemKind::TraceIndex(_) => {}
         }
     }
 
@@ -163,7 +163,7 @@ impl Erasures {
             SystemKind::Erasure(record) => self.check_erasure(seq, record, evidence),
             SystemKind::Hold(record) => Ok(self.check_hold(id, record)),
             SystemKind::Release(record) => self.check_release(seq, record, evidence),
-            SystemKind::Key(_) => Ok(Ok(())),
+            SystemKind::Key(_) | SystemKind::TraceIndex(_) => Ok(Ok(())),
         }
     }
 

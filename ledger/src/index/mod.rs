@@ -129,6 +129,18 @@ impl SegmentIndex {
         }
     }
 
+    /// Pairs of trace and ordinal behind `after`, ascending, at most `limit`.
+    pub(crate) fn pairs_after(
+        &self,
+        after: Option<(TraceId, u32)>,
+        limit: usize,
+    ) -> io::Result<Vec<(TraceId, u32)>> {
+        match self {
+            SegmentIndex::Memory(table) => Ok(table.pairs_after(after, limit)),
+            SegmentIndex::Sealed(index) => index.pairs_after(after, limit),
+        }
+    }
+
     /// Ordinals of system entries, ascending.
     pub(crate) fn system_entries(&self) -> io::Result<Vec<u32>> {
         match self {

@@ -16,6 +16,9 @@ use super::{
 use crate::disk::{Access, Disk, DiskFile};
 use crate::durable::read_full_at;
 
+/// Pairs of trace and ordinal that are read at once.
+const PAIRS_AT_ONCE: usize = 512;
+
 /// What a sealed index says of its segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SealedHead {
@@ -172,9 +175,7 @@ impl SealedIndex {
     fn trace_entry(&self, index: u64) -> io::Result<([u8; 16], u32)> {
         let bytes =
             self.read::<TRACE_ENTRY_BYTES>(self.head.traces_at() + index * TRACE_ENTRY_BYTES as u64)?;
-        let trace = bytes.first_chunk().copied().unwrap_or_default();
-        let ordinal = bytes.last_chunk().copied().unwrap_or_default();
-        Ok((trace, u32::from_le_bytes(ordinal)))
+        Ok(trace_entry_of(&bytes))
     }
 
     pub(super) fn of_trace(&self, trace: TraceId) -> io::Result<Vec<u32>> {
@@ -196,25 +197,58 @@ impl SealedIndex {
 
     /// Traces after `after`, each once, at most `limit`, in order.
     pub(super) fn traces_after(&self, after: Option<TraceId>, limit: usize) -> io::Result<Vec<TraceId>> {
+        let mut found: Vec<TraceId> = Vec::new();
+        self.pairs(after.map(|trace| (trace, u32::MAX)), &mut |trace, _| {
+            if found.last() != Some(&trace) {
+                found.push(trace);
+            }
+            found.len() <= limit
+        })?;
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    pub(super) fn pairs_after(
+        &self,
+        after: Option<(TraceId, u32)>,
+        limit: usize,
+    ) -> io::Result<Vec<(TraceId, u32)>> {
+        let mut found = Vec::with_capacity(limit);
+        self.pairs(after, &mut |trace, ordinal| {
+            if found.len() < limit {
+                found.push((trace, ordinal));
+            }
+            found.len() < limit
+        })?;
+        Ok(found)
+    }
+
+    /// Shows the pairs of trace and ordinal behind `after`, in their order, until `visit` has enough.
+    fn pairs(
+        &self,
+        after: Option<(TraceId, u32)>,
+        visit: &mut dyn FnMut(TraceId, u32) -> bool,
+    ) -> io::Result<()> {
         let count = u64::from(self.head.traced);
         let mut index = match after {
             None => 0,
-            Some(trace) => {
+            Some((trace, ordinal)) => {
                 let guide = u64::from_be_bytes(trace.as_bytes().first_chunk().copied().unwrap_or_default());
-                let past = (*trace.as_bytes(), u32::MAX);
-                lower_bound(count, &past, guide, |index| self.trace_entry(index))?
+                let behind = |(id, at): ([u8; 16], u32)| (id, at) <= (*trace.as_bytes(), ordinal);
+                lower_bound(count, &true, guide, |index| Ok(!behind(self.trace_entry(index)?)))?
             }
         };
-        let mut found: Vec<TraceId> = Vec::new();
-        let mut chunk = vec![0; TRACE_ENTRY_BYTES * 1024];
-        while index < count && found.len() < limit {
+        let mut chunk = vec![0; TRACE_ENTRY_BYTES * PAIRS_AT_ONCE];
+        while index < count {
             let offset = self.head.traces_at() + index * TRACE_ENTRY_BYTES as u64;
-            let whole = usize::try_from(count - index).unwrap_or(usize::MAX).min(1024) * TRACE_ENTRY_BYTES;
+            let whole =
+                usize::try_from(count - index).unwrap_or(usize::MAX).min(PAIRS_AT_ONCE) * TRACE_ENTRY_BYTES;
             let filled = read_full_at(&*self.file, chunk.get_mut(..whole).unwrap_or_default(), offset)?;
             for entry in chunk.get(..filled).unwrap_or_default().chunks_exact(TRACE_ENTRY_BYTES) {
-                let trace = entry.first_chunk().and_then(|bytes| TraceId::from_bytes(*bytes).ok());
-                if trace.is_some() && trace != found.last().copied() && found.len() < limit {
-                    found.extend(trace);
+                let (trace, ordinal) = trace_entry_of(entry);
+                let is_enough = TraceId::from_bytes(trace).is_ok_and(|trace| !visit(trace, ordinal));
+                if is_enough {
+                    return Ok(());
                 }
                 index += 1;
             }
@@ -222,7 +256,7 @@ impl SealedIndex {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
-        Ok(found)
+        Ok(())
     }
 
     /// Ordinals of system entries, ascending.
@@ -248,6 +282,12 @@ impl SealedIndex {
         out.extend(bytes.as_chunks::<32>().0.iter().map(|hash| NodeHash::from_bytes(*hash)));
         Ok(true)
     }
+}
+
+fn trace_entry_of(bytes: &[u8]) -> ([u8; 16], u32) {
+    let trace = bytes.first_chunk().copied().unwrap_or_default();
+    let ordinal = bytes.last_chunk().copied().unwrap_or_default();
+    (trace, u32::from_le_bytes(ordinal))
 }
 
 const fn hash_entry_of(bytes: [u8; HASH_ENTRY_BYTES]) -> (HashPrefix, u32, u8) {

@@ -97,6 +97,11 @@ impl Table {
         found
     }
 
+    pub(super) fn pairs_after(&self, after: Option<(TraceId, u32)>, limit: usize) -> Vec<(TraceId, u32)> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.traces.range((start, Bound::Unbounded)).take(limit).copied().collect()
+    }
+
     pub(super) fn span(&self, ordinal: u32) -> Option<Span> {
         let offset = u64::from((*self.places.get(ordinal as usize)?)?.offset);
         let after = self.places.iter().skip(ordinal as usize + 1).find_map(|next| *next);

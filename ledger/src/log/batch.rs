@@ -5,7 +5,9 @@ use std::collections::HashMap;
 
 use proofline_proof::header::{DeclaredHash, EntryHeader, EntryKind, EntryStatus, TraceLink};
 use proofline_proof::{KeyList, LeafHash, Seq};
-use proofline_trace::{Envelope, EnvelopeHash, ProducerSignature, Rejection, SealedEnvelope, TraceId};
+use proofline_trace::{
+    Envelope, EnvelopeHash, ProducerSignature, Rejection, SealedEnvelope, TraceId, TraceIndexRecord,
+};
 
 use crate::action::Outcome;
 use crate::artifact::{ArtifactKind, SealedArtifact, check_producer};
@@ -233,6 +235,7 @@ impl<'a> Batch<'a> {
         let seq = self.plan.chain.next;
         let refusal = match &entry.kind {
             SystemKind::Key(record) => self.keys()?.apply(seq, record).err().map(ArtifactRefusal::from),
+            SystemKind::TraceIndex(_) => Some(ArtifactRefusal::Reserved),
             kind => self.refusal_of_erasure(seq, envelope_hash, kind)?.map(ArtifactRefusal::from),
         };
         if let Some(refusal) = refusal {
@@ -241,6 +244,13 @@ impl<'a> Batch<'a> {
         self.plan.system.insert(envelope_hash, seq);
         self.append_entry(EntryStatus::System, None, envelope_hash, &entry.canonical, recorded_at_ms)?;
         Ok(Outcome::Accepted { envelope_hash, seq, duplicate: false })
+    }
+
+    /// Appends an index entry over what stands in the log. It is recorded when the entry before it was:
+    /// the log has no clock, and what it says of itself depends on nothing else.
+    pub(super) fn append_index(&mut self, record: &TraceIndexRecord) -> Result<(), LedgerError> {
+        let body = record.canonical();
+        self.append_entry(EntryStatus::System, None, EnvelopeHash::of(&body), &body, 0)
     }
 
     fn artifact_seq(&self, hash: &EnvelopeHash) -> Result<Option<Seq>, LedgerError> {

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use proofline_trace::{EnvelopeHash, TraceId};
+use proofline_trace::{EnvelopeHash, TraceId, TraceIndexRecord};
 
 use crate::action::{Options, Outcome};
 use crate::artifact::SealedArtifact;
@@ -70,6 +70,8 @@ pub(crate) struct Log {
     facts: RefCell<Cache<EnvelopeHash, Facts>>,
     trace_ends: Cache<TraceId, (Seq, u64)>,
     poisoned: Option<String>,
+    /// The open segment before which all entries are known to be covered by index entries.
+    indexed_before: Option<Seq>,
     pub(crate) recovery: Recovery,
 }
 
@@ -90,6 +92,7 @@ impl Log {
             facts: RefCell::new(Cache::new(CACHED_ENTRIES)),
             trace_ends: Cache::new(CACHED_ENTRIES),
             poisoned: None,
+            indexed_before: None,
             recovery: Recovery::default(),
         };
         log.take(settled)?;
@@ -139,20 +142,74 @@ impl Log {
         let disk = Arc::clone(&self.disk);
         let _lock = disk.lock(&lock_path).during("lock", &lock_path)?;
         self.catch_up()?;
+        let due = self.index_due()?;
         let mut batch = Batch::new(self);
+        due.iter().try_for_each(|record| batch.append_index(record))?;
         let outcomes = group
             .into_iter()
             .map(|pending| batch.decide(pending))
             .collect::<Result<Vec<_>, LedgerError>>()?;
         let plan = batch.plan;
+        self.write(plan, options)?;
+        Ok(outcomes)
+    }
+
+    /// Ends the log with an index entry, unless it does already; returns how many entries it then has.
+    pub(crate) fn end_with_index(&mut self, options: &Options) -> Result<u64, LedgerError> {
+        if let Some(because) = &self.poisoned {
+            return Err(LedgerError::Poisoned(because.clone()));
+        }
+        let lock_path = self.dir.join(LOCK_FILE);
+        let disk = Arc::clone(&self.disk);
+        let _lock = disk.lock(&lock_path).during("lock", &lock_path)?;
+        self.catch_up()?;
+        let end = Seq::new(self.mark.entries);
+        let failed = |fault| read_error(&self.dir, fault);
+        let last = self.segments.last_index_entry(end).map_err(failed)?;
+        if last.is_none_or(|last| last.seq.next() != end) {
+            let record = self.segments.index_record(end).map_err(failed)?;
+            let mut batch = Batch::new(self);
+            batch.append_index(&record)?;
+            let plan = batch.plan;
+            self.write(plan, options)?;
+        }
+        Ok(self.mark.entries)
+    }
+
+    /// The index entry that is due because a segment was sealed that none covers to its end.
+    fn index_due(&mut self) -> Result<Option<TraceIndexRecord>, LedgerError> {
+        let open = self.last()?.header.first_seq;
+        if open == Seq::GENESIS || self.indexed_before == Some(open) {
+            return Ok(None);
+        }
+        let end = Seq::new(self.mark.entries);
+        let last = self.segments.last_index_entry(end);
+        let covered = last.as_ref().is_ok_and(|last| last.as_ref().is_some_and(|it| it.seq.next() >= open));
+        if covered {
+            self.indexed_before = Some(open);
+            return Ok(None);
+        }
+        match last.and_then(|_| self.segments.index_record(end)) {
+            Ok(record) => Ok(Some(record)),
+            // Evidence comes in all the same; no checkpoint is signed until the damage is mended.
+            Err(EntryFault::Damaged(_)) => {
+                self.indexed_before = Some(open);
+                Ok(None)
+            }
+            Err(fault) => Err(read_error(&self.dir, fault)),
+        }
+    }
+
+    /// Appends what was planned, if anything was.
+    fn write(&mut self, plan: Plan, options: &Options) -> Result<(), LedgerError> {
         if plan.entries.is_empty() {
-            return Ok(outcomes);
+            return Ok(());
         }
         if let Err(error) = self.append(plan, options) {
             self.poisoned = Some(error.to_string());
             return Err(error);
         }
-        Ok(outcomes)
+        Ok(())
     }
 
     /// Takes in what other processes appended, and mends what one of them left unfinished.

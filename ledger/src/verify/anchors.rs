@@ -211,10 +211,9 @@ impl<'a> Watch<'a> {
 
     /// Takes in a system entry that has its form; an event that the gate refuses is damage.
     pub(super) fn system(&mut self, seq: Seq, kind: &SystemKind) -> Result<(), ArtifactRefusal> {
-        let SystemKind::Key(record) = kind else { return Ok(()) };
-        match &mut self.keys {
-            Some(keys) => Ok(keys.apply(seq, record)?),
-            None => Ok(()),
+        match (kind, &mut self.keys) {
+            (SystemKind::Key(record), Some(keys)) => Ok(keys.apply(seq, record)?),
+            _ => Ok(()),
         }
     }
 

@@ -7,12 +7,12 @@
 
 mod anchors;
 mod producers;
+mod traces;
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use proofline_trace::{EnvelopeHash, GenesisRecord, LedgerId, TraceId, certify_within};
+use proofline_trace::{EnvelopeHash, GenesisRecord, LedgerId, certify_within};
 
 use crate::artifact::ArtifactKind;
 use crate::catalogue::{CATALOGUE_DIR, Catalogue, CatalogueError};
@@ -33,6 +33,7 @@ use crate::system::SystemKind;
 use proofline_proof::header::{EntryHeader, EntryKind, EntryStatus};
 use proofline_proof::tree::TileBuilder;
 use proofline_proof::{LeafHash, Seq};
+use traces::Traces;
 
 use anchors::Watch;
 pub use anchors::{
@@ -152,8 +153,16 @@ fn check_catalogue(snapshot: &Snapshot, derived: &mut Vec<Damage>) {
 
 /// True for damage by which entries are missing, or are those of another history.
 fn is_incomplete(damage: &Damage) -> bool {
-    const CODES: [&str; 5] =
-        ["log.missing_segment", "log.truncated", "log.head", "checkpoint.truncated", "checkpoint.forked"];
+    const CODES: [&str; 8] = [
+        "log.missing_segment",
+        "log.truncated",
+        "log.head",
+        "checkpoint.truncated",
+        "checkpoint.forked",
+        "trace_index.from",
+        "trace_index.keys",
+        "trace_index.root",
+    ];
     CODES.contains(&damage.code)
 }
 
@@ -199,7 +208,7 @@ struct Verifier<'a> {
     chain: ChainState,
     /// False behind unreadable entries, when links across them cannot be judged.
     unbroken: bool,
-    traces: HashMap<TraceId, (Seq, u64)>,
+    traces: Traces,
     /// The tree of the entries so far; none once one of them could not be read.
     tree: Option<TileBuilder>,
     has_bad_tail: bool,
@@ -249,7 +258,7 @@ impl<'a> Verifier<'a> {
             done_bytes: 0,
             chain: ChainState::EMPTY,
             unbroken: true,
-            traces: HashMap::new(),
+            traces: Traces::default(),
             tree: Some(TileBuilder::empty()),
             has_bad_tail: false,
             mark_end: None,
@@ -478,10 +487,13 @@ impl<'a> Verifier<'a> {
         match header.status {
             EntryStatus::Genesis => read_genesis(body).into_iter().for_each(|it| self.watch.genesis(it)),
             EntryStatus::System => {
-                let applied = SystemKind::read(body).and_then(|kind| self.watch.system(header.seq, &kind));
-                if let Err(refusal) = applied {
-                    let message = refusal.to_string();
-                    self.damage("body.form", &segment.name, Some(found.offset), Some(header.seq), message);
+                let applied = SystemKind::read(body).and_then(|kind| {
+                    self.watch.system(header.seq, &kind)?;
+                    Ok(self.watch_traces(header.seq, &kind))
+                });
+                let fault = applied.unwrap_or_else(|refusal| Some(("body.form", refusal.to_string())));
+                if let Some((code, message)) = fault {
+                    self.damage(code, &segment.name, Some(found.offset), Some(header.seq), message);
                 }
             }
             EntryStatus::Artifact => {
@@ -492,20 +504,23 @@ impl<'a> Verifier<'a> {
         }
     }
 
+    /// What is wrong with what a system entry says of the traces before it.
+    fn watch_traces(&mut self, seq: Seq, kind: &SystemKind) -> Option<(&'static str, String)> {
+        match kind {
+            SystemKind::Key(_) => self.traces.key(),
+            SystemKind::TraceIndex(record) => {
+                // Behind damage nobody can tell whether the entries before it are all there.
+                let is_whole = self.report.damage.is_empty();
+                return self.traces.index(seq, record).filter(|_| is_whole);
+            }
+            SystemKind::Erasure(_) | SystemKind::Hold(_) | SystemKind::Release(_) => {}
+        }
+        None
+    }
+
     fn check_trace(&mut self, segment: &Opened, found: &Found) {
-        let Some(link) = &found.header.trace else { return };
-        let before = self.traces.insert(link.trace_id, (found.header.seq, link.count));
-        let expected = before.map_or((None, 1), |(seq, count)| (Some(seq), count.saturating_add(1)));
-        if self.unbroken && expected != (link.previous, link.count) {
-            let show = |seq: Option<Seq>| seq.map_or("none".to_owned(), |seq| seq.to_string());
-            let message = format!(
-                "the entry says it is number {} of trace {} after entry {}; the log has number {} after entry {}",
-                link.count,
-                link.trace_id,
-                show(link.previous),
-                expected.1,
-                show(expected.0)
-            );
+        let fault = self.traces.entry(&found.header, found.leaf).filter(|_| self.unbroken);
+        if let Some(message) = fault {
             self.damage("log.trace_link", &segment.name, Some(found.offset), Some(found.header.seq), message);
         }
     }
