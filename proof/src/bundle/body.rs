@@ -3,8 +3,8 @@
 use proofline_canon::{Limits, ParseError, Profile, Sha256Digest, Value, WriteError, parse};
 use proofline_trace::{
     Envelope, ErasureRecord, ErasureTarget, GenesisRecord, HoldRecord, KeyRecord, ProducerSignature,
-    ReleaseRecord, ReplayDiagnostics, ReplayResult, SealedEnvelope, TraceIndexRecord, Violation, schemas,
-    seal_value,
+    ReleaseRecord, ReplayDiagnostics, ReplayResult, SealedEnvelope, TraceId, TraceIndexRecord, Violation,
+    schemas, seal_value,
 };
 
 use thiserror::Error;
@@ -98,6 +98,18 @@ impl Body {
             Body::Erasure(_) => ErasureRecord::SYSTEM_TYPE,
             Body::Hold(_) => HoldRecord::SYSTEM_TYPE,
             Body::Release(_) => ReleaseRecord::SYSTEM_TYPE,
+        }
+    }
+
+    /// The trace that it belongs to.
+    #[must_use]
+    pub fn trace_id(&self) -> Option<TraceId> {
+        match self {
+            Body::Record(sealed) => Some(sealed.envelope().trace_id()),
+            Body::ReplayResult(result) => Some(result.target_trace_id),
+            Body::ReplayDiagnostics(diagnostics) => Some(diagnostics.target_trace_id),
+            Body::ProducerSignature(signature) => Some(signature.target_trace_id),
+            _ => None,
         }
     }
 

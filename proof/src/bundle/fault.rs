@@ -193,6 +193,9 @@ pub enum BundleFault {
         /// Why.
         source: BodyError,
     },
+    /// A body of another trace than its header's.
+    #[error("the body of entry {0} is of another trace than its header says")]
+    OtherTrace(Seq),
     /// Neighbours that are not linked.
     #[error("entry {0} does not carry the leaf hash of the one before it")]
     Link(Seq),
@@ -379,6 +382,7 @@ impl BundleFault {
             BundleFault::PastSize { .. } => "bundle.past_size",
             BundleFault::BodyHash(_) => "bundle.body_hash",
             BundleFault::BodyForm { .. } => "bundle.body_form",
+            BundleFault::OtherTrace(_) => "bundle.other_trace",
             BundleFault::Link(_) => "bundle.link",
             BundleFault::ProofLine(_) | BundleFault::Proof(_) => "bundle.proof",
             BundleFault::Root { .. } => "bundle.root",
@@ -428,6 +432,7 @@ impl BundleFault {
             | BundleFault::PastSize { .. }
             | BundleFault::BodyHash(_)
             | BundleFault::BodyForm { .. }
+            | BundleFault::OtherTrace(_)
             | BundleFault::Link(_) => BundleStep::Entries,
             BundleFault::ProofLine(_) | BundleFault::Proof(_) | BundleFault::Root { .. } => {
                 BundleStep::Inclusion

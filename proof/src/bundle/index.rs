@@ -47,7 +47,7 @@ impl ShownLeaf {
         let count = decimal(words.next()?)?;
         let last_leaf = LeafHash::from_bytes(*NodeHash::from_base64(words.next()?)?.as_bytes());
         let leaf = TraceLeaf { trace_id, count, last_leaf };
-        words.next().is_none().then_some(ShownLeaf { index, leaf })
+        (count > 0 && words.next().is_none()).then_some(ShownLeaf { index, leaf })
     }
 }
 

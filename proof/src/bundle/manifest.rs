@@ -150,6 +150,14 @@ impl Manifest {
             (ascends(&self.schemas, |claim| claim.name.clone()), "lists schemas that do not ascend"),
             (ascends(&self.withheld, |seq| *seq), "lists withheld bodies that do not ascend"),
             (
+                self.withheld.last().is_none_or(|last| last.get() < self.size),
+                "lists a withheld body behind the last entry",
+            ),
+            (
+                !self.cover.contains(&Seq::GENESIS),
+                "has a cover down to the genesis entry, which is no index entry",
+            ),
+            (
                 self.cover.windows(2).all(|pair| pair.first() > pair.last()),
                 "has a cover that does not descend",
             ),

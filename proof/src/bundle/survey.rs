@@ -90,6 +90,10 @@ impl<'a> Survey<'a> {
         let read =
             |body: &Vec<u8>| Body::read(kind, body).map_err(|source| BundleFault::BodyForm { seq, source });
         let body = entry.body.as_ref().map(read).transpose()?;
+        let trace_id = entry.header.trace.as_ref().map(|link| link.trace_id);
+        if body.as_ref().is_some_and(|body| body.trace_id() != trace_id) {
+            return Err(BundleFault::OtherTrace(seq));
+        }
         self.last = Some((seq, entry.leaf));
         self.leaves.push((seq.get(), entry.leaf));
         self.counts.take(kind);
