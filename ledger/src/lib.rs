@@ -7,6 +7,7 @@
 mod action;
 mod artifact;
 mod blobs;
+mod bundle;
 mod cache;
 mod catalogue;
 mod checkpoints;
@@ -38,6 +39,7 @@ mod verify;
 pub use action::{Action, Options, Outcome};
 pub use artifact::{ArtifactKind, check_producer};
 pub use blobs::{BLOBS_DIR, BlobError, BlobTotals, Blobs, StoredBlob};
+pub use bundle::{BundleOrder, BundlingError, PayloadChoice, create_bundle, create_bundle_on};
 pub use catalogue::{
     ArtifactHit, CATALOGUE_DIR, Catalogue, CatalogueError, Counters, FollowProgress, Replaced, TraceSpan,
 };
@@ -48,7 +50,7 @@ pub use erasure::{Erasure, ErasureRefusal, Erasures, Hold};
 pub use error::{ArtifactRefusal, Damage, LedgerError};
 pub use gate::{DeclaredDigest, DeclaredType, Submission};
 pub use ledger::{Genesis, Ledger, is_ledger};
-pub use line::{EvidenceLine, WRAPPER_BYTES};
+pub use line::{EvidenceLine, WRAPPER_BYTES, commit_line_front};
 pub use mark::{MARK_FILE, Mark, MarkReading, decode_marks};
 pub use proofline_proof::header::{self, EntryHeader, EntryKind, EntryStatus};
 pub use proofline_proof::{LeafHash, Seq};
