@@ -10,6 +10,7 @@ use proofline::replay::{FormError, PairsError, RecordError, ReplayError};
 use proofline::trace::TraceId;
 use serde::Serialize;
 
+use super::bundle_error::BundleTrouble;
 use super::exit::Exit;
 use super::proof_error::ProofError;
 use super::signing_error::SigningError;
@@ -147,6 +148,9 @@ pub(crate) enum CliError {
     /// There is no proof, or it is not believed.
     #[error(transparent)]
     Proof(Box<ProofError>),
+    /// There is no bundle, or it does not hold.
+    #[error(transparent)]
+    Bundle(Box<BundleTrouble>),
     /// No entry has that hash.
     #[error("no entry of the ledger has the hash {0}")]
     NoSuchHash(String),
@@ -224,6 +228,7 @@ impl CliError {
             Self::Record(error) => error.code(),
             Self::Signing(error) => error.code(),
             Self::Proof(error) => error.code(),
+            Self::Bundle(trouble) => trouble.code(),
             Self::NoSuchHash(_) => "ledger.no_such_hash",
             Self::NoSuchTrace(_) => "ledger.no_such_trace",
             Self::AmbiguousTrace { .. } => "cli.ambiguous_trace",
@@ -256,6 +261,7 @@ impl CliError {
             Self::Signing(error) => error.exit(),
             Self::Usage(_) => Exit::Usage,
             Self::Proof(error) => error.exit(),
+            Self::Bundle(trouble) => trouble.exit(),
             Self::Record(_) | Self::Internal(_) => Exit::Internal,
         }
     }
@@ -296,6 +302,7 @@ impl CliError {
                 Some(format!("{name}, line {}{}", source.line, pointed(source.pointer())))
             }
             Self::Proof(error) => error.place(),
+            Self::Bundle(trouble) => trouble.place(),
             _ => None,
         }
     }
@@ -333,6 +340,7 @@ impl CliError {
             Self::Replay(error) => Some(error.hint()),
             Self::Record(error) => Some(error.hint()),
             Self::Proof(error) => error.hint(),
+            Self::Bundle(trouble) => trouble.hint(),
             Self::Entry(_) | Self::Random(_) => None,
         }
     }

@@ -3,6 +3,14 @@
 mod attest;
 mod blobs;
 mod branches;
+mod bundle;
+mod bundle_create;
+mod bundle_error;
+mod bundle_extract;
+mod bundle_report;
+mod bundle_show;
+mod bundle_verify;
+mod bundle_withhold;
 mod canon;
 mod checkpoint;
 mod checkpoint_add;
@@ -28,6 +36,7 @@ mod keys_given;
 mod log;
 mod log_view;
 mod man;
+mod new_file;
 mod output;
 mod phrase;
 mod progress;
@@ -112,6 +121,7 @@ enum Verb {
     Commit(commit::CommitArgs),
     Replay(replay::ReplayArgs),
     Verify(verify::VerifyArgs),
+    Bundle(bundle::BundleArgs),
     Prove(prove::ProveArgs),
     VerifyProof(verify_proof::VerifyProofArgs),
     Show(show::ShowArgs),
@@ -152,6 +162,7 @@ impl Verb {
             Self::Keys(args) => args.format(),
             Self::Checkpoint(args) => args.format(),
             Self::Attest(args) => args.output.format,
+            Self::Bundle(args) => args.format(),
             Self::Prove(args) => args.report_format(),
             Self::VerifyProof(args) => args.output.format,
             Self::Reindex(args) => args.output.format,
@@ -181,6 +192,7 @@ impl Verb {
             Self::Keys(args) => keys::run(args, out),
             Self::Checkpoint(args) => checkpoint::run(args, out),
             Self::Attest(args) => attest::run(args, out),
+            Self::Bundle(args) => bundle::run(args, out),
             Self::Prove(args) => prove::run(args, out),
             Self::VerifyProof(args) => verify_proof::run(args, out),
             Self::Reindex(args) => reindex::run(args, out),

@@ -30,7 +30,7 @@ pub struct Withholding {
 }
 
 /// Writes a copy of a bundle in which this is withheld, beside what is withheld already. The bundle must have been
-/// verified; the copy says the same of the same traces.
+/// verified; the copy says the same of the same traces. Returns the manifest of the copy beside the writer.
 ///
 /// # Errors
 /// [`BundleError`]: a body or a payload that is not there, or must not be withheld.
@@ -38,7 +38,7 @@ pub fn withhold<R: Read + Seek, W: Write + Seek>(
     bundle: &mut Bundle<R>,
     withholding: &Withholding,
     writer: W,
-) -> Result<W, BundleError> {
+) -> Result<(W, Manifest), BundleError> {
     let survey = survey(bundle, withholding)?;
     let manifest = survey.manifest(bundle.manifest(), withholding)?;
     let kept: Vec<(u64, LeafHash)> =
@@ -72,7 +72,7 @@ pub fn withhold<R: Read + Seek, W: Write + Seek>(
             None => return Err(BundleFault::PayloadMember(name).into()),
         }
     }
-    Ok(out.finish()?)
+    Ok((out.finish()?, manifest))
 }
 
 /// What is left.
