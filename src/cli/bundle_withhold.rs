@@ -27,7 +27,8 @@ use super::safe::safe_path;
 ///
 /// Examples:
 ///   proofline bundle withhold case.bundle --body 17 --body 18 thin.bundle
-///   proofline bundle withhold case.bundle --blob 5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef thin.bundle
+///   proofline bundle withhold case.bundle thin.bundle \
+///     --blob 5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct WithholdArgs {

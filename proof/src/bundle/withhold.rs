@@ -101,7 +101,7 @@ fn survey<R: Read + Seek>(bundle: &mut Bundle<R>, withholding: &Withholding) -> 
     let schemas: Vec<&'static str> = staying.map(|(_, (_, schema))| *schema).collect();
     left.schemas.extend(schemas);
     if let Some(missing) = withholding.bodies.difference(&left.gone).next() {
-        return Err(BundleError::NotThere(format!("body of an entry {missing}")));
+        return Err(BundleError::NotThere(format!("body of entry {missing}")));
     }
     Ok(left)
 }

@@ -7,4 +7,8 @@
     reason = "tests fail by panicking"
 )]
 
+mod completeness;
+mod model;
+mod tampered;
+mod tar;
 mod vectors;
