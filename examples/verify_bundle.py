@@ -226,6 +226,7 @@ def read_schemas(folder):
     for path in sorted(pathlib.Path(folder).glob("*.schema.json")):
         data = path.read_bytes()
         out[path.name[:-len(".schema.json")]] = sha256(data).hex(), json.loads(data)
+    need(out or folder == SCHEMAS, "no schemas in %s" % folder)
     return out
 
 
@@ -388,7 +389,7 @@ class Key:
 
 
 class KeyList:
-    """The keys that a ledger lists; `root` alone, or everybody where it is None, begins the chain of trust."""
+    """The keys that a ledger lists and has not retired, as its key entries say one after the other."""
 
     def __init__(self, ledger_id, origin):
         self.head = "proofline/key/v1\nledger %s\norigin %s\n" % (ledger_id, origin)
@@ -495,6 +496,7 @@ def kind_of(header, body):
         return "replay_result"
     name = member(body, word, str)
     need((name == "genesis") == (header.kind == GENESIS), "genesis is entry 0, and no other")
+    need(word != "system_type" or body.get("version") == "1", "a newer version of a system entry: a newer reader is needed")
     return name
 
 
@@ -793,6 +795,8 @@ class Bundle:
                 step(self)
             except Refused as refused:
                 return {"verdict": "refused", "step": name, "why": str(refused)}
+            except OSError:
+                raise  # nothing is known of a file that cannot be read
             except Exception as error:  # a reader of hostile files does not fall over; this one would be a mistake in it
                 return {"verdict": "refused", "step": name, "why": "unexpected: " + repr(error)}
         said = self.said
@@ -825,6 +829,8 @@ def in_words(report):
 
 def verify_file(path, key, schemas):
     with open(path, "rb") as file:
+        if not file.seekable():
+            raise OSError("%s: a bundle is read twice, which a pipe is not" % path)
         return Bundle(file, key, schemas).verify()
 
 
@@ -851,6 +857,7 @@ def main(arguments):
     except (Refused, OSError, ValueError) as error:
         print("verify_bundle.py: %s" % error, file=sys.stderr)
         return 2
+    sys.stdout.reconfigure(errors="backslashreplace")
     print(json.dumps(report) if asked.json else in_words(report))
     return 0 if report["verdict"] == "accepted" else 1
 

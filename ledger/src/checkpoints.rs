@@ -447,6 +447,9 @@ impl Checkpointing<'_> {
             MarkFile::open(self.disk, self.dir).and_then(|file| file.sync()).during("sync", &mark)?;
             durable::write_file(self.disk, &path, |file| file.write_all_at(&bytes, 0))
                 .during("write", &path)?;
+        } else {
+            // Whoever renamed it into place may have been stopped before that was durable.
+            durable::sync_parent(self.disk, &path).during("sync", &path)?;
         }
         Ok(KeptCheckpoint { size, file: file_name(size), note: bytes })
     }

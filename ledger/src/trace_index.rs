@@ -1,6 +1,6 @@
 //! Index entries: by them the log says which traces it holds, so that a bundle can show that it
-//! leaves none of a trace's entries out. One is appended when a segment was sealed, and one before
-//! each checkpoint; `docs/bundle.md` has the rule of their ranges.
+//! leaves none of a trace's entries out. One is appended before each checkpoint and, once a log key is
+//! listed, when a segment was sealed; `docs/bundle.md` has the rule of their ranges.
 //!
 //! The leaves come from the indexes beside the segments and the headers of each trace's last entry.
 //! `verify` makes them from the log alone.
@@ -290,5 +290,40 @@ impl Snapshot {
         visit: &mut dyn FnMut(TraceLeaf),
     ) -> Result<(), EntryFault> {
         self.segments().trace_leaves(entry.from(), entry.seq, visit)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use proofline_canon::{Limits, Value, parse};
+
+    use super::*;
+
+    /// The reference's choice of ranges, for steps of many kinds.
+    #[test]
+    fn ranges_begin_where_the_reference_has_them_begin() {
+        let text = include_bytes!("../../vectors/trace_index/ranges.json");
+        let document = parse(text, &Limits::CONTENT).unwrap();
+        let cases = document.get("cases").and_then(Value::as_array).unwrap();
+        assert!(cases.len() >= 20);
+        let numbers = |value: &Value| -> Vec<u64> {
+            let items = value.as_array().unwrap().iter();
+            items.map(|it| it.as_number().unwrap().literal().parse().unwrap()).collect()
+        };
+        for case in cases {
+            let mut cover: Vec<(Seq, Seq)> = Vec::new();
+            let mut found = Vec::new();
+            for seq in numbers(case.get("seqs").unwrap()).into_iter().map(Seq::new) {
+                let from = first_of_range(&cover, seq);
+                cover.retain(|(before, _)| *before <= from && *before != Seq::GENESIS);
+                cover.insert(0, (seq, from));
+                found.push(from.get());
+            }
+            let expected = case.get("expected").unwrap();
+            assert_eq!(found, numbers(expected.get("from").unwrap()), "{case:?}");
+            let cover: Vec<u64> = cover.iter().map(|(seq, _)| seq.get()).collect();
+            assert_eq!(cover, numbers(expected.get("cover").unwrap()), "{case:?}");
+        }
     }
 }

@@ -20,10 +20,11 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use common::busy::{Receipt, assert_held};
+use common::index_model::check_indexes;
 use common::keys::{add, log_key};
 use common::random::{Random, full_effort};
 use common::readers::{StopOnDrop, look_on};
-use common::{NOW_MS, bare, chain, genesis, raw};
+use common::{NOW_MS, bare, chain, genesis, hash_of, raw};
 use proofline_ledger::disk::OsDisk;
 use proofline_ledger::{Action, Ledger, LogEnd, Options, Outcome, checkpoint_path, verify};
 use proofline_proof::Note;
@@ -178,13 +179,16 @@ impl House {
             assert!(size <= entries.len() as u64);
         }
         let lines = chain(50_000_000 + self.children, 2);
-        for (line, seq) in lines.iter().zip(entries.len() as u64..) {
+        let new = lines.iter().map(|line| {
             let outcome = ledger.commit_action(&bare(line), NOW_MS).unwrap();
-            assert!(
-                matches!(outcome, Outcome::Accepted { seq: found, duplicate: false, .. } if found.get() == seq),
-                "{outcome:?}"
-            );
-        }
+            let Outcome::Accepted { seq, duplicate: false, .. } = outcome else { panic!("{outcome:?}") };
+            Receipt { seq: seq.get(), hash: hash_of(line) }
+        });
+        let new: Vec<Receipt> = new.collect();
+        let (after, _) = raw::read_log(&OsDisk, &self.ledger);
+        assert_held(&after, &new, "writing does not go on");
+        let others = after.len() - entries.len() - new.len();
+        assert_eq!(check_indexes(&after) - check_indexes(&entries), others, "somebody else wrote");
     }
 }
 

@@ -120,7 +120,9 @@ impl SystemFacts {
             Self::Erasure { target, reason, .. } => format!("erased {target}  {reason}"),
             Self::Hold { target, reason, .. } => format!("held {target}  {reason}"),
             Self::Release { hold, reason, .. } => format!("released hold {hold}  {reason}"),
-            Self::TraceIndex { from, traces, .. } => format!("index of {traces} traces since entry {from}"),
+            Self::TraceIndex { from, traces, .. } => {
+                format!("index of {} since entry {from}", counted(*traces, "trace", "traces"))
+            }
         }
     }
 }

@@ -160,6 +160,8 @@ fn a_cut_and_a_fork_are_told_with_the_checkpoint_that_tells_them() {
     let ledger = room.open();
     room.commit(&ledger, 5..6);
     room.commit(&ledger, 4..5);
+    // As many as were signed, of which the last was the index entry.
+    room.commit(&ledger, 6..7);
     drop(ledger);
     assert_snapshot!("verify_forked", room.verify(&plan));
     assert_eq!(room.answers(&plan), said("incomplete", ["sound", "incomplete", "authentic"], 8));

@@ -215,6 +215,8 @@ fn another_size_with_the_same_turns_is_refused() {
 #[test]
 fn proofs_are_made_in_past_and_present_trees() {
     let (proven, [first, latest]) = Proven::new();
+    // Genesis, three keys, an index entry.
+    assert_eq!(first.size, 5);
     let old_file = proven.kept(first.size).to_str().unwrap().to_owned();
     let size_of = |proof: &str, form: &str| {
         let said = verify_proof(&[proof, "--key", &proven.public(form), "--format", "json"]).well().json();
@@ -222,7 +224,7 @@ fn proofs_are_made_in_past_and_present_trees() {
     };
     for form in FORMS {
         for (at, expected) in
-            [(old_file.as_str(), first.size), ("4", 4), (&latest.size.to_string(), latest.size)]
+            [(old_file.as_str(), first.size), ("5", 5), (&latest.size.to_string(), latest.size)]
         {
             assert_eq!(size_of(&proven.proof(form, &["2", "--at", at]), form), expected);
         }
@@ -239,7 +241,7 @@ fn proofs_are_made_in_past_and_present_trees() {
     refused(&["2", "--at", "100"], "prove.no_checkpoint");
     refused(&["17", "--at", &old_file], "prove.not_covered");
     refused(&["17", "--at", &first.size.to_string()], "prove.not_covered");
-    refused(&["4", "--at", "4"], "prove.not_covered");
+    refused(&["5", "--at", "5"], "prove.not_covered");
     refused(&["99999"], "ledger.no_such_entry");
     refused(&[&"0".repeat(64)], "ledger.no_such_hash");
     refused(&["--consistency", &latest.size.to_string(), "--at", &first.size.to_string()], "proof.sizes");

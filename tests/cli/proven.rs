@@ -31,7 +31,7 @@ pub(crate) struct Proven {
 }
 
 impl Proven {
-    /// Keys and the evidence, and checkpoints of `sizes[0]` entries (the keys alone) and of all.
+    /// Keys and the evidence, and checkpoints of `sizes[0]` entries (keys and the index of no trace) and of all.
     pub(crate) fn new() -> (Self, [KeptCheckpoint; 2]) {
         let proven = Self {
             ledger: Ledger::empty(),

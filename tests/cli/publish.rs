@@ -82,21 +82,27 @@ fn the_latest_kept_checkpoint_is_published_and_the_ledger_grows_on() {
     assert_eq!(first["previous_size"], serde_json::Value::Null);
     let served = desk.served();
     let names: Vec<&str> = served.keys().map(String::as_str).collect();
-    assert_eq!(names, [".publish.lock", "checkpoint", "tile/0/000.p/2", "tile/entries/000.p/2"]);
+    assert_eq!(names, [".publish.lock", "checkpoint", "tile/0/000.p/3", "tile/entries/000.p/3"]);
     assert_eq!(served["checkpoint"], kept.note);
-    // Two leaves: the root is SHA-256(01, left, right), the leaves are those of the bundle.
-    let bundle = &served["tile/entries/000.p/2"];
-    let length = usize::from(bundle[0]) << 8 | usize::from(bundle[1]);
-    let leaf = |header: &[u8]| Sha256Digest::of(&[&[0], header].concat());
-    let (left, right) = (leaf(&bundle[2..2 + length]), leaf(&bundle[4 + length..]));
-    let root = Sha256Digest::of(&[&[1], left.as_bytes().as_slice(), right.as_bytes()].concat());
-    assert_eq!(first["root"], base64(root.as_bytes()));
-    assert_eq!(served["tile/0/000.p/2"], [*left.as_bytes(), *right.as_bytes()].concat());
+    // Genesis, key and index entry. A node is SHA-256(01, left, right), the leaves are those of the bundle.
+    let mut rest = served["tile/entries/000.p/3"].as_slice();
+    let mut leaf = || {
+        let (header, behind) = rest[2..].split_at(usize::from(rest[0]) << 8 | usize::from(rest[1]));
+        rest = behind;
+        Sha256Digest::of(&[&[0], header].concat())
+    };
+    let [genesis, key, index] = [leaf(), leaf(), leaf()];
+    assert!(rest.is_empty());
+    let node = |left: &Sha256Digest, right: &Sha256Digest| {
+        Sha256Digest::of(&[&[1], left.as_bytes().as_slice(), right.as_bytes()].concat())
+    };
+    assert_eq!(first["root"], base64(node(&node(&genesis, &key), &index).as_bytes()));
+    assert_eq!(served["tile/0/000.p/3"], [genesis, key, index].map(|leaf| *leaf.as_bytes()).concat());
 
     desk.ledger.commit(&vectors(AGENT_WORK), &[]);
     let size = desk.sign().size;
     let second = desk.publish(&["--format", "json", "--check"]).well().json().remove(0);
-    assert_eq!((&second["size"], &second["previous_size"]), (&size.into(), &2.into()));
+    assert_eq!((&second["size"], &second["previous_size"]), (&size.into(), &3.into()));
     let grown = desk.served();
     for (name, bytes) in served.iter().filter(|(name, _)| name.starts_with("tile")) {
         assert_eq!(&grown[name], bytes, "{name}");

@@ -146,8 +146,9 @@ fn a_ledger_signs_rotates_and_stands_by_what_it_signed() {
     let old: VerifierKey = old.trim_end().parse().unwrap();
     desk.commit(&[]).exits(1);
     let first = desk.checkpoint("log.key", "first");
-    assert_eq!((desk.read("first"), desk.kept(8)), (first.clone(), first.clone()));
-    assert!(first.starts_with("ledger.example/test\n8\n"), "{first}");
+    // Genesis, the key, six of evidence, and the index entry with which a log ends that is signed.
+    assert_eq!((desk.read("first"), desk.kept(9)), (first.clone(), first.clone()));
+    assert!(first.starts_with("ledger.example/test\n9\n"), "{first}");
     // The note alone is on the standard output, a pipe can be fed with it.
     assert_eq!(Note::parse(first.as_bytes()).unwrap().signatures()[0].id(), old.id());
 
@@ -164,7 +165,7 @@ fn a_ledger_signs_rotates_and_stands_by_what_it_signed() {
     let is = |at: usize, name: &str| listed[at][name].clone();
     assert_eq!(
         (is(0, "added_seq"), is(0, "retired_seq"), is(0, "is_current")),
-        (1.into(), 9.into(), false.into())
+        (1.into(), 10.into(), false.into())
     );
     assert_eq!((is(0, "vouched_by"), is(0, "retired_by")), (Value::Null, new.short_name().into()));
     assert_eq!((is(1, "vouched_by"), is(1, "is_current")), (old.short_name().into(), true.into()));
@@ -178,7 +179,7 @@ fn a_ledger_signs_rotates_and_stands_by_what_it_signed() {
         desk.run(&["checkpoint", "LEDGER", "--key", "new.key", "--out", "second", "--format", "json"]).well();
     shape(&line.stdout, "due size root origin file signed_by note");
     let line = &line.json()[0];
-    assert_eq!((&line["size"], &line["signed_by"][0]), (&10.into(), &new.short_name().into()));
+    assert_eq!((&line["size"], &line["signed_by"][0]), (&12.into(), &new.short_name().into()));
     assert_eq!(line["note"].as_str().unwrap(), desk.read("second"));
 
     // Each is good under the key that was current, by the ledger's own list and by the root that somebody knows.
@@ -204,10 +205,19 @@ fn a_ledger_signs_rotates_and_stands_by_what_it_signed() {
     let log = desk.run(&["log", "LEDGER", "--format", "json"]).well().json();
     let system: Vec<&Value> =
         log.iter().map(|line| &line["system"]).filter(|system| !system.is_null()).collect();
-    assert_eq!(system.len(), 3);
-    assert_eq!((&system[0]["event"], &system[0]["by"]), (&"retired".into(), &new.short_name().into()));
-    assert_eq!((&system[2]["event"], &system[2]["by"]), (&"added".into(), &Value::Null));
-    assert_eq!((&system[2]["role"], &system[2]["key"]), (&"log".into(), &old.short_name().into()));
+    let (keys, indexes): (Vec<&Value>, Vec<&Value>) =
+        system.into_iter().partition(|system| system["system_type"] == "key");
+    assert_eq!(keys.len(), 3);
+    assert_eq!((&keys[0]["event"], &keys[0]["by"]), (&"retired".into(), &new.short_name().into()));
+    assert_eq!((&keys[2]["event"], &keys[2]["by"]), (&"added".into(), &Value::Null));
+    assert_eq!((&keys[2]["role"], &keys[2]["key"]), (&"log".into(), &old.short_name().into()));
+    // Entries 0 to 7 hold one trace; 8 to 10 are an index entry and two of keys, and 8 are more than twice 3.
+    let index = |from, keys, traces| serde_json::json!({"system_type": "trace_index", "from": from, "keys": keys, "traces": traces});
+    assert_eq!(indexes, [&index(8, 3, 0), &index(0, 1, 1)]);
+    let text = desk.run(&["log", "LEDGER"]).well().stdout;
+    for words in ["index of 1 trace since entry 0", "index of 0 traces since entry 8"] {
+        assert!(text.lines().any(|line| line.ends_with(words)), "{text}");
+    }
 }
 
 #[test]
@@ -232,13 +242,13 @@ fn witnesses_cosign_until_the_quorum_of_a_policy_holds() {
     };
     // The first is one of a quorum that does not hold yet.
     let printed = cosign("signed", "one.key", &["--policy", "policy", "--ledger", "LEDGER"]).exits(0);
-    assert_eq!((&printed.stdout, &desk.read("cosigned")), (&desk.kept(2), &desk.kept(2)));
+    assert_eq!((&printed.stdout, &desk.read("cosigned")), (&desk.kept(3), &desk.kept(3)));
     assert_eq!(verify("cosigned").exits(9).error().0, "checkpoint.quorum");
     // The second has the note of the log alone; the ledger joins them.
     let line =
         cosign("signed", "two.key", &["--log-key", log.trim_end(), "--ledger", "LEDGER", "--format", "json"]);
     shape(&line.exits(0).stdout, "key timestamp_s file note");
-    fs::write(desk.path("joined"), desk.kept(2)).unwrap();
+    fs::write(desk.path("joined"), desk.kept(3)).unwrap();
     let good = verify("joined").well().json().remove(0);
     assert_eq!((&good["quorum"], &good["unknown_lines"]), (&"met".into(), &0.into()));
     let times: Vec<_> =
@@ -253,9 +263,9 @@ fn witnesses_cosign_until_the_quorum_of_a_policy_holds() {
     let alone = desk.run(&["checkpoint", "verify", "joined", "--key", "log.key.pub"]).well().stdout;
     assert!(alone.contains("2 lines of keys that are not known here"), "{alone}");
     // What the log signs again keeps what others said.
-    assert_eq!(desk.checkpoint("log.key", "again"), desk.kept(2));
-    assert_eq!(desk.kept(2), desk.read("joined"));
-    assert!(desk.kept(2).starts_with(&signed));
+    assert_eq!(desk.checkpoint("log.key", "again"), desk.kept(3));
+    assert_eq!(desk.kept(3), desk.read("joined"));
+    assert!(desk.kept(3).starts_with(&signed));
     // Under another name a line is nobody's. A bit of a cosignature, and nothing of the note is believed.
     let forged = desk.read("joined").replacen("witness.example/one ", "witness.example/eno ", 1);
     fs::write(desk.path("forged"), forged).unwrap();
@@ -324,7 +334,7 @@ fn a_timestamp_is_attached_to_the_text_it_is_of() {
     der[at..at + 32].copy_from_slice(Sha256Digest::of(text.as_bytes()).as_bytes());
     fs::write(desk.path("own.tsr"), der).unwrap();
     stamp("own", "own.tsr", &["--ledger", "LEDGER"]).exits(0);
-    assert_eq!(desk.kept(2), desk.read("stamped"));
+    assert_eq!(desk.kept(3), desk.read("stamped"));
     desk.run(&["checkpoint", "verify", "stamped", "--ledger", "LEDGER"]).well();
     // The ledger keeps no checkpoint of this other log.
     let refused = stamp("demo", "granted.tsr", &["--ledger", "LEDGER", "--format", "json"]).exits(4);
@@ -343,8 +353,8 @@ fn a_commit_signs_on_its_way_and_at_its_end() {
     let lines: Vec<&str> = ran.stdout.lines().filter(|line| line.starts_with(r#"{"checkpoint""#)).collect();
     assert_eq!(lines.len(), 1, "{}", ran.stdout);
     let signed: Value = serde_json::from_str(lines[0]).unwrap();
-    assert_eq!(signed["checkpoint"]["size"], 8);
-    assert!(desk.kept(8).starts_with("ledger.example/test\n8\n"));
+    assert_eq!(signed["checkpoint"]["size"], 9);
+    assert!(desk.kept(9).starts_with("ledger.example/test\n9\n"));
     // Nothing is due on the way; the end is signed all the same.
     let file = file.to_str().unwrap();
     let more = ["--clock", CLOCK, "--checkpoint-key", "log.key", "--checkpoint-seconds", "10"];

@@ -220,14 +220,14 @@ fn notes_and_policies_that_say_something_else_are_refused() {
     assert_eq!(verify("note", &["--key", "producer.key.pub"], 4), "policy.role");
     assert_eq!(verify("note", &["--policy", "log.key.pub"], 4), "policy.keyword");
     let changed = [
-        ("size", note.replacen("\n2\n", "\n3\n", 1), "checkpoint.signature", 9),
+        ("size", note.replacen("\n3\n", "\n4\n", 1), "checkpoint.signature", 9),
         (
             "origin",
             note.replacen("ledger.example/test\n", "ledger.example/desk\n", 1),
             "checkpoint.signature",
             9,
         ),
-        ("no-size", note.replacen("\n2\n", "\n02\n", 1), "checkpoint.size", 4),
+        ("no-size", note.replacen("\n3\n", "\n03\n", 1), "checkpoint.size", 4),
         ("cut", note[..note.len() - 1].to_owned(), "note.block", 4),
         ("control", note.replacen("ledger", "\u{1b}ledger", 1), "note.control", 4),
     ];
@@ -280,6 +280,8 @@ fn a_ledger_that_is_shorter_or_another_does_not_pass_for_what_was_signed() {
     assert_eq!(long.code, 2, "one clock");
     other.run(&["keys", "add", "LEDGER", "--key", "log.key", "--clock", "2026-01-31T00:00:01Z"]).well();
     desk.checkpoint("log.key", "signed");
+    // As many entries, the index entry before a checkpoint among them.
+    other.checkpoint("log.key", "own");
     fs::copy(desk.path("signed"), other.path("signed")).unwrap();
     let verify = ["checkpoint", "verify", "signed", "--ledger", "LEDGER", "--key", "log.key"];
     let verify = &verify[..5];

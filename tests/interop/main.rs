@@ -167,9 +167,10 @@ impl World {
 
     fn inclusions(&mut self, group: &'static str, form: &str) {
         let last = self.latest - 1;
-        let mut wanted = vec![(0, None), (1, None), (17, None), (200, None), (last, None), (3, Some(4))];
+        // The first kept checkpoint has five entries, the last of which is an index entry.
+        let mut wanted = vec![(0, None), (1, None), (17, None), (200, None), (last, None), (3, Some(5))];
         if form != "tlog-proof" {
-            wanted.extend([(3, Some(5)), (4, Some(5)), (0, Some(256)), (256, Some(257)), (255, Some(257))]);
+            wanted.extend([(3, Some(4)), (4, Some(5)), (0, Some(256)), (256, Some(257)), (255, Some(257))]);
         }
         for (seq, at) in wanted {
             let (seq_text, at) = (seq.to_string(), at.map(|at: u64| at.to_string()));

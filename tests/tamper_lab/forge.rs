@@ -13,6 +13,7 @@ use proofline::proof::header::TraceLink;
 use proofline::trace::{EnvelopeHash, TraceId};
 
 use crate::house::{OPTIONS, forget_checkpoints};
+use crate::indexes::{SoFar, is_index};
 
 /// The files of the log with this ending, in order.
 pub(crate) fn log_files(dir: &Path, ending: &str) -> Vec<PathBuf> {
@@ -66,16 +67,24 @@ pub(crate) fn entries(dir: &Path) -> Vec<Forged> {
     (0..snapshot.entries()).map(forged).collect()
 }
 
-/// Writes these entries as the log of `dir`: one segment, every hash and link as it has to be, the
-/// published size too. The checkpoints, which nobody can make again without a key, go.
+/// Writes these entries as the log of `dir`: one segment, every hash and link as it has to be, the index
+/// entries and the published size too. The checkpoints, which nobody can make again without a key, go.
 pub(crate) fn chain_again(dir: &Path, entries: &[Forged]) {
+    chain(dir, entries, &mut |_, so_far| Some(so_far.statement().body()));
+}
+
+/// [`chain_again`] with index entries that say what is wanted at their seq; `None` leaves one as it is.
+pub(crate) fn chain(dir: &Path, entries: &[Forged], index: &mut dyn FnMut(usize, &SoFar) -> Option<Vec<u8>>) {
     let ledger_id = Snapshot::open(dir).unwrap().ledger_id();
     let header = SegmentHeader { ledger_id, first_seq: Seq::GENESIS, previous_leaf: None };
     let mut bytes = header.encode().to_vec();
     let mut previous_leaf: Option<LeafHash> = None;
     let mut traces: BTreeMap<TraceId, (Seq, u64)> = BTreeMap::new();
-    for (entry, seq) in entries.iter().zip(0..) {
-        let seq = Seq::new(seq);
+    let mut so_far = SoFar::default();
+    for (at, entry) in entries.iter().enumerate() {
+        let said = Some(entry).filter(|entry| is_index(entry)).and_then(|_| index(at, &so_far));
+        let body = said.as_ref().unwrap_or(&entry.body);
+        let seq = Seq::new(at as u64);
         let trace = entry.trace_id.map(|trace_id| {
             let before = traces.get(&trace_id).copied();
             let count = before.map_or(1, |(_, count)| count + 1);
@@ -86,11 +95,13 @@ pub(crate) fn chain_again(dir: &Path, entries: &[Forged]) {
             seq,
             previous_leaf,
             trace,
-            envelope_hash: EnvelopeHash::of(&entry.body),
+            envelope_hash: EnvelopeHash::of(body),
             status: entry.status.clone(),
             recorded_at_ms: entry.recorded_at_ms,
         };
-        previous_leaf = Some(encode_frame(&header, &entry.body, &mut bytes).unwrap());
+        let leaf = encode_frame(&header, body, &mut bytes).unwrap();
+        so_far.take(entry, header.trace.map(|link| (link.trace_id, link.count)), leaf);
+        previous_leaf = Some(leaf);
     }
     forget_checkpoints(dir);
     log_files(dir, "idx")

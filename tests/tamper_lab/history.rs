@@ -3,12 +3,13 @@
 
 use std::fs;
 
-use proofline::ledger::{EntryStatus, checkpoint_path};
+use proofline::ledger::{EntryStatus, Ledger, checkpoint_path};
 
 use crate::attack::Attack;
 use crate::forge::{chain_again, cut, entries, log_files, make_derived_again};
 use crate::house::{
-    House, Item, ORIGIN, forget_checkpoints, genesis, keep, log_key, member, root, sign_at, traces, write,
+    House, Item, OPTIONS, ORIGIN, commit, forget_checkpoints, genesis, keep, log_key, member, root, sign_at,
+    traces, write,
 };
 
 /// The history with one early call changed that nothing rests on.
@@ -20,6 +21,13 @@ pub(crate) fn with_a_lie(house: &House) -> Vec<Item> {
     *call = Item::Evidence(text.into_bytes());
     assert_ne!(items, house.items);
     items
+}
+
+/// The call as it was, and as [`with_a_lie`] has it.
+pub(crate) fn a_lie(house: &House) -> (Vec<u8>, Vec<u8>) {
+    let lies = with_a_lie(house);
+    let (truth, lie) = house.items.iter().zip(&lies).find(|(truth, lie)| truth != lie).unwrap();
+    (truth.text().as_bytes().to_vec(), lie.text().as_bytes().to_vec())
 }
 
 pub(crate) fn attacks(house: &House) -> Vec<Attack> {
@@ -40,13 +48,12 @@ pub(crate) fn attacks(house: &House) -> Vec<Attack> {
     let (dir, _) = house.rewritten("swapped", &swapped(house));
     all.push(attack("swap two traces and chain them again", dir));
 
-    let mut tail = house.items.clone();
-    let last = usize::try_from(house.second.size).unwrap() - 1;
-    tail.truncate(last);
-    tail.extend(traces(70, 1).concat());
-    let (dir, _) = house.rewritten("tail", &tail);
-    keep(&dir, house.first.size, &house.first.note);
-    keep(&dir, house.second.size, &house.second.note);
+    let dir = house.copy("tail");
+    cut(&dir, house.second.size);
+    make_derived_again(&dir);
+    let ledger = Ledger::open(&dir, OPTIONS).unwrap();
+    traces(70, 1).concat().iter().for_each(|item| commit(&ledger, item));
+    drop(ledger);
     all.push(attack("rewrite what no checkpoint anchors yet", dir));
 
     all.extend(splices(house));

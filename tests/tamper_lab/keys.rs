@@ -1,7 +1,7 @@
 //! Attacks with keys: retired, stolen, never listed, listed by the thief; and with the signatures of
 //! producers.
 
-use proofline::ledger::{EntryStatus, Ledger};
+use proofline::ledger::{EntryStatus, Ledger, Snapshot};
 
 use crate::attack::Attack;
 use crate::forge::{Forged, chain_again, entries};
@@ -26,7 +26,7 @@ pub(crate) fn attacks(house: &House) -> Vec<Attack> {
     all.push(Attack { signer: next, ..attack("sign with a retired key", dir) });
 
     let dir = house.copy("unlisted");
-    let size = house.items.len() as u64 + 1;
+    let size = Snapshot::open(&dir).unwrap().entries();
     keep(&dir, size, &sign_at(&dir, size, &[&thief()]));
     all.push(attack("sign with a key that was never listed", dir));
 

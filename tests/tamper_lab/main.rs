@@ -15,6 +15,7 @@ mod files;
 mod forge;
 mod history;
 mod house;
+mod indexes;
 mod keys;
 mod say;
 mod split;

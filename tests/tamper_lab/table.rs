@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::attack::Attack;
 use crate::house::House;
-use crate::{cosigning, files, history, keys, split};
+use crate::{cosigning, files, history, indexes, keys, split};
 
 /// Every attack, carried out.
 fn carried_out(house: &House) -> Vec<Attack> {
@@ -14,6 +14,7 @@ fn carried_out(house: &House) -> Vec<Attack> {
     all.extend(keys::attacks(house));
     all.extend(cosigning::attacks(house));
     all.extend(files::attacks(house));
+    all.extend(indexes::attacks(house));
     all
 }
 

@@ -143,6 +143,9 @@ class Book:
         assert outcome == {"seq": self.size}, outcome
         return self.system(record)
 
+    def next_range(self) -> int:
+        return range_start(self.indexes, self.size)
+
     def index(self, **lies) -> dict:
         """An index entry; members given are stated in place of the true ones."""
         seq = self.size
@@ -155,6 +158,7 @@ class Book:
 
     def erase(self, digest: str, authority: str) -> dict:
         self.erased[digest] = self.size
+        self.payloads.pop(digest)
         return self.system({"authority": authority, "reason": "asked for by the person it is about", "system_type": "erasure",
                             "target": {"kind": "blob", "sha256": digest}, "version": "1"})
 

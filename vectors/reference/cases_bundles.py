@@ -10,7 +10,7 @@ import re
 
 from .build import Scene, envelope_hash
 from .bundles import Book, Bundle, listed, sha256, tree_root
-from .cases_proofs import secret
+from .cases_proofs import WITNESS, secret
 
 ORIGIN, LEDGER_ID = "log.example/bundles", "5f0e1d2c3b4a59687786950a1b2c3d4e"
 START_MS = 1767225600000
@@ -93,6 +93,14 @@ def empty() -> Story:
     return s
 
 
+def erased() -> Story:
+    """A payload that an index entry behind it and a checkpoint came before, and then its erasure."""
+    s = small()
+    s.book.erase(sha256(b"README.md"), envelope_hash(s.decisions[A]))
+    s.book.index()
+    return s
+
+
 def long() -> Story:
     """Covers of one, two and three index entries, the newest of an empty tree; rotated keys, every sort of entry, every
     state of a payload."""
@@ -146,6 +154,20 @@ def pieces(data: bytes) -> list:
     return out
 
 
+def joined(parts: list) -> bytes:
+    def one(part) -> bytes:
+        return bytes(part) if isinstance(part, int) else part.encode() if isinstance(part, str) else bytes.fromhex(part["hex"])
+    return b"".join(map(one, parts))
+
+
+def edited(old: bytes, changes: list) -> bytes:
+    out, at = b"", 0
+    for change in changes:
+        out += old[at:change["at"]] + joined(change["insert"])
+        at = change["at"] + change["remove"]
+    return out + old[at:]
+
+
 def edits(old: bytes, new: bytes) -> list:
     """What to take out of `old` and to put there: offsets into `old`, ascending."""
     def tokens(data: bytes) -> list:
@@ -177,6 +199,9 @@ def positives() -> list:
     stolen.book.add_key(THIRD)
     stolen.book.retire_key(SECOND, THIRD)
     stolen.book.index()
+    gone = erased()
+    cosigned = Bundle(s.book, s.book.size, [A], FIRST, blobs=())
+    cosigned.checkpoint += WITNESS.cosign(cosigned.checkpoint.decode().split("\n\n")[0] + "\n", START_MS // 1000).encode()
     out = [
         accepted("one trace", Bundle(s.book, s.book.size, [A], FIRST), FIRST),
         accepted("nobody is asked who signed", Bundle(s.book, s.book.size, [A], FIRST)),
@@ -203,6 +228,46 @@ def positives() -> list:
                  "a bundle rests on what was signed; whoever has the log can tell"),
     ]
     assert [len(case["expected"]["cover"]) for case in out[10:13]] == [1, 2, 3]
+    out += [
+        accepted("erased", Bundle(gone.book, gone.book.size, [A], FIRST), FIRST),
+        accepted("erased later", Bundle(gone.book, 8, [A], FIRST), FIRST,
+                 "at this size the log does not say so yet, and the ledger has the payload no more"),
+        accepted("a cosigned checkpoint", cosigned, FIRST, "cosignatures travel along, and are not asked for"),
+    ]
+    states = [[blob["state"] for blob in case["expected"]["blobs"]] for case in out[-3:-1]]
+    assert [(one.count("erased"), one.count("absent")) for one in states] == [(1, 0), (0, 1)]
+    return out
+
+
+def thinned(cases: list) -> list:
+    """What is left of an accepted bundle when its holder takes bodies and payloads out: again the page's one file."""
+    s, l = small(), long()
+    last = max(l.book.indexes) + 1
+    own = [entry["fields"]["seq"] for entry in l.book.entries if entry["fields"]["trace_id"] == A]
+    readme, listing, answer = (sha256(text) for text in (b"README.md", b"list", b"nothing any more"))
+    policy = sha256(b"permit(principal, action, resource);")
+    files = {case["name"]: joined(case["bundle"]) for case in cases}
+    one, three = ("one trace", s, s.book.size, [A], FIRST), (
+        "a cover of three, the newest empty", l, last, [A, B, C, BETWEEN], SECOND)
+    out = []
+    for name, (base, story, size, traces, key), bodies, blobs in (
+        ("a payload", one, [], [readme]), ("all payloads", one, [], [listing, readme, policy]),
+        ("the body of a call: its payloads go with it", one, [5], []), ("the body of a context: its kind is of no entry now", one, [2], []),
+        ("all bodies", one, [2, 4, 5], []), ("a body, and a payload of another", one, [5], [policy]),
+        ("a refused attempt and a verdict", three, [seq for seq in own if l.book.entries[seq]["fields"]["kind"] != "accepted"], []),
+        ("a body whose payload another names too", three, own[-2:], [answer]),
+        ("the last body that names an erased payload: the erasure goes too", three,
+         [seq for seq in own if sha256(b"the secret").encode() in l.book.entries[seq]["body"]], []),
+        ("all of a trace", three, own, []),
+    ):
+        everything = Bundle(story.book, size, traces, key)
+        assert everything.bytes() == files[base], base
+        kept = set(everything.blobs) - set(blobs)
+        left = Bundle(story.book, size, traces, key, blobs=kept, withheld=bodies).bytes()
+        changes = edits(files[base], left)
+        assert edited(files[base], changes) == left != files[base], name
+        out.append({"name": name, "key": key.text, "of": base, "bodies": sorted(bodies), "blobs": sorted(blobs), "edits": changes,
+                    "expected": {"sha256": sha256(left)}})
     return out
 
 

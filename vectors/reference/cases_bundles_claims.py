@@ -9,7 +9,7 @@ import copy
 from . import canon
 from .bundles import Bundle, listed, schema_hash, sha256, tar
 from .cases_bundles import (
-    A, ABOVE, B, BETWEEN, C, D, FIRST, LEDGER_ID, ORIGIN, PRODUCER, SECOND, THIRD, Story, begun, long, positives, small,
+    A, ABOVE, B, BETWEEN, C, D, FIRST, LEDGER_ID, ORIGIN, PRODUCER, SECOND, THIRD, Story, begun, long, positives, small, thinned,
 )
 from .cases_bundles_refused import (
     LONG, SMALL, Table, checkpoints, container, entries, forged, genesis, inclusion, manifest, with_fields,
@@ -337,5 +337,6 @@ def files() -> dict:
         part(table, s, l)
     return {
         "bundles/accepted.json": ("bundles", "Evidence bundles that hold, and what they say.", good),
+        "bundles/thinned.json": ("bundles", "Accepted bundles out of which their holder takes bodies and payloads.", thinned(good)),
         "bundles/refused.json": ("bundles", "Evidence bundles that are refused, and the step that must refuse them.", table.out),
     }

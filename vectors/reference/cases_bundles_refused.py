@@ -12,7 +12,7 @@ import re
 from . import canon, log, proofs
 from .bundles import Book, Bundle, b64, listed, sha256, tar, tar_member, tree_root
 from .cases_bundles import (
-    A, B, BETWEEN, C, D, E, FIRST, SECOND, THIRD, Story, begun, edits, pieces,
+    A, B, BETWEEN, C, D, E, FIRST, SECOND, THIRD, Story, begun, edited, edits, joined, pieces,
 )
 from .cases_log import rechained
 
@@ -27,7 +27,7 @@ class Table:
         old = self.bases[base]
         assert data != old or step == "authenticity", name
         changes = edits(old, data)
-        assert undone(old, changes) == data, name
+        assert edited(old, changes) == data, name
         self.out.append({"name": name, "why": why, "key": key.text, "of": base, "edits": changes,
                          "sha256": sha256(data), "expected": {"step": step}})
 
@@ -42,21 +42,7 @@ class Table:
                              "expected": {"step": step}})
 
 
-def joined(parts: list) -> bytes:
-    def one(part):
-        return bytes(part) if isinstance(part, int) else part.encode() if isinstance(part, str) else bytes.fromhex(part["hex"])
-    return b"".join(map(one, parts))
-
-
-def undone(old: bytes, changes: list) -> bytes:
-    out, at = b"", 0
-    for change in changes:
-        out += old[at:change["at"]] + joined(change["insert"])
-        at = change["at"] + change["remove"]
-    return out + old[at:]
-
-
-SMALL, LONG, ERASED = "one trace", "a cover of three, the newest empty", "a cover of one"
+SMALL, LONG = "one trace", "a cover of three, the newest empty"
 
 
 def container(t: Table, s: Story, l: Story) -> None:
@@ -326,6 +312,8 @@ def entries(t: Table, s: Story, l: Story) -> None:
             forged(with_fields(3, trace_id=A), story=begun()))
     verdict = canon.write({"artifact_type": "producer_signature", "version": "1"})
     t.whole("an artifact as accepted evidence", "signed, and of another kind than its entry", "entries", forged(with_body(4, verdict)))
+    t.whole("a newer version of an index entry", "signed, and of a version that nobody here knows", "entries",
+            forged(lambda s: None, lies=lambda book: {"version": "2"}))
     unknown = forged(lambda s: s.book.put("system", {"system_type": "mark", "version": "1"}))
     unknown.take(sorted([*unknown.seqs, 7]))
     t.whole("an unknown kind of system entry", "signed, and of no schema", "entries", unknown)

@@ -32,8 +32,8 @@ use crate::segment::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
 use crate::segments::{EntryFault, LOG_DIR, Segment, Segments, read_error};
 use crate::snapshot::envelope_of;
 use crate::system::SealedSystem;
-use proofline_proof::Seq;
 use proofline_proof::header::{DeclaredHash, EntryKind, MAX_HEADER_BYTES};
+use proofline_proof::{KeyRole, Seq};
 use proofline_trace::LedgerId;
 
 use batch::{Batch, Plan};
@@ -176,7 +176,8 @@ impl Log {
         Ok(self.mark.entries)
     }
 
-    /// The index entry that is due because a segment was sealed that none covers to its end.
+    /// The index entry that is due because a segment was sealed that none covers to its end. Where no log
+    /// key is listed nobody can sign what it says, and none is due.
     fn index_due(&mut self) -> Result<Option<TraceIndexRecord>, LedgerError> {
         let open = self.last()?.header.first_seq;
         if open == Seq::GENESIS || self.indexed_before == Some(open) {
@@ -185,12 +186,17 @@ impl Log {
         let end = Seq::new(self.mark.entries);
         let last = self.segments.last_index_entry(end);
         let covered = last.as_ref().is_ok_and(|last| last.as_ref().is_some_and(|it| it.seq.next() >= open));
-        if covered {
-            self.indexed_before = Some(open);
-            return Ok(None);
-        }
-        match last.and_then(|_| self.segments.index_record(end)) {
-            Ok(record) => Ok(Some(record)),
+        let record = match last {
+            Ok(_) if covered => Ok(None),
+            Ok(_) => self.record_to_sign(end),
+            Err(fault) => Err(fault),
+        };
+        match record {
+            Ok(Some(record)) => Ok(Some(record)),
+            Ok(None) => {
+                self.indexed_before = Some(open);
+                Ok(None)
+            }
             // Evidence comes in all the same; no checkpoint is signed until the damage is mended.
             Err(EntryFault::Damaged(_)) => {
                 self.indexed_before = Some(open);
@@ -198,6 +204,11 @@ impl Log {
             }
             Err(fault) => Err(read_error(&self.dir, fault)),
         }
+    }
+
+    fn record_to_sign(&self, end: Seq) -> Result<Option<TraceIndexRecord>, EntryFault> {
+        let can_sign = self.segments.key_list()?.current(KeyRole::Log, end.get()).next().is_some();
+        can_sign.then(|| self.segments.index_record(end)).transpose()
     }
 
     /// Appends what was planned, if anything was.

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file takes what it needs")]
 
 pub(crate) mod busy;
+pub(crate) mod index_model;
 pub(crate) mod keys;
 pub(crate) mod random;
 pub(crate) mod raw;

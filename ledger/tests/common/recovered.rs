@@ -8,6 +8,7 @@ use std::sync::Arc;
 use proofline_ledger::{Ledger, LedgerError, LogEnd, Options, Outcome, Recovery, Seq, Snapshot};
 
 use super::busy::{Receipt, assert_durable, assert_held};
+use super::index_model::{check_indexes, is_index};
 use super::sim_disk::{Image, SimDisk};
 use super::{NOW_MS, bare, chain, genesis, hash_of, raw};
 
@@ -60,7 +61,8 @@ pub(crate) fn check_log(disk: &SimDisk, claims: &Claims<'_>) {
     assert_eq!(surplus, 0, "bytes that are no entry are left after recovery");
     raw::check_chain(&entries);
     assert_held(&entries, claims.receipts, "an acknowledged record is gone");
-    for entry in entries.iter().skip(1) {
+    check_indexes(&entries);
+    for entry in entries.iter().skip(1).filter(|entry| !is_index(entry)) {
         assert!(claims.sent.contains(&entry.hash()), "nobody sent entry {}", entry.seq);
     }
     let snapshot = Snapshot::open_on(disk, dir()).unwrap();
@@ -77,11 +79,13 @@ pub(crate) fn check_log(disk: &SimDisk, claims: &Claims<'_>) {
 /// Writing goes on: a new chain is accepted and durable, an acknowledged record is known.
 pub(crate) fn go_on(disk: &SimDisk, ledger: &Ledger, claims: &Claims<'_>, number: u32) -> Vec<Receipt> {
     let mut receipts = claims.receipts.to_vec();
-    let before = ledger.entries();
+    let before = usize::try_from(ledger.entries()).unwrap();
     for (at, line) in chain(9_000_000 + number, 4).iter().enumerate() {
         let outcome = ledger.commit_action(&bare(line), NOW_MS).unwrap();
         let Outcome::Accepted { seq, duplicate: false, .. } = outcome else { panic!("{outcome:?}") };
-        assert_eq!(seq.get(), before + at as u64);
+        let (entries, _) = raw::read_log(disk, dir());
+        let indexes = entries[before..usize::try_from(seq.get()).unwrap()].iter().filter(|it| is_index(it));
+        assert_eq!(seq.get(), (before + at + indexes.count()) as u64);
         receipts.push(Receipt { seq: seq.get(), hash: hash_of(line) });
         assert_durable(disk, dir(), &receipts);
     }
