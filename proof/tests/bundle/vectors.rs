@@ -6,11 +6,11 @@ use std::io::Cursor;
 use std::path::Path;
 
 use proofline_canon::{Sha256Digest, unhex};
-use proofline_proof::VerifierKey;
 use proofline_proof::bundle::{
     Answer, Bundle, BundleFault, BundleReport, BundleStep, BundleTrust, BundleWriter, PayloadState, Question,
     Withholding, verify_bundle, withhold,
 };
+use proofline_proof::{Seq, VerifierKey};
 use serde_json::{Value, json};
 
 /// A golden bundle and its case.
@@ -79,7 +79,7 @@ fn edited(original: &[u8], edits: &Value) -> Vec<u8> {
 /// Those that must be accepted.
 pub(crate) fn accepted() -> Vec<Golden> {
     let golden = |case: Value| Golden { bytes: pieces(&case["bundle"]), case };
-    cases("accepted.json", 19).into_iter().map(golden).collect()
+    cases("accepted.json", 22).into_iter().map(golden).collect()
 }
 
 fn refused() -> Vec<Golden> {
@@ -98,7 +98,7 @@ fn refused() -> Vec<Golden> {
         );
         Golden { bytes, case }
     };
-    cases("refused.json", 290).into_iter().map(golden).collect()
+    cases("refused.json", 299).into_iter().map(golden).collect()
 }
 
 fn told(report: &BundleReport, bundle: &mut Bundle<Cursor<&[u8]>>) -> Value {
@@ -209,4 +209,38 @@ fn a_manifest_that_no_reader_takes_is_not_written() {
     let claim = manifest.traces[0];
     manifest.traces = vec![claim; 1_300_000];
     assert!(BundleWriter::begin(Cursor::new(Vec::new()), &manifest, b"").is_err());
+}
+
+#[test]
+fn what_a_holder_takes_out_leaves_the_same_bytes() {
+    let known: BTreeMap<String, Golden> =
+        accepted().into_iter().map(|golden| (golden.name().to_owned(), golden)).collect();
+    for case in cases("thinned.json", 10) {
+        let (name, of) = (case["name"].as_str().unwrap(), &known[case["of"].as_str().unwrap()]);
+        let withholding = Withholding {
+            bodies: case["bodies"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|seq| Seq::new(seq.as_u64().unwrap()))
+                .collect(),
+            payloads: case["blobs"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|name| name.as_str().unwrap().parse().unwrap())
+                .collect(),
+        };
+        let mut bundle = Bundle::open(Cursor::new(of.bytes.as_slice())).unwrap();
+        let (copy, manifest) = withhold(&mut bundle, &withholding, Cursor::new(Vec::new())).unwrap();
+        let copy = copy.into_inner();
+        assert_eq!(
+            Sha256Digest::of(&copy).to_string(),
+            case["expected"]["sha256"].as_str().unwrap(),
+            "{name}"
+        );
+        let report = judge(&copy, &of.key());
+        assert!(report.holds(), "{name}: {:?}", report.fault());
+        assert_eq!(report.manifest, Some(manifest), "{name}");
+    }
 }
