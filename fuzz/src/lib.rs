@@ -2,6 +2,7 @@
 //! of whatever was accepted; a panic is a finding. `fuzz_targets/` hands them to libFuzzer, and
 //! `tests/fuzz_smoke.rs` of the repository includes this file to run them on a stable compiler.
 
+mod bundles;
 pub mod disk;
 mod image;
 mod notes;
@@ -9,6 +10,7 @@ mod proofs;
 mod storage;
 mod texts;
 
+pub use bundles::bundle;
 pub use image::Image;
 pub use notes::{note, policy, timestamp};
 pub use proofs::{envelope, proof_file, proof_text, receipt, statement, tile};
@@ -19,7 +21,7 @@ pub use texts::{line, members, parse};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 18] = [
     ("parse", parse),
     ("members", members),
     ("line", line),
@@ -37,4 +39,5 @@ pub const TARGETS: [Target; 17] = [
     ("statement", statement),
     ("proof_file", proof_file),
     ("tile", tile),
+    ("bundle", bundle),
 ];

@@ -10,6 +10,7 @@
 
 mod anchored;
 mod bad_input;
+mod bundle;
 mod damage;
 mod diff;
 mod evidence;
