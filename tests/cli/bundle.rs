@@ -133,7 +133,7 @@ fn a_bundle_is_written_whole_and_over_nothing() {
     for (more, code, exit) in [
         (&["--trace", TRACE, "--blobs", &nobody][..], "bundle.unknown_payload", 4),
         (&["--trace", TRACE, "--at", "7"], "bundle.not_kept", 4),
-        (&["--trace", "f"], "ledger.no_such_trace", 4),
+        (&["--trace", "0000000"], "ledger.no_such_trace", 4),
     ] {
         let refused = case.create(&[&[out.as_str()], more, &["--format", "json"]].concat()).exits(exit);
         assert_eq!(refused.error().0, code);
