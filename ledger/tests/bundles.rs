@@ -332,3 +332,31 @@ fn an_erased_payload_is_told_as_erased_and_by_which_entry() {
     assert_eq!(report.counts.entries + 1, believed(&bytes, &keys).counts.entries);
     assert_eq!(report.manifest.unwrap().count("erased"), 0);
 }
+
+#[test]
+fn one_trace_a_hundred_and_ten_thousand() {
+    let all: u32 = if full_effort() { 10_000 } else { 300 };
+    let (_dir, ledger) = fresh();
+    add(&ledger, &log_key(1), None);
+    for first in (1..=all).step_by(100) {
+        let lines: Vec<String> = (first..first + 100).flat_map(|number| chain(number, 1)).collect();
+        commit(&ledger, &lines);
+        if first % 1000 == 1 {
+            ledger.checkpoint(&[&log_key(1)]).unwrap();
+        }
+    }
+    let size = ledger.checkpoint(&[&log_key(1)]).unwrap().size;
+    let keys = [log_key(1).verifier().clone()];
+    for count in [1, 100, all] {
+        // Every other one is a trace that the ledger does not have.
+        let wanted = (1..=count).map(|number| number + u32::from(number % 2 == 0) * all);
+        let (manifest, bytes) = create(ledger.dir(), &order(wanted));
+        assert_eq!((manifest.size, manifest.traces.len()), (size, count as usize));
+        let there = manifest.traces.iter().filter(|claim| claim.entries == 3).count();
+        let absent = manifest.traces.iter().filter(|claim| claim.entries == 0).count();
+        assert_eq!((there, absent), (count.div_ceil(2) as usize, (count / 2) as usize));
+        // A cover grows with the logarithm of what it covers.
+        assert!(manifest.cover.len() <= 2 + size.ilog2() as usize, "{:?}", manifest.cover);
+        believed(&bytes, &keys);
+    }
+}
