@@ -438,3 +438,26 @@ fn images_are_read_as_they_were_written() {
         Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fuzz/fuzz_targets/{name}.rs")).is_file()
     }));
 }
+
+/// The golden bundles, whose bytes are given in pieces.
+fn bundles() -> Vec<Vec<u8>> {
+    let piece = |piece: &Value| match piece {
+        Value::String(text) => text.as_bytes().to_vec(),
+        Value::Number(zeros) => vec![0; zeros.literal().parse().unwrap()],
+        other => unhex(other.get("hex").and_then(Value::as_str).unwrap()),
+    };
+    let whole = |case: &Value| {
+        let pieces = case.get("bundle")?.as_array()?;
+        Some(pieces.iter().flat_map(piece).collect::<Vec<u8>>())
+    };
+    let files = ["bundles/accepted.json", "bundles/refused.json"];
+    let found: Vec<Vec<u8>> =
+        files.iter().flat_map(|file| vectors(file)).filter_map(|case| whole(&case)).collect();
+    assert!(found.len() > 20, "only {} bundles", found.len());
+    found
+}
+
+#[test]
+fn bundle_survives() {
+    smoke("bundle", bundles(), budget().1);
+}

@@ -2,6 +2,7 @@
 //! of whatever was accepted; a panic is a finding. `fuzz_targets/` hands them to libFuzzer, and
 //! `tests/fuzz_smoke.rs` of the repository includes this file to run them on a stable compiler.
 
+mod bundles;
 pub mod disk;
 mod image;
 mod notes;
@@ -11,6 +12,7 @@ mod storage;
 mod streams;
 mod texts;
 
+pub use bundles::bundle;
 pub use image::Image;
 pub use notes::{note, policy, timestamp};
 pub use payloads::sealed;
@@ -23,7 +25,7 @@ pub use texts::{line, members, parse};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 20] = [
     ("parse", parse),
     ("members", members),
     ("line", line),
@@ -43,4 +45,5 @@ pub const TARGETS: [Target; 19] = [
     ("tile", tile),
     ("sealed", sealed),
     ("stream", stream),
+    ("bundle", bundle),
 ];

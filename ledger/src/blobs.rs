@@ -288,6 +288,24 @@ impl Blobs {
         Ok(SealedHeader::parse(start.get(..count).unwrap_or_default()).ok())
     }
 
+    /// The length of a payload in bytes, if it is kept.
+    pub(crate) fn length(&self, name: &Sha256Digest) -> Result<Option<u64>, BlobError> {
+        let path = self.path(name);
+        match self.disk.open(&path, Access::Read) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            file => file.and_then(|file| file.len()).map(Some).during("read", &path),
+        }
+    }
+
+    /// A payload as a stream, if it is kept. Its bytes may be damaged.
+    pub(crate) fn stream(&self, name: &Sha256Digest) -> Result<Option<impl Read + use<>>, BlobError> {
+        let path = self.path(name);
+        match self.disk.open(&path, Access::Read) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            file => file.map(|file| Some(FromStart { file, at: 0 })).during("open", &path),
+        }
+    }
+
     /// Every name kept, ascending, read from the folders as the iterator goes. Files of other
     /// names are passed over; [`Blobs::check`] reports them.
     pub fn names(&self) -> impl Iterator<Item = Result<Sha256Digest, BlobError>> + '_ {

@@ -8,6 +8,7 @@ mod action;
 mod archive;
 mod artifact;
 mod blobs;
+mod bundle;
 mod cache;
 mod catalogue;
 mod checkpoints;
@@ -49,6 +50,7 @@ pub use archive::{
 };
 pub use artifact::{ArtifactKind, check_producer};
 pub use blobs::{BLOBS_DIR, BlobError, BlobTotals, Blobs, StoredBlob};
+pub use bundle::{BundleOrder, BundlingError, PayloadChoice, create_bundle, create_bundle_on};
 pub use catalogue::{
     ArtifactHit, CATALOGUE_DIR, Catalogue, CatalogueError, Counters, FollowProgress, Replaced, TraceSpan,
 };
@@ -59,7 +61,7 @@ pub use erasure::{Erasure, ErasureRefusal, Erasures, Hold, References, Referring
 pub use error::{ArtifactRefusal, Damage, LedgerError};
 pub use gate::{DeclaredDigest, DeclaredType, Submission};
 pub use ledger::{Genesis, Ledger, is_ledger};
-pub use line::{EvidenceLine, WRAPPER_BYTES};
+pub use line::{EvidenceLine, WRAPPER_BYTES, commit_line_front};
 pub use mark::{MARK_FILE, Mark, MarkReading, decode_marks};
 pub use migrate::{
     CURRENT_FORMAT, MigrateReport, MigrationStep, STEPS, StepFound, migrate, migrate_on, plan_migration,

@@ -3,7 +3,8 @@
 
 use std::ops::Range;
 
-use proofline_canon::{Limits, Pointer, RawMembers, members, parse};
+use proofline_canon::{Limits, Object, Pointer, Profile, RawMembers, Value, members, parse};
+use proofline_proof::header::{DeclaredHash, EntryHeader, EntryStatus};
 use proofline_trace::{ErrorKind, Rejection, SchemaFault, malformed};
 
 use crate::gate::{DeclaredDigest, DeclaredType, Submission};
@@ -92,6 +93,29 @@ impl<'a> EvidenceLine<'a> {
 
 fn refused(fault: SchemaFault, pointer: Pointer, message: &str) -> Rejection {
     Rejection::new(ErrorKind::SchemaViolation(fault), pointer, message)
+}
+
+/// The beginning of a line that `commit` takes for an entry of evidence: all of it but the envelope and a last `}`.
+/// A declared hash that the header kept shortened is given by its first bytes. `None` for any other entry.
+#[must_use]
+pub fn commit_line_front(header: &EntryHeader, body: &[u8]) -> Option<String> {
+    let declared = match &header.status {
+        EntryStatus::Accepted => Some(header.envelope_hash.to_string()),
+        EntryStatus::Rejected { declared_hash, .. } => match declared_hash {
+            DeclaredHash::Absent => None,
+            DeclaredHash::Text(text) => Some(text.clone()),
+            DeclaredHash::Long { head, .. } => Some(String::from_utf8_lossy(head.as_slice()).into_owned()),
+        },
+        _ => return None,
+    };
+    let limits = Limits::ENVELOPE.with_max_bytes(crate::frame::MAX_BODY_BYTES);
+    let value = parse(body, &limits).ok()?;
+    let record_type = value.get("record_type")?.as_str()?.to_owned();
+    let mut members = vec![("record_type".to_owned(), Value::from(record_type.as_str()))];
+    members.extend(declared.map(|text| ("declared_hash".to_owned(), Value::from(text.as_str()))));
+    let text = Value::Object(Object::from_iter(members)).to_canonical(Profile::Envelope).ok()?;
+    let text = String::from_utf8(text).ok()?;
+    text.strip_suffix('}').map(|front| format!("{front},\"envelope\":"))
 }
 
 #[cfg(test)]

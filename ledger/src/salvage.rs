@@ -25,6 +25,7 @@ use crate::disk::{Access, Disk, DiskFile, OsDisk};
 use crate::durable;
 use crate::error::{Damage, IoContext, LedgerError};
 use crate::index::index_name;
+use crate::line::commit_line_front;
 use crate::load::{file_name, segment_seqs};
 use crate::mark::{MARK_FILE, read_mark};
 use crate::scan::{ChainState, Found, Scan, Step};
@@ -33,7 +34,7 @@ use crate::segments::LOG_DIR;
 use crate::system::SystemKind;
 use crate::verify::{check_body, read_genesis};
 use proofline_proof::Seq;
-use proofline_proof::header::{DeclaredHash, EntryHeader, EntryStatus};
+use proofline_proof::header::EntryStatus;
 use proofline_trace::ErasureTarget;
 
 /// What was saved and what was not.
@@ -298,7 +299,7 @@ impl Salvage<'_> {
         self.report.unlinked += u64::from(!linked);
         let front = entry_front(found, header_bytes, linked);
         self.entries.put(&[front.as_bytes(), body, b"}\n"])?;
-        if let Some(front) = evidence_front(header, body) {
+        if let Some(front) = commit_line_front(header, body) {
             self.report.evidence += 1;
             self.evidence.put(&[front.as_bytes(), body, b"}\n"])?;
         }
@@ -325,27 +326,6 @@ fn stub_of(disk: &dyn Disk, dir: &Path, seq: Seq) -> Result<Option<Result<Stub, 
         return Ok(None);
     }
     disk.open(&path, Access::Read).and_then(Stub::read).during("read", &path).map(Some)
-}
-
-/// The beginning of a line that `commit` takes: all of it but the envelope.
-fn evidence_front(header: &EntryHeader, body: &[u8]) -> Option<String> {
-    let declared = match &header.status {
-        EntryStatus::Accepted => Some(header.envelope_hash.to_string()),
-        EntryStatus::Rejected { declared_hash, .. } => match declared_hash {
-            DeclaredHash::Absent => None,
-            DeclaredHash::Text(text) => Some(text.clone()),
-            DeclaredHash::Long { head, .. } => Some(String::from_utf8_lossy(head.as_slice()).into_owned()),
-        },
-        _ => return None,
-    };
-    let limits = proofline_canon::Limits::ENVELOPE.with_max_bytes(crate::frame::MAX_BODY_BYTES);
-    let value = proofline_canon::parse(body, &limits).ok()?;
-    let record_type = value.get("record_type")?.as_str()?.to_owned();
-    let mut members = vec![("record_type".to_owned(), Value::from(record_type.as_str()))];
-    members.extend(declared.map(|text| ("declared_hash".to_owned(), Value::from(text.as_str()))));
-    let text = Value::Object(Object::from_iter(members)).to_canonical(Profile::Envelope).ok()?;
-    let text = String::from_utf8(text).ok()?;
-    text.strip_suffix('}').map(|front| format!("{front},\"envelope\":"))
 }
 
 /// A file of lines that gets its name when it is whole and durable.

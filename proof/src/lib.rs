@@ -6,6 +6,7 @@
 //! - [`header`]: what an entry says of itself; [`tree`]: the Merkle tree over entries, and its proofs.
 //! - [`VerifierKey`], [`SecretKey`], [`Signer`]: keys in the text form of C2SP signed-note.
 //! - [`Checkpoint`]: a log's size and root, signed as a [`Note`], cosigned by witnesses, timestamped.
+//! - [`bundle`]: everything about some traces in one file, and what shows that nothing is left out.
 //! - [`Policy`]: whom to believe; [`Policy::verify`] is the only way to a [`VerifiedCheckpoint`].
 //! - [`sealed`]: payloads that close for good when a key is destroyed.
 //!
@@ -44,6 +45,7 @@
 //! # }
 //! ```
 
+pub mod bundle;
 mod checkpoint;
 mod cosignature;
 pub mod files;

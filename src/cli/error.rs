@@ -11,6 +11,7 @@ use proofline::replay::{FormError, PairsError, RecordError, ReplayError};
 use proofline::trace::TraceId;
 use serde::Serialize;
 
+use super::bundle_error::BundleTrouble;
 use super::exit::Exit;
 use super::proof_error::ProofError;
 use super::sealing_error::SealingError;
@@ -172,6 +173,9 @@ pub(crate) enum CliError {
     /// The gate refuses an erasure, a hold or a release.
     #[error("{0}")]
     Erasure(ErasureRefusal),
+    /// There is no bundle, or it does not hold.
+    #[error(transparent)]
+    Bundle(Box<BundleTrouble>),
     /// No entry has that hash.
     #[error("no entry of the ledger has the hash {0}")]
     NoSuchHash(String),
@@ -254,6 +258,7 @@ impl CliError {
             Self::Sealing(error) => error.code(),
             Self::Proof(error) => error.code(),
             Self::Erasure(refusal) => refusal.code(),
+            Self::Bundle(trouble) => trouble.code(),
             Self::NoSuchHash(_) => "ledger.no_such_hash",
             Self::NoSuchTrace(_) => "ledger.no_such_trace",
             Self::AmbiguousTrace { .. } => "cli.ambiguous_trace",
@@ -294,6 +299,7 @@ impl CliError {
             Self::Sealing(error) => error.exit(),
             Self::Usage(_) => Exit::Usage,
             Self::Proof(error) => error.exit(),
+            Self::Bundle(trouble) => trouble.exit(),
             Self::Record(_) | Self::Internal(_) => Exit::Internal,
         }
     }
@@ -337,6 +343,7 @@ impl CliError {
                 Some(format!("{name}, line {}{}", source.line, pointed(source.pointer())))
             }
             Self::Proof(error) => error.place(),
+            Self::Bundle(trouble) => trouble.place(),
             _ => None,
         }
     }
@@ -381,6 +388,7 @@ impl CliError {
             Self::Replay(error) => Some(error.hint()),
             Self::Record(error) => Some(error.hint()),
             Self::Proof(error) => error.hint(),
+            Self::Bundle(trouble) => trouble.hint(),
             Self::Entry(_) | Self::Random(_) => None,
         }
     }

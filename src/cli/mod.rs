@@ -6,6 +6,14 @@ mod attest;
 mod backup;
 mod blobs;
 mod branches;
+mod bundle;
+mod bundle_create;
+mod bundle_error;
+mod bundle_extract;
+mod bundle_report;
+mod bundle_show;
+mod bundle_verify;
+mod bundle_withhold;
 mod canon;
 mod checkpoint;
 mod checkpoint_add;
@@ -39,6 +47,7 @@ mod log;
 mod log_view;
 mod man;
 mod migrate;
+mod new_file;
 mod output;
 mod phrase;
 mod progress;
@@ -131,6 +140,7 @@ enum Verb {
     Commit(commit::CommitArgs),
     Replay(replay::ReplayArgs),
     Verify(verify::VerifyArgs),
+    Bundle(bundle::BundleArgs),
     Prove(prove::ProveArgs),
     VerifyProof(verify_proof::VerifyProofArgs),
     Show(show::ShowArgs),
@@ -187,6 +197,7 @@ impl Verb {
             Self::Subject(args) => args.format(),
             Self::Seal(args) => args.output.format,
             Self::Unseal(args) => args.output.format,
+            Self::Bundle(args) => args.format(),
             Self::Prove(args) => args.report_format(),
             Self::VerifyProof(args) => args.output.format,
             Self::Reindex(args) => args.output.format,
@@ -229,6 +240,7 @@ impl Verb {
             Self::Subject(args) => subject::run(args, out),
             Self::Seal(args) => seal::run(args, out),
             Self::Unseal(args) => unseal::run(args, out),
+            Self::Bundle(args) => bundle::run(args, out),
             Self::Prove(args) => prove::run(args, out),
             Self::VerifyProof(args) => verify_proof::run(args, out),
             Self::Reindex(args) => reindex::run(args, out),

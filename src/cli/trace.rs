@@ -79,6 +79,18 @@ impl TraceBegin {
         }
     }
 
+    /// The same among these, which ascend.
+    pub(crate) fn find_among(&self, traces: &[TraceId]) -> Result<TraceId, CliError> {
+        let mut found = traces.iter().filter(|id| id.to_string().starts_with(&self.0));
+        match (found.next(), found.next()) {
+            (None, _) => Err(CliError::NoSuchTrace(format!("that begins with {}", self.0))),
+            (Some(only), None) => Ok(*only),
+            (Some(first), Some(second)) => {
+                Err(CliError::AmbiguousTrace { begin: self.0.clone(), first: *first, second: *second })
+            }
+        }
+    }
+
     /// The id before the least one that begins so; none before the very first.
     fn just_before(&self) -> Option<TraceId> {
         let least = u128::from_str_radix(&format!("{:0<32}", self.0), 16).ok()?;
@@ -185,11 +197,25 @@ fn read(
     // What is drawn then is not the whole trace.
     away.tell(output.format);
     let exit = Exit::first([exit, Exit::when(away.count() > 0, Exit::BadInput)]);
+    Ok((assembled(trace_id, records, artifacts), exit))
+}
+
+/// A trace of entries that are at hand and were checked.
+pub(crate) fn view_of(trace_id: TraceId, entries: &[Entry]) -> Result<TraceView, CliError> {
+    let (mut records, mut artifacts) = (Vec::new(), Artifacts::default());
+    for entry in entries {
+        let taken = take(entry, &mut records, &mut artifacts);
+        taken.map_err(|fault| CliError::Internal(format!("entry {}: {fault}", entry.header.seq)))?;
+    }
+    Ok(assembled(trace_id, records, artifacts))
+}
+
+fn assembled(trace_id: TraceId, records: Vec<TraceRecord>, artifacts: Artifacts) -> TraceView {
     let tree = SpanTree::build(records.iter().map(|record| record.span));
     let accepted = records.iter().filter(|record| record.refusal.is_none());
     let anomalies = SpanTree::build(accepted.map(|record| record.span)).anomalies().to_vec();
     let Artifacts { verdicts, signatures } = artifacts;
-    Ok((TraceView { trace_id, records, tree, anomalies, verdicts, signatures }, exit))
+    TraceView { trace_id, records, tree, anomalies, verdicts, signatures }
 }
 
 /// What the ledger keeps about a trace beside its records.

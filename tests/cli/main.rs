@@ -11,6 +11,7 @@
 mod anchored;
 mod archive;
 mod bad_input;
+mod bundle;
 mod damage;
 mod diff;
 mod evidence;

@@ -10,6 +10,7 @@
     reason = "tests fail by panicking; the helpers of tests/cli have more than is used here"
 )]
 
+mod bundles;
 #[path = "../cli/proven.rs"]
 mod proven;
 #[path = "../cli/run.rs"]

@@ -11,8 +11,10 @@ const PAGE: &str = "docs/errors.md";
 const SOURCES: [&str; 6] = ["canon/src/", "trace/src/", "proof/src/", "ledger/src/", "replay/src/", "src/"];
 
 /// Texts that look like a code and are none.
-const OTHERS: [&str; 2] = [
+const OTHERS: [&str; 4] = [
     "archive.lock",   // a file's name
+    "bundle.json",    // a member's name
+    "log.proof",      // a member's name
     "catalogue.lock", // a file's name
 ];
 

@@ -81,7 +81,7 @@ pub fn root<T: TileHashes + ?Sized>(tiles: &T, size: u64) -> Result<NodeHash, T:
 }
 
 /// The greatest power of two below a number that is over 1.
-pub(super) const fn split(length: u64) -> u64 {
+pub(crate) const fn split(length: u64) -> u64 {
     1 << (length - 1).ilog2()
 }
 

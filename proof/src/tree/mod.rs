@@ -10,6 +10,7 @@ mod multi;
 mod tiles;
 mod verify;
 
+pub(crate) use build::split;
 pub use build::{TileHashes, consistency_proof, inclusion_proof, perfect_node, root};
 pub use frontier::Frontier;
 pub use multi::{HashTree, multiproof, multiproof_root};

@@ -1,0 +1,169 @@
+//! What an entry's body is, by the kind that its header states: each is canonical and of a published schema.
+
+use proofline_canon::{Limits, ParseError, Profile, Sha256Digest, Value, WriteError, parse};
+use proofline_trace::{
+    Envelope, ErasureRecord, ErasureTarget, GenesisRecord, HoldRecord, KeyRecord, ProducerSignature,
+    ReleaseRecord, ReplayDiagnostics, ReplayResult, SealedEnvelope, TraceId, TraceIndexRecord, Violation,
+    schemas, seal_value,
+};
+
+use thiserror::Error;
+
+use crate::header::EntryKind;
+
+/// The longest body, in bytes; the same as in a ledger.
+pub const MAX_BODY_BYTES: usize = 16 << 20;
+
+/// Why bytes are no body of an entry's kind.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// No strict JSON.
+    #[error(transparent)]
+    Json(#[from] ParseError),
+    /// JSON without a canonical form.
+    #[error(transparent)]
+    NoForm(#[from] WriteError),
+    /// Not in the canonical form.
+    #[error("its bytes are not canonical")]
+    NotCanonical,
+    /// Against the schema of its kind.
+    #[error(transparent)]
+    Schema(#[from] Violation),
+    /// Of no kind that is known.
+    #[error("it is {0} of no known kind")]
+    Unknown(&'static str),
+}
+
+/// A body that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Body {
+    /// The ledger's first entry.
+    Genesis(GenesisRecord),
+    /// Evidence, accepted or refused.
+    Record(Box<SealedEnvelope>),
+    /// What a replay concluded.
+    ReplayResult(Box<ReplayResult>),
+    /// Why it concluded so.
+    ReplayDiagnostics(Box<ReplayDiagnostics>),
+    /// That a producer stands for an envelope.
+    ProducerSignature(ProducerSignature),
+    /// A key is added to the ledger's list, or retired.
+    Key(KeyRecord),
+    /// Which traces a stretch of the log holds.
+    TraceIndex(TraceIndexRecord),
+    /// A payload, or a subject's key, is erased for good.
+    Erasure(ErasureRecord),
+    /// Something must not be erased.
+    Hold(HoldRecord),
+    /// A hold is over.
+    Release(ReleaseRecord),
+}
+
+impl Body {
+    /// Reads the body of an entry of this kind.
+    ///
+    /// # Errors
+    /// [`BodyError`].
+    pub fn read(kind: EntryKind, bytes: &[u8]) -> Result<Self, BodyError> {
+        let limits = Limits::ENVELOPE.with_max_bytes(MAX_BODY_BYTES);
+        let value = parse(bytes, &limits)?;
+        let canonical = value.to_canonical(Profile::Envelope)?;
+        if canonical != bytes {
+            return Err(BodyError::NotCanonical);
+        }
+        let read = match kind {
+            EntryKind::Genesis => GenesisRecord::from_value(&value).map(Body::Genesis),
+            EntryKind::Accepted | EntryKind::Rejected => {
+                seal_value(&value).map(|sealed| Body::Record(Box::new(sealed)))
+            }
+            EntryKind::Artifact => artifact(&value)?,
+            EntryKind::System => system(&value)?,
+        };
+        Ok(read?)
+    }
+
+    /// The name of its schema.
+    #[must_use]
+    pub fn schema(&self) -> &'static str {
+        match self {
+            Body::Genesis(_) => "genesis",
+            Body::Record(sealed) => sealed.envelope().record_type().as_str(),
+            Body::ReplayResult(_) => "replay_result",
+            Body::ReplayDiagnostics(_) => "replay_diagnostics",
+            Body::ProducerSignature(_) => "producer_signature",
+            Body::Key(_) => "key",
+            Body::TraceIndex(_) => TraceIndexRecord::SYSTEM_TYPE,
+            Body::Erasure(_) => ErasureRecord::SYSTEM_TYPE,
+            Body::Hold(_) => HoldRecord::SYSTEM_TYPE,
+            Body::Release(_) => ReleaseRecord::SYSTEM_TYPE,
+        }
+    }
+
+    /// The trace that it belongs to.
+    #[must_use]
+    pub fn trace_id(&self) -> Option<TraceId> {
+        match self {
+            Body::Record(sealed) => Some(sealed.envelope().trace_id()),
+            Body::ReplayResult(result) => Some(result.target_trace_id),
+            Body::ReplayDiagnostics(diagnostics) => Some(diagnostics.target_trace_id),
+            Body::ProducerSignature(signature) => Some(signature.target_trace_id),
+            _ => None,
+        }
+    }
+
+    /// The payloads and the policy that it names.
+    #[must_use]
+    pub fn payloads(&self) -> Vec<Sha256Digest> {
+        let Body::Record(sealed) = self else { return Vec::new() };
+        let envelope = sealed.envelope();
+        let policy = match envelope {
+            Envelope::PolicyDecision(decision) => Some(decision.policy.policy_sha256),
+            _ => None,
+        };
+        envelope.blobs().map(|blob| blob.sha256).chain(policy).collect()
+    }
+
+    /// The payload that it erases.
+    #[must_use]
+    pub const fn erased_payload(&self) -> Option<Sha256Digest> {
+        match self {
+            Body::Erasure(ErasureRecord { target: ErasureTarget::Blob(sha256), .. }) => Some(*sha256),
+            _ => None,
+        }
+    }
+}
+
+type Read = Result<Result<Body, Violation>, BodyError>;
+
+fn artifact(value: &Value) -> Read {
+    if value.get("replay_type").is_some() && value.get("artifact_type").is_none() {
+        return Ok(ReplayResult::from_value(value).map(|result| Body::ReplayResult(Box::new(result))));
+    }
+    match value.get("artifact_type").and_then(Value::as_str) {
+        Some("replay_diagnostics") => Ok(ReplayDiagnostics::from_value(value)
+            .map(|diagnostics| Body::ReplayDiagnostics(Box::new(diagnostics)))),
+        Some(ProducerSignature::ARTIFACT_TYPE) => {
+            Ok(ProducerSignature::from_value(value).map(Body::ProducerSignature))
+        }
+        _ => Err(BodyError::Unknown("an artifact")),
+    }
+}
+
+fn system(value: &Value) -> Read {
+    match value.get("system_type").and_then(Value::as_str) {
+        Some("key") => Ok(KeyRecord::from_value(value).map(Body::Key)),
+        Some(TraceIndexRecord::SYSTEM_TYPE) => Ok(TraceIndexRecord::from_value(value).map(Body::TraceIndex)),
+        Some(ErasureRecord::SYSTEM_TYPE) => Ok(ErasureRecord::from_value(value).map(Body::Erasure)),
+        Some(HoldRecord::SYSTEM_TYPE) => Ok(HoldRecord::from_value(value).map(Body::Hold)),
+        Some(ReleaseRecord::SYSTEM_TYPE) => Ok(ReleaseRecord::from_value(value).map(Body::Release)),
+        _ => Err(BodyError::Unknown("a system entry")),
+    }
+}
+
+/// SHA-256 of the published schema of this name.
+#[must_use]
+pub fn schema_sha256(name: &str) -> Option<Sha256Digest> {
+    schemas::by_name(name).map(|text| Sha256Digest::of(text.as_bytes()))
+}
