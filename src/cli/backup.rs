@@ -71,9 +71,12 @@ pub(crate) fn run(args: &BackupArgs, out: &mut Out) -> Result<Exit, CliError> {
 fn check_apart(dir: &Path, out: &Path) -> Result<(), CliError> {
     let there = |path: &&Path| fs::canonicalize(path).is_ok();
     let above = out.ancestors().filter(|path| !path.as_os_str().is_empty()).find(there);
-    let above = above.unwrap_or(Path::new("."));
+    // Of a relative name nothing may be there but the folder that it starts from.
+    let (above, rest) = match above {
+        Some(above) => (above, out.strip_prefix(above).unwrap_or(Path::new(""))),
+        None => (Path::new("."), out),
+    };
     let (Ok(own), Ok(above_real)) = (fs::canonicalize(dir), fs::canonicalize(above)) else { return Ok(()) };
-    let rest = out.strip_prefix(above).unwrap_or(Path::new(""));
     let copy = above_real.join(rest);
     if own.starts_with(&copy) || copy.starts_with(&own) {
         return Err(TransferError::IntoItself { dir: dir.to_owned(), out: out.to_owned() }.into());

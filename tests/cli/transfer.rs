@@ -157,6 +157,25 @@ fn a_backup_grows_with_its_ledger_and_is_one() {
     assert_snapshot!("backup", said);
 }
 
+/// A relative name of a folder that is not there yet lies in the folder that the run starts in, and is no
+/// name of that folder.
+#[test]
+fn a_backup_goes_beside_a_ledger_by_relative_names() {
+    let ledger = Ledger::of(AGENT_WORK);
+    let name = ledger.dir.file_name().unwrap().to_str().unwrap().to_owned();
+    let at_home = |args: [&str; 3], exit| {
+        let mut command = program();
+        command.current_dir(ledger.dir.parent().unwrap()).args(args).args(JSON);
+        ran(&mut command).exits(exit)
+    };
+    at_home(["backup", &name, "copy beside"], 0);
+    at_home(["backup", &name, "copy beside"], 0);
+    at_home(["backup", &name, "not/there/yet"], 0);
+    let inside = format!("{name}/copy");
+    assert_eq!(at_home(["backup", &name, &inside], 4).error().0, "backup.into_itself");
+    assert_eq!(at_home(["backup", &name, "."], 4).error().0, "backup.into_itself");
+}
+
 #[test]
 fn a_backup_into_the_wrong_folder_is_refused() {
     let ledger = Ledger::of(AGENT_WORK);

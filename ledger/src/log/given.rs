@@ -129,7 +129,9 @@ impl Log {
                 (Belief::Chain, _) => batch.take(given),
             }
         }
-        let plan = batch.plan;
+        let mut plan = batch.plan;
+        // Payloads come behind the log: whoever brings them in asks it what is erased.
+        plan.erased.clear();
         let begins = begins_segment
             && !plan.entries.is_empty()
             && self.mark.segment_bytes > SEGMENT_HEADER_BYTES as u64;

@@ -18,7 +18,7 @@ use proofline_proof::{LeafHash, Note, Seq};
 use proofline_trace::LedgerId;
 
 use crate::action::Options;
-use crate::blobs::{Blobs, OpenBlob};
+use crate::blobs::{Blobs, Eraser, OpenBlob};
 use crate::checkpoints::{self, CHECKPOINTS_DIR, KeptCheckpoint, checkpoint_path, frontier_of};
 use crate::disk::{Disk, OsDisk};
 use crate::durable;
@@ -265,6 +265,7 @@ impl Work<'_, '_> {
         let erasures = self.snapshot.erasures()?;
         let copied = Blobs::within(Arc::clone(self.disk), self.out);
         self.report.blobs_erased = copied.remove_all(erasures.blobs().map(|(name, _)| name))?;
+        Eraser::within(&**self.disk, self.out).redo(erasures.blobs())?;
         Ok(())
     }
 

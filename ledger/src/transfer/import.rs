@@ -12,7 +12,7 @@ use proofline_proof::{KeyList, LeafHash, MAX_NOTE_BYTES, Seq};
 use proofline_trace::{EnvelopeHash, LedgerId, Origin};
 
 use crate::action::Options;
-use crate::blobs::Blobs;
+use crate::blobs::{Blobs, Eraser};
 use crate::checkpoints::{CHECKPOINTS_DIR, KeptCheckpoint, checkpoint_path, frontier_of};
 use crate::disk::{Disk, OsDisk};
 use crate::durable;
@@ -249,7 +249,11 @@ impl Work<'_, '_, '_> {
                     counts.blobs += 1;
                     tell(self.watch, TransferStage::Payloads, counts.blobs, None)?;
                 }
-                Tag::End => return Ok((counts, self.stream.end(&counts)?)),
+                Tag::End => {
+                    let sha256 = self.stream.end(&counts)?;
+                    Eraser::within(&**self.disk, self.dir).redo(erasures.blobs())?;
+                    return Ok((counts, sha256));
+                }
             }
         }
     }

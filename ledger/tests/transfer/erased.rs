@@ -2,7 +2,7 @@
 
 use proofline_canon::Sha256Digest;
 use proofline_ledger::disk::Disk;
-use proofline_ledger::{Action, ExportOrder, Outcome};
+use proofline_ledger::{Action, ExportOrder, Outcome, VerifyPlan, verify_on};
 
 use crate::common::recovered::dir;
 use crate::common::sim_disk::SimDisk;
@@ -34,7 +34,17 @@ fn record_erasure(disk: &SimDisk, name: &Sha256Digest) -> u64 {
     );
     let outcome = ledger.commit_action(&Action::System(entry.as_bytes()), NOW_MS).unwrap();
     assert!(matches!(outcome, Outcome::Accepted { duplicate: false, .. }), "{outcome:?}");
+    assert!(!disk.exists(&place(dir(), name)));
+    // As after a crash that came before the bytes went.
+    disk.meddle(&place(dir(), name), Some(payload(7)));
     size
+}
+
+/// The copy is sound in all answers, the marks of what is erased included.
+fn assert_sound(disk: &SimDisk) {
+    let report = verify_on(disk, out(), &VerifyPlan::default(), &mut |_| ()).unwrap();
+    assert!(report.is_sound() && report.derived.is_empty(), "{report:?}");
+    assert!(report.erasure.troubles.is_empty(), "{:?}", report.erasure);
 }
 
 #[test]
@@ -49,6 +59,7 @@ fn what_is_erased_is_in_no_stream_though_its_bytes_lie_there_still() {
         import(&target, &export(&disk, dir(), &order).unwrap()).unwrap();
         assert!(!target.exists(&place(out(), &name)));
         assert_eq!(Parts::of(&target, out()).blobs.len(), 4);
+        assert_sound(&target);
     }
 }
 
@@ -79,6 +90,7 @@ fn a_copy_loses_it_with_the_next_backup_and_never_gets_it_again() {
     record_erasure(&disk, &name);
     let report = back_up(&disk).unwrap();
     assert_eq!((report.blobs_erased, disk.exists(&place(out(), &name))), (1, false));
+    assert_sound(&disk);
     // The ledger's own bytes may lie there still, or be brought back by hand.
     assert!(disk.exists(&place(dir(), &name)));
     let report = back_up(&disk).unwrap();
