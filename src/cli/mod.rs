@@ -65,6 +65,7 @@ mod replay_differences;
 mod replay_mode;
 mod replay_report;
 mod retention;
+mod retention_erase;
 mod safe;
 mod salvage;
 mod scratch_disk;
