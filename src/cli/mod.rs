@@ -32,6 +32,7 @@ mod erasing;
 mod error;
 mod exit;
 mod export;
+mod gone;
 mod hash;
 mod hold;
 mod holds;
