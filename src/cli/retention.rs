@@ -29,7 +29,7 @@ use super::safe::{safe, safe_path};
 ///
 /// Examples:
 ///   proofline retention ledger --rules rules.json
-///   proofline retention ledger --rules rules.json --apply --archive /mnt/cold/ledger
+///   proofline retention ledger --rules rules.json --apply --archive /mnt/cold
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct RetentionArgs {
