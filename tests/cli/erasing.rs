@@ -3,7 +3,8 @@
 
 use std::fs;
 
-use proofline::canon::Sha256Digest;
+use proofline::canon::{Limits, Sha256Digest};
+use proofline::ledger::{Action, EvidenceLine, Ledger as Writer, Options};
 use serde_json::Value;
 
 use crate::run::{AGENT_WORK, CLOCK, Ledger, PAYLOADS, Ran, member_names, program, ran, vectors};
@@ -20,6 +21,18 @@ impl Archive {
     fn new() -> Self {
         let ledger = Ledger::empty();
         ledger.commit(&vectors(AGENT_WORK), &["--blobs", vectors(PAYLOADS).to_str().unwrap()]).exits(1);
+        Archive { ledger }
+    }
+
+    /// One of many small segments.
+    fn of_small_segments() -> Self {
+        let ledger = Ledger::empty();
+        let options = Options { segment_bytes: 16 << 10, ..Options::default() };
+        let writer = Writer::open(&ledger.dir, options).unwrap();
+        for line in fs::read_to_string(vectors(AGENT_WORK)).unwrap().lines().take(160) {
+            let line = EvidenceLine::read(line.as_bytes(), &Limits::ENVELOPE).unwrap();
+            writer.commit_action(&Action::Evidence(line.submission()), 1_769_817_600_000).unwrap();
+        }
         Archive { ledger }
     }
 
@@ -441,4 +454,36 @@ fn retention_erases_what_is_due_and_allowed() {
     let (after, _) = retention(&[]);
     assert_eq!(after[0]["state"], "erased");
     archive.ledger.run("verify", &[]).well();
+}
+
+#[test]
+fn retention_tells_what_the_gate_refuses_and_goes_on() {
+    let archive = Archive::of_small_segments();
+    let out = archive.ledger.dir.with_file_name("out");
+    let out = out.to_str().unwrap();
+    archive.ledger.run("archive", &["--before", "1000000", out]).well();
+    let rules = archive.ledger.dir.with_file_name("rules.json");
+    fs::write(&rules, r#"{"retention_version":"1","erase":[{"id":"all","min_age_days":1}]}"#).unwrap();
+    let retention = |more: &[&str]| {
+        let rules = rules.to_str().unwrap();
+        let with = ["--rules", rules, "--now", "1769904000000", "--archive", out];
+        archive.at_clock("retention", &[&with[..], more].concat())
+    };
+    // The records of the held trace lie in the archive, so the gate cannot tell what it holds.
+    let trace = archive.ledger.run("traces", &["--archive", out, "--format", "json"]).well().json().remove(0);
+    archive.at_clock("hold", &["--trace", trace["trace_id"].as_str().unwrap(), "--reason", "a suit"]).well();
+    let plan = retention(&["--format", "json"]).well().json().remove(0);
+    let blobs = plan["blobs"].as_array().unwrap();
+    assert!(blobs.iter().any(|blob| blob["state"] == "held"), "{plan}");
+    let due = blobs.iter().find(|blob| blob["state"] == "needs_authority").unwrap()["sha256"].clone();
+    archive.decide("allow", "erase", &format!("blob/{}", due.as_str().unwrap()));
+    let before = archive.ledger.run("log", &["--format", "json"]).exits(0).json().len();
+    let said = retention(&["--apply", "--format", "json"]).exits(1).json().remove(0);
+    let blob = said["blobs"].as_array().unwrap().iter().find(|blob| blob["sha256"] == due).unwrap();
+    assert_eq!((&blob["state"], &blob["refusal"]["code"]), (&"due".into(), &"ledger.archived".into()));
+    assert_eq!((&blob["erased_by_seq"], &said["erased_payloads"]), (&Value::Null, &0.into()));
+    let text = retention(&["--apply"]).exits(1).stdout;
+    assert!(text.contains("stays: refused [ledger.archived]"), "{text}");
+    assert!(text.contains("1 payload that was due stays"), "{text}");
+    assert_eq!(archive.ledger.run("log", &["--format", "json"]).exits(0).json().len(), before);
 }
