@@ -205,7 +205,15 @@ fn refused_any(bytes: &Option<Vec<u8>>) -> bool {
 #[test]
 fn entries_of_other_kinds_keep_their_rules() {
     let parts = Parts::of(&furnished(), dir());
-    let entries = loose(&parts);
+    let mut entries = loose(&parts);
+    let is_index = |body: &[u8]| String::from_utf8_lossy(body).contains("\"system_type\":\"trace_index\"");
+    // An index entry counts the keys before it, and so tells that one is missing before anything else does.
+    let second_key =
+        entries.iter().enumerate().filter(|(_, it)| it.header.status == EntryStatus::System).nth(1);
+    let mut fewer = entries.clone();
+    fewer.remove(second_key.unwrap().0);
+    refused(&linked(&parts, retraced(fewer)), "trace_index.keys");
+    entries.retain(|entry| !is_index(&entry.body));
     let place = |kind: &EntryStatus, nth: usize| {
         let all = entries.iter().enumerate().filter(|(_, entry)| entry.header.status == *kind);
         all.map(|(at, _)| at).nth(nth).unwrap()
