@@ -76,8 +76,8 @@ pub use publish::{
 pub use recovery::{Recovery, TORN_DIR, TornTail};
 pub use reindex::{ReindexError, ReindexReport, reindex, reindex_on, reindex_with};
 pub use retention::{
-    ArchiveRule, BlobPlan, BlobState, EraseRule, Holds, RetentionFault, RetentionPlan, RetentionRules,
-    SegmentPlan, SegmentState, plan_retention,
+    ArchiveRule, BlobPlan, BlobState, EraseRule, Holds, LedgerHolds, RetentionFault, RetentionPlan,
+    RetentionRules, SegmentPlan, SegmentState, plan_retention,
 };
 pub use salvage::{SalvageError, SalvageReport, damage_value, salvage, salvage_on};
 pub use segments::{ArchivedEntry, Entry, EntryFault, ListedHash};

@@ -41,7 +41,7 @@ impl Side {
         let chain = log.chain(false);
         let verified = Verified::of_chain(&chain);
         let records = ChainRecords::of(&verified);
-        let payloads = AbsentPayloads::of(&verified, inputs.payloads, inputs.erasures)?;
+        let payloads = AbsentPayloads::of(&verified, inputs.payloads, inputs.erasures, &inputs.plan.closed)?;
         let mut run = Run::new(single::coverage(&chain, &payloads));
         let failure = run.invariants(trace_id, &chain, &log, &verified, &records);
         let keys = if failure.is_none() { PathKeys::of(&verified) } else { PathKeys::default() };

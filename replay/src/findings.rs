@@ -11,7 +11,7 @@
 //! | `USAGE_TOTAL_MISMATCH` | `total_tokens` is not `input_tokens` + `output_tokens` |
 //! | `PARENT_SPAN_MISSING`, `SECOND_ROOT`, `SPAN_CYCLE`, `LATE_PARENT`, `CONFLICTING_PARENT` | as [`SpanTree::findings`] has them, spans in ledger order |
 //! | `BLOB_NOT_AT_HAND` | a store of payloads was given and lacks one that records name; one finding a payload |
-//! | `BLOB_ERASED` | records name a payload that an entry of the ledger erased; one finding a payload |
+//! | `BLOB_ERASED` | records name a payload that an entry of the ledger erased, or a sealed one whose subject's key was; one finding a payload |
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,6 +30,8 @@ pub(crate) struct AbsentPayloads {
     looked_for: bool,
     /// Those that an entry erased, which nobody looks for, and by which entry.
     erased: BTreeMap<Sha256Digest, Seq>,
+    /// Sealed ones whose subject's key an entry erased. Their bytes may be at hand.
+    closed: BTreeMap<Sha256Digest, Seq>,
 }
 
 impl AbsentPayloads {
@@ -38,13 +40,15 @@ impl AbsentPayloads {
         chain: &[Verified<'_>],
         store: Option<&(dyn ContentStore + Sync)>,
         erasures: &Erasures,
+        closed: &BTreeMap<Sha256Digest, Seq>,
     ) -> Result<Self, StoreError> {
         let named = chain.iter().flat_map(|record| record.envelope.blobs()).map(|blob| blob.sha256);
         let mut names: BTreeSet<Sha256Digest> = named.collect();
         let erased: BTreeMap<Sha256Digest, Seq> =
             names.iter().filter_map(|name| Some((*name, erasures.of_blob(name)?))).collect();
         names.retain(|name| !erased.contains_key(name));
-        let Some(store) = store else { return Ok(Self { names, looked_for: false, erased }) };
+        let closed = names.iter().filter_map(|name| Some((*name, *closed.get(name)?))).collect();
+        let Some(store) = store else { return Ok(Self { names, looked_for: false, erased, closed }) };
         let mut fault = None;
         names.retain(|name| match store.has(name) {
             Ok(has) => !has,
@@ -53,7 +57,7 @@ impl AbsentPayloads {
                 true
             }
         });
-        fault.map_or(Ok(Self { names, looked_for: true, erased }), Err)
+        fault.map_or(Ok(Self { names, looked_for: true, erased, closed }), Err)
     }
 
     /// How many payloads neither of two runs has at hand, each counted once.
@@ -76,6 +80,7 @@ pub(crate) fn of_chain(chain: &[Verified<'_>], payloads: &AbsentPayloads) -> Vec
     found.extend(SpanTree::build(records.iter().map(span_record)).findings());
     found.extend(not_at_hand(&records, payloads));
     found.extend(erased(&records, payloads));
+    found.extend(closed(&records, payloads));
     found
 }
 
@@ -163,6 +168,15 @@ fn erased(records: &[Verified<'_>], payloads: &AbsentPayloads) -> Vec<Finding> {
     let by = |name: &Sha256Digest| payloads.erased.get(name).map_or(String::new(), ToString::to_string);
     let is_erased = |name: &Sha256Digest| payloads.erased.contains_key(name);
     one_each(records, is_erased, FindingCode::BlobErased, |name| format!("was erased by entry {}", by(name)))
+}
+
+fn closed(records: &[Verified<'_>], payloads: &AbsentPayloads) -> Vec<Finding> {
+    let by = |name: &Sha256Digest| payloads.closed.get(name).map_or(String::new(), ToString::to_string);
+    let is_closed = |name: &Sha256Digest| payloads.closed.contains_key(name);
+    let what = |name: &Sha256Digest| {
+        format!("is closed for good: its subject's key was erased by entry {}", by(name))
+    };
+    one_each(records, is_closed, FindingCode::BlobErased, what)
 }
 
 /// A finding for each payload that records name and that `is_one` picks.

@@ -100,7 +100,8 @@
 //! Coverage says what was done: `verified` and `gate_rechecked` count records up to the failure,
 //! `absent` the records that are named as prerequisites and not in the chain, `blobs_absent` the
 //! payloads that are named and not at hand, which without a store of payloads are all of them. A payload
-//! that an entry erased is not among them; the finding `BLOB_ERASED` names it.
+//! that an entry erased is not among them; the finding `BLOB_ERASED` names it. The same finding names a sealed
+//! payload that the plan calls closed: its bytes may be at hand, and nothing opens them.
 //!
 //! A run over everything also checks each entry of the log (frame, hash of the body, link,
 //! clock, a producer's signature under the ledger's list of keys), so that damage in entries of no

@@ -1,8 +1,10 @@
 //! What to replay, which question to ask, and what the answer may rest on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
+use proofline_canon::Sha256Digest;
+use proofline_ledger::Seq;
 use proofline_trace::{ReplayType, Timestamp, TraceId};
 
 use crate::pairs::Pairs;
@@ -74,6 +76,9 @@ pub struct Plan {
     pub generated_at: Timestamp,
     /// How many threads work; none for as many as the machine has. No output depends on it.
     pub threads: Option<NonZeroUsize>,
+    /// Sealed payloads that are closed for good, and the entry that erased their subject's key, as
+    /// [`Blobs::closed`](proofline_ledger::Blobs::closed) gives them. The finding `BLOB_ERASED` names them.
+    pub closed: BTreeMap<Sha256Digest, Seq>,
 }
 
 impl Plan {

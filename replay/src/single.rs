@@ -72,7 +72,7 @@ fn conclude(inputs: &Inputs<'_>, trace_id: TraceId, log: &TraceLog) -> Result<Ou
     let chain = log.chain(inputs.plan.include_rejected);
     let verified = Verified::of_chain(&chain);
     let records = ChainRecords::of(&verified);
-    let payloads = AbsentPayloads::of(&verified, inputs.payloads, inputs.erasures)?;
+    let payloads = AbsentPayloads::of(&verified, inputs.payloads, inputs.erasures, &inputs.plan.closed)?;
 
     let mut run = Run::new(coverage(&chain, &payloads));
     let failure = match run.invariants(trace_id, &chain, log, &verified, &records) {

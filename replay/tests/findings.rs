@@ -13,8 +13,9 @@ mod common;
 use common::evidence::{
     Place, auth_context, auth_context_at, chain, decision, decision_at, hash_of, model_call, tool_call_at,
 };
-use common::{committed, one, run};
+use common::{NOW_MS, commit, committed, one, run};
 use proofline_canon::{ContentStore, MemoryStore, Sha256Digest, StoreError};
+use proofline_ledger::{Action, Outcome, Seq};
 use proofline_replay::{Plan, ReplayError, TraceReplay, replay};
 use proofline_trace::{Finding, Severity};
 
@@ -216,6 +217,82 @@ fn payloads_that_are_not_at_hand() {
     let all = verdict();
     assert!(all.findings().is_empty());
     assert_eq!(all.diagnostics.coverage.blobs_absent.get(), 0);
+}
+
+/// Two calls in spans 10 and 11 and a third that names the request of the second.
+fn calls_with_a_shared_request() -> Vec<String> {
+    let (mut lines, context, decision) = head();
+    lines.extend([10, 11, 12].map(|span| tool_call_at(child(span, 2), &context, &decision, (1200, 1210))));
+    let named = |text: &str| Sha256Digest::of(text.as_bytes()).to_string();
+    lines[4] = lines[4].replace(&named("request 12"), &named("request 11"));
+    lines
+}
+
+/// The verdict on trace 1 with these payloads at hand.
+fn with_payloads(ledger: &proofline_ledger::Ledger, texts: &[&str], plan: Plan) -> TraceReplay {
+    let store = MemoryStore::new();
+    for text in texts {
+        store.put(&Sha256Digest::of(text.as_bytes()), text.as_bytes()).unwrap();
+    }
+    let plan = Plan { traces: [format!("{:032x}", 1).parse().unwrap()].into_iter().collect(), ..plan };
+    let mut verdicts = Vec::new();
+    replay(&ledger.snapshot().unwrap(), Some(&store), &plan, &mut verdicts).unwrap();
+    one(verdicts)
+}
+
+#[test]
+fn payloads_that_were_erased() {
+    let (_dir, ledger) = committed(&calls_with_a_shared_request());
+    let name = Sha256Digest::of(b"request 11");
+    // The decision that allows it is of another trace.
+    let context = auth_context(2, "staff/dpo");
+    let allow = decision(2, &hash_of(&context), "allow");
+    let allow = allow.replace(r#""action":"tickets:read""#, r#""action":"erase""#);
+    let allow = allow.replace("tickets/42", &format!("blob/{name}"));
+    commit(&ledger, &[context, allow.clone()]);
+    let erasure = format!(
+        r#"{{"authority":"{}","reason":"art. 17","system_type":"erasure","target":{{"kind":"blob","sha256":"{name}"}},"version":"1"}}"#,
+        hash_of(&allow)
+    );
+    let outcome = ledger.commit_action(&Action::System(erasure.as_bytes()), NOW_MS).unwrap();
+    let Outcome::Accepted { seq, .. } = outcome else { panic!("{outcome:?}") };
+
+    let others = ["request 10", "response 10", "response 11", "response 12"];
+    let all = with_payloads(&ledger, &others, Plan::default());
+    assert!(all.is_pass());
+    let info = Severity::Info.as_str();
+    // Entries 4 and 5 name it; nobody looks for it, so it is not absent.
+    assert_eq!(shown(all.findings()), [("BLOB_ERASED", info, vec![4, 5])]);
+    assert_eq!(
+        all.findings()[0].message,
+        format!("The request {name} was erased by entry {seq}, which 1 more name.")
+    );
+    assert_eq!(all.diagnostics.coverage.blobs_absent.get(), 0);
+    // One that is missing is told beside it, as what it is.
+    let some = with_payloads(&ledger, &others[1..], Plan::default());
+    assert_eq!(
+        shown(some.findings()),
+        [("BLOB_NOT_AT_HAND", info, vec![3]), ("BLOB_ERASED", info, vec![4, 5])]
+    );
+    assert_eq!(some.diagnostics.coverage.blobs_absent.get(), 1);
+}
+
+#[test]
+fn sealed_payloads_that_are_closed() {
+    let (_dir, ledger) = committed(&calls_with_a_shared_request());
+    let name = Sha256Digest::of(b"response 10");
+    let stranger = Sha256Digest::of(b"of no record");
+    let closed = || [(name, Seq::new(9)), (stranger, Seq::new(8))].into_iter().collect();
+    let all = ["request 10", "response 10", "request 11", "response 11", "response 12"];
+    let told = with_payloads(&ledger, &all, Plan { closed: closed(), ..Plan::default() });
+    assert!(told.is_pass());
+    assert_eq!(shown(told.findings()), [("BLOB_ERASED", Severity::Info.as_str(), vec![3])]);
+    assert_eq!(
+        told.findings()[0].message,
+        format!("The response {name} is closed for good: its subject's key was erased by entry 9.")
+    );
+    assert_eq!(told.diagnostics.coverage.blobs_absent.get(), 0);
+    assert!(with_payloads(&ledger, &all, Plan::default()).findings().is_empty());
 }
 
 /// A store whose disk is gone.

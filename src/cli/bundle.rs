@@ -23,7 +23,7 @@ use super::safe::safe_path;
 /// log's public key needs no ledger and no network.
 ///
 /// Examples:
-///   proofline bundle create ledger --trace da950e42aef0bfe2197fd9b6b3c4838c case.bundle
+///   proofline bundle create ledger --trace da95 case.bundle
 ///   proofline bundle verify case.bundle --key desk.vkey
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]

@@ -33,7 +33,7 @@ const MAX_LIST_BYTES: usize = 64 << 20;
 /// bytes. OUT is whole or absent, and nothing is written over.
 ///
 /// Examples:
-///   proofline bundle create ledger --trace da950e42aef0bfe2197fd9b6b3c4838c case.bundle
+///   proofline bundle create ledger --trace da95 case.bundle
 ///   proofline bundle create ledger --traces-file ids.txt --blobs all case.bundle
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use super::clock::moment;
 use super::error::{CliError, place_of};
 use super::exit::Exit;
+use super::gone::GonePayload;
 use super::output::{Format, Out, tell};
 use super::phrase::counted;
 use super::safe::{safe, safe_cut};
@@ -34,6 +35,7 @@ pub(crate) struct EntryLine {
     file: Option<String>,
     offset: Option<u64>,
     body_bytes: usize,
+    payloads_gone: Vec<GonePayload>,
     body: Option<Box<RawValue>>,
 }
 
@@ -47,7 +49,11 @@ enum DeclaredLine {
 
 impl EntryLine {
     /// The fields of an entry and where it lies.
-    pub(crate) fn of(entry: &Entry, place: Option<(String, Option<u64>)>) -> Self {
+    pub(crate) fn of(
+        entry: &Entry,
+        place: Option<(String, Option<u64>)>,
+        payloads_gone: Vec<GonePayload>,
+    ) -> Self {
         let header = &entry.header;
         let (classification, error_kind, declared_hash) = match &header.status {
             EntryStatus::Accepted => (Some("ACCEPT".to_owned()), None, None),
@@ -73,6 +79,7 @@ impl EntryLine {
             file,
             offset,
             body_bytes: entry.body.len(),
+            payloads_gone,
             body: body_json(&entry.body),
         }
     }
@@ -105,8 +112,9 @@ pub(crate) fn show_entry(
     out: &mut Out,
     entry: &Entry,
     place: Option<(String, Option<u64>)>,
+    payloads_gone: Vec<GonePayload>,
 ) -> Result<(), CliError> {
-    let line = EntryLine::of(entry, place);
+    let line = EntryLine::of(entry, place, payloads_gone);
     let title = format!("entry {}, {}", line.seq, line.kind);
     let title = out.paint().strong(&title);
     out.line(title)?;
@@ -127,6 +135,7 @@ pub(crate) fn show_entry(
         let offset = line.offset.map(|offset| format!(" at byte {offset}")).unwrap_or_default();
         facts.push(("lies in", format!("{file}{offset}")));
     }
+    facts.extend(line.payloads_gone.iter().map(|gone| (gone.member, gone.says())));
     facts.push(("body", format!("{} bytes", line.body_bytes)));
     for (name, fact) in facts {
         out.line(format_args!("  {name:<14} {}", safe(&fact)))?;

@@ -27,7 +27,7 @@ use super::progress::Progress;
 ///
 /// Examples:
 ///   proofline erase ledger --blob SHA256 --dry-run
-///   proofline erase ledger --blob SHA256 --reason "art. 17, request 81" --authority HASH
+///   proofline erase ledger --blob SHA256 --reason "art. 17" --authority HASH
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct EraseArgs {

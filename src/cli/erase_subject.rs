@@ -30,7 +30,8 @@ use super::subject::open_keys;
 /// blocks that a file system or an SSD keeps, and whatever was opened.
 ///
 /// Example:
-///   proofline subject erase keys "Ines Moreau" --ledger ledger --reason "GDPR art. 17" --authority 9f1c...
+///   proofline subject erase keys "Ines Moreau" --ledger ledger \
+///     --reason "GDPR art. 17" --authority HASH
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct EraseSubjectArgs {

@@ -18,10 +18,11 @@ use super::output::{Out, OutputArgs};
 ///
 /// What is held cannot be erased until the hold is released. A hold on a trace
 /// holds every payload that a record of the trace refers to, refused attempts and
-/// records to come included. A hold needs no decision: it destroys nothing.
+/// records to come included; one on a subject's key forbids to destroy the key. A
+/// hold needs no decision: it destroys nothing.
 ///
 /// Examples:
-///   proofline hold ledger --blob SHA256 --reason "preservation letter of 3 May" --matter 2026-17
+///   proofline hold ledger --blob SHA256 --reason "suit of May" --matter 2026-17
 ///   proofline hold ledger --trace TRACE_ID --reason "inquiry" --matter 2026-17
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]

@@ -20,7 +20,7 @@ use super::show::Wanted;
 /// resource `hold/HOLD`, where HOLD is the hold's id as `proofline holds` shows it.
 ///
 /// Example:
-///   proofline release ledger HOLD --reason "matter 2026-17 is closed" --authority HASH
+///   proofline release ledger HOLD --reason "2026-17 is closed" --authority HASH
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct ReleaseArgs {

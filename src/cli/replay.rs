@@ -1,14 +1,15 @@
 //! `proofline replay`: reads evidence again and gives each trace a verdict.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use proofline::canon::ContentStore;
+use proofline::canon::{ContentStore, Sha256Digest};
 use proofline::ledger::disk::{Disk, OsDisk};
 use proofline::ledger::{
-    BLOBS_DIR, Blobs, Genesis, Ledger, LedgerError, Options, Snapshot, WithArchives, is_ledger,
+    BLOBS_DIR, Blobs, Genesis, Ledger, LedgerError, Options, Seq, Snapshot, WithArchives, is_ledger,
 };
 use proofline::replay::{
     Event, Mode, Plan, ReplayError, ReplaySink, RunVerdict, Summary, TraceReplay, record_all, replay,
@@ -119,6 +120,8 @@ fn answer(
 ) -> Result<Summary, CliError> {
     let recorder = if args.record { Recorder::open(args, &subject.dir)? } else { None };
     let payloads = if subject.dir.join(BLOBS_DIR).is_dir() { Some(Blobs::open(&subject.dir)?) } else { None };
+    let closed = closed(snapshot, payloads.as_ref())?;
+    let plan = &Plan { closed, ..plan.clone() };
     let payloads = payloads.as_ref().map(|blobs| blobs as &(dyn ContentStore + Sync));
     let mut sink = Sink {
         report: Report::new(out, plan.mode.replay_type()),
@@ -141,6 +144,13 @@ fn answer(
     let recorded = recorder.map(Recorder::finish).transpose()?;
     report.finish(&Tail { summary: &summary, ingest, recorded })?;
     Ok(summary)
+}
+
+/// Sealed payloads whose subject's key is erased. Damage of a system entry is for the replay to report.
+fn closed(snapshot: &Snapshot, payloads: Option<&Blobs>) -> Result<BTreeMap<Sha256Digest, Seq>, CliError> {
+    let erasures = snapshot.readable_erasures()?;
+    let closed = payloads.map(|blobs| blobs.closed(&erasures)).transpose()?;
+    Ok(closed.unwrap_or_default().into_iter().collect())
 }
 
 fn check_usage(args: &ReplayArgs) -> Result<(), CliError> {
@@ -190,6 +200,7 @@ impl ReplayArgs {
             include_rejected: self.include_rejected,
             generated_at,
             threads: self.threads,
+            closed: BTreeMap::new(),
         };
         Ok(self.question.questions()?.into_iter().map(plan).collect())
     }

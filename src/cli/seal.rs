@@ -32,8 +32,8 @@ const MAX_STDIN_BYTES: usize = 256 << 20;
 /// memory, since a temporary file would be a copy that no erasure reaches.
 ///
 /// Examples:
-///   proofline seal letter.txt --subject-keys keys --subject "Ines Moreau" --ledger ledger
-///   proofline seal letter.txt --subject-keys keys --subject "Ines Moreau" --out letter.sealed
+///   proofline seal letter.txt --subject-keys keys --subject Ines --ledger ledger
+///   proofline seal letter.txt --subject-keys keys --subject Ines --out sealed
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct SealArgs {

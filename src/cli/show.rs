@@ -9,6 +9,7 @@ use super::archives::ArchivesArgs;
 use super::entry_view::{EntryLine, show_entry, warn_of_damage};
 use super::error::CliError;
 use super::exit::Exit;
+use super::gone::Gone;
 use super::output::{self, Out, OutputArgs};
 
 /// Shows an entry: header, leaf hash, place, and the record in lines
@@ -67,14 +68,21 @@ pub(crate) fn run(args: &ShowArgs, out: &mut Out) -> Result<Exit, CliError> {
         Wanted::Seq(seq) => vec![seq],
         Wanted::Hash(hash) => snapshot.with_hash(&hash)?,
     };
+    let gone = Gone::of(&snapshot)?;
     let mut exit = Exit::Ok;
     for (index, seq) in seqs.iter().enumerate() {
         if index > 0 && !out.is_json() {
             out.space()?;
         }
         match snapshot.entry(*seq) {
-            Ok(Some(entry)) if out.is_json() => out.json(&EntryLine::of(&entry, snapshot.place(*seq)))?,
-            Ok(Some(entry)) => show_entry(out, &entry, snapshot.place(*seq))?,
+            Ok(Some(entry)) => {
+                let (place, gone) = (snapshot.place(*seq), gone.named_in(&entry)?);
+                if out.is_json() {
+                    out.json(&EntryLine::of(&entry, place, gone))?;
+                } else {
+                    show_entry(out, &entry, place, gone)?;
+                }
+            }
             Ok(None) => {
                 return Err(LedgerError::NoSuchEntry { seq: *seq, entries: snapshot.entries() }.into());
             }

@@ -17,6 +17,7 @@ use super::archives::{ArchivesArgs, Away};
 use super::entry_view::time_text;
 use super::error::CliError;
 use super::exit::Exit;
+use super::gone::{Gone, GoneTotals};
 use super::output::{DamageLine, Out, OutputArgs, show_damage};
 use super::phrase::counted;
 use super::progress::Progress;
@@ -63,6 +64,8 @@ struct StatLine {
     archived_segments: u64,
     archived_bytes: u64,
     archived_entries: u64,
+    #[serde(flatten)]
+    gone: GoneTotals,
     derived: Vec<DamageLine>,
     damage: Vec<DamageLine>,
     damage_count: u64,
@@ -90,11 +93,11 @@ pub(crate) fn run(args: &StatArgs, out: &mut Out) -> Result<Exit, CliError> {
     drop(progress);
     counting.archived = away.count();
     let exit = Exit::when(!counting.damage.is_empty() || !snapshot.damage().is_empty(), Exit::DamagedLedger);
-    let files = LogFiles::of(&args.dir)?;
+    let (files, gone) = (LogFiles::of(&args.dir)?, Gone::of(&snapshot)?.totals()?);
     if out.is_json() {
-        out.json(&line(&snapshot, &counting, files)?)?;
+        out.json(&line(&snapshot, &counting, files, gone)?)?;
     } else {
-        show(out, &snapshot, &counting, &files)?;
+        show(out, &snapshot, &counting, &files, gone)?;
     }
     Ok(exit)
 }
@@ -245,7 +248,12 @@ fn hints(snapshot: &Snapshot, counting: &Counting, files: &LogFiles) -> Vec<Stri
     hints
 }
 
-fn line(snapshot: &Snapshot, counting: &Counting, files: LogFiles) -> Result<StatLine, CliError> {
+fn line(
+    snapshot: &Snapshot,
+    counting: &Counting,
+    files: LogFiles,
+    gone: GoneTotals,
+) -> Result<StatLine, CliError> {
     let hints = hints(snapshot, counting, &files);
     Ok(StatLine {
         ledger_id: snapshot.ledger_id().to_string(),
@@ -273,6 +281,7 @@ fn line(snapshot: &Snapshot, counting: &Counting, files: LogFiles) -> Result<Sta
         archived_segments: snapshot.archived().len() as u64,
         archived_bytes: snapshot.archived().iter().map(|segment| segment.segment_bytes).sum(),
         archived_entries: counting.archived,
+        gone,
         derived: snapshot.derived_damage().iter().map(DamageLine::from).collect(),
         damage: all_damage(snapshot, counting).into_iter().map(DamageLine::from).collect(),
         damage_count: all_damage(snapshot, counting).len() as u64 + counting.more_damage,
@@ -293,7 +302,13 @@ fn count<K: Ord>(counts: &BTreeMap<K, u64>, key: K) -> u64 {
     counts.get(&key).copied().unwrap_or_default()
 }
 
-fn show(out: &mut Out, snapshot: &Snapshot, counting: &Counting, files: &LogFiles) -> Result<(), CliError> {
+fn show(
+    out: &mut Out,
+    snapshot: &Snapshot,
+    counting: &Counting,
+    files: &LogFiles,
+    gone: GoneTotals,
+) -> Result<(), CliError> {
     let origin = counting.origin.clone().unwrap_or_else(|| "unreadable".to_owned());
     let head = snapshot.head().map_or_else(|| "unknown".to_owned(), |leaf| leaf.to_string());
     let time = |ms: Option<u64>| ms.map_or_else(|| "unknown".to_owned(), time_text);
@@ -312,7 +327,7 @@ fn show(out: &mut Out, snapshot: &Snapshot, counting: &Counting, files: &LogFile
     let bytes: u64 = archived.iter().map(|segment| segment.segment_bytes).sum();
     let segments = counted(archived.len() as u64, "segment", "segments");
     let away = (!archived.is_empty()).then(|| ("archived", format!("{bytes} bytes in {segments} of them")));
-    for (name, fact) in facts.into_iter().chain(away) {
+    for (name, fact) in facts.into_iter().chain(away).chain(gone_facts(gone)) {
         out.line(format_args!("{name:<15} {}", safe(&fact)))?;
     }
     show_counts(out, "entries by kind", &counting.kinds, |kind| kind.to_string())?;
@@ -329,6 +344,19 @@ fn show(out: &mut Out, snapshot: &Snapshot, counting: &Counting, files: &LogFile
         out.line(format_args!("  {}", safe(hint)))?;
     }
     Ok(())
+}
+
+/// What is erased and held, where anything is.
+fn gone_facts(gone: GoneTotals) -> impl Iterator<Item = (&'static str, String)> {
+    let payloads = counted(gone.payloads_erased, "payload", "payloads");
+    let subjects = counted(gone.subjects_erased, "subject's key", "subjects' keys");
+    let closed = counted(gone.payloads_closed, "payload", "payloads");
+    let facts = [
+        (gone.payloads_erased > 0, "erased", payloads),
+        (gone.subjects_erased > 0, "keys erased", format!("{subjects}; {closed} closed for good")),
+        (gone.holds_in_force > 0, "held", counted(gone.holds_in_force, "legal hold", "legal holds")),
+    ];
+    facts.into_iter().filter(|(is_told, ..)| *is_told).map(|(_, name, fact)| (name, fact))
 }
 
 fn show_counts<K: Ord>(

@@ -16,6 +16,7 @@ use super::archives::{ArchivesArgs, Away};
 use super::entry_view::warn_of_damage;
 use super::error::CliError;
 use super::exit::Exit;
+use super::gone::{Gone, GonePayload};
 use super::output::{self, Out, OutputArgs};
 use super::record_facts::RecordFacts;
 use super::tree_view;
@@ -103,6 +104,8 @@ pub(crate) struct TraceRecord {
     pub(crate) span: SpanRecord,
     pub(crate) envelope: Envelope,
     pub(crate) facts: RecordFacts,
+    /// Payloads that it names and nobody reads any more, as far as that is known.
+    pub(crate) gone: Vec<GonePayload>,
     /// Class and kind of a refused attempt.
     pub(crate) refusal: Option<(Classification, ErrorKind)>,
 }
@@ -170,7 +173,7 @@ fn read(
     seqs: &[Seq],
     output: OutputArgs,
 ) -> Result<(TraceView, Exit), CliError> {
-    let (mut records, mut artifacts, mut exit) = (Vec::new(), Artifacts::default(), Exit::Ok);
+    let (mut records, mut artifacts, mut exit) = (Vec::<TraceRecord>::new(), Artifacts::default(), Exit::Ok);
     let mut away = Away::default();
     for seq in seqs {
         let damaged = match snapshot.entry(*seq) {
@@ -193,6 +196,10 @@ fn read(
             exit = Exit::DamagedLedger;
             output::report(&EntryFault::Damaged(damage).into(), output.format);
         }
+    }
+    let gone = Gone::of(snapshot)?;
+    for record in &mut records {
+        record.gone = gone.named_by(&record.envelope)?;
     }
     // What is drawn then is not the whole trace.
     away.tell(output.format);
@@ -262,7 +269,8 @@ fn take(entry: &Entry, records: &mut Vec<TraceRecord>, artifacts: &mut Artifacts
     let sealed = read_envelope(&entry.body, &Limits::CONTENT)?;
     let span = SpanRecord::of(&sealed, seq);
     let (envelope, _, _) = sealed.into_parts();
-    records.push(TraceRecord { span, facts: RecordFacts::of(&envelope), envelope, refusal });
+    let (facts, gone) = (RecordFacts::of(&envelope), Vec::new());
+    records.push(TraceRecord { span, facts, gone, envelope, refusal });
     Ok(())
 }
 

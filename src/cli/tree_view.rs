@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::branches::{CONTINUED, Glyphs, LEVEL_CHARS, WORDS_CHARS, chars, painted, wrap};
 use super::clock::moment;
 use super::error::CliError;
+use super::gone::GonePayload;
 use super::output::{Out, Paint};
 use super::phrase::{counted, wrap_words};
 use super::record_facts::{Phrase, RecordFacts, Tone, duration_text};
@@ -164,6 +165,13 @@ impl Drawing<'_> {
                 _ => out.line(format_args!("{below}{CONTINUED}{text}"))?,
             }
         }
+        for gone in &record.gone {
+            let phrases = [(format!("{} {}", gone.member, gone.says()), Tone::Odd)];
+            let width = self.words_below(below);
+            for line in wrap(&phrases, width, width) {
+                out.line(format_args!("{below}{CONTINUED}{}", painted(self.paint, &line, false)))?;
+            }
+        }
         if let Some((class, kind)) = &record.refusal {
             let text = self.paint.bad(&format!("refused: {class} {kind}"));
             out.line(format_args!("{below}{CONTINUED}{text}"))?;
@@ -213,6 +221,7 @@ pub(crate) struct RecordLine<'a> {
     start_ms: u64,
     end_ms: Option<u64>,
     says: &'a RecordFacts,
+    payloads_gone: &'a [GonePayload],
 }
 
 impl<'a> RecordLine<'a> {
@@ -227,6 +236,7 @@ impl<'a> RecordLine<'a> {
             start_ms: record.span.start_ms.get(),
             end_ms: record.span.end_ms.map(|end| end.get()),
             says: &record.facts,
+            payloads_gone: &record.gone,
         }
     }
 }

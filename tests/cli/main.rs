@@ -14,6 +14,7 @@ mod bad_input;
 mod bundle;
 mod damage;
 mod diff;
+mod erasing;
 mod evidence;
 mod hostile;
 mod log;

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::run::{Ledger, program, proofline, ran, vectors};
 
-const VERBS: [&str; 30] = [
+const VERBS: [&str; 38] = [
     "init",
     "commit",
     "replay",
@@ -27,6 +27,14 @@ const VERBS: [&str; 30] = [
     "archive",
     "migrate",
     "retention",
+    "erase",
+    "hold",
+    "release",
+    "holds",
+    "subject",
+    "seal",
+    "unseal",
+    "bundle",
     "publish",
     "export",
     "import",
@@ -38,7 +46,7 @@ const VERBS: [&str; 30] = [
 ];
 
 /// Verbs below verbs.
-const STEPS: [(&str, &str); 7] = [
+const STEPS: [(&str, &str); 15] = [
     ("archive", "restore"),
     ("archive", "verify"),
     ("keys", "add"),
@@ -46,6 +54,14 @@ const STEPS: [(&str, &str); 7] = [
     ("checkpoint", "verify"),
     ("checkpoint", "cosign"),
     ("checkpoint", "timestamp"),
+    ("subject", "add"),
+    ("subject", "list"),
+    ("subject", "erase"),
+    ("bundle", "create"),
+    ("bundle", "verify"),
+    ("bundle", "show"),
+    ("bundle", "extract"),
+    ("bundle", "withhold"),
 ];
 
 #[test]

@@ -56,7 +56,7 @@ fn other_verbs_keep_their_shapes() {
     assert_shape(
         &line("show", &["1"]),
         "seq kind envelope_hash leaf_hash previous_leaf_hash trace_id trace_previous_seq trace_count classification \
-         error_kind declared_hash recorded_at_ms file offset body_bytes body",
+         error_kind declared_hash recorded_at_ms file offset body_bytes payloads_gone body",
     );
     assert_shape(
         &line("traces", &[]),
@@ -65,7 +65,10 @@ fn other_verbs_keep_their_shapes() {
     let span = line("trace", &["e85a"]);
     assert_shape(&span, "span_id parent_span_id depth records");
     let record = member(&span, "records").trim_matches(['[', ']']).to_owned();
-    assert_shape(&record, "seq envelope_hash record_type classification error_kind start_ms end_ms says");
+    assert_shape(
+        &record,
+        "seq envelope_hash record_type classification error_kind start_ms end_ms says payloads_gone",
+    );
     let names_of_record = member_names(&record);
     let compared = ledger.run("diff", &["e85a", "da95", "--format", "json"]).exits(1);
     let pair = compared.stdout.lines().find(|line| line.starts_with(r#"{"change":"changed""#)).unwrap();
@@ -85,7 +88,7 @@ fn other_verbs_keep_their_shapes() {
         &line("stat", &[]),
         "ledger_id origin entries traces kinds record_types classifications first_recorded_at_ms \
          last_recorded_at_ms segments log_bytes head end unpublished_bytes torn_tails archived_segments \
-         archived_bytes archived_entries derived \
+         archived_bytes archived_entries payloads_erased payloads_closed subjects_erased holds_in_force derived \
          damage damage_count hints",
     );
     assert_shape(

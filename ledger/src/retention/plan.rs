@@ -56,7 +56,7 @@ pub struct SegmentPlan {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BlobState {
-    /// It may, under this accepted decision.
+    /// It may, under this accepted decision, whose body lies in the ledger.
     Due(EnvelopeHash),
     /// It may, once a decision allows it.
     NeedsAuthority,
@@ -249,6 +249,7 @@ impl Planning<'_> {
             if let (EntryKind::Accepted, Envelope::PolicyDecision(decision)) = (kind, &envelope)
                 && decision.decision.result == DecisionResult::Allow
                 && decision.request.action.as_str() == ERASE_ACTION
+                && !self.is_archived(seq)
             {
                 let resource = decision.request.resource.as_str().to_owned();
                 self.authorities.entry(resource).or_insert(entry.header.envelope_hash);
@@ -260,6 +261,13 @@ impl Planning<'_> {
             }
         }
         Ok(())
+    }
+
+    /// True in a segment that is archived: the gate does not read what lies there, whoever names the archive.
+    fn is_archived(&self, seq: Seq) -> bool {
+        let segments = &self.snapshot.segments().list;
+        let segment = segments.iter().rfind(|segment| segment.header.first_seq <= seq);
+        segment.is_some_and(|segment| self.archived.contains(&segment.header.first_seq))
     }
 
     /// When a reference may go, and under which rule: the earliest that fits.

@@ -112,7 +112,8 @@ pub fn backup_on(
         blobs: 0,
         blob_bytes: 0,
         blobs_present: 0,
-        blobs_erased: 0,
+        // Bytes that came back to the copy went when it was opened.
+        blobs_erased: log.recovery.redone_erasures,
         damaged: Vec::new(),
     };
     let mut work = Work { disk: &disk, dir, out, snapshot: &snapshot, report, watch };
@@ -264,7 +265,7 @@ impl Work<'_, '_> {
     fn erase(&mut self) -> Result<(), TransferError> {
         let erasures = self.snapshot.erasures()?;
         let copied = Blobs::within(Arc::clone(self.disk), self.out);
-        self.report.blobs_erased = copied.remove_all(erasures.blobs().map(|(name, _)| name))?;
+        self.report.blobs_erased += copied.remove_all(erasures.blobs().map(|(name, _)| name))?;
         Eraser::within(&**self.disk, self.out).redo(erasures.blobs())?;
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::disk::{Disk, DiskLock};
 use crate::erasure::Erasures;
 use crate::error::{Damage, LedgerError};
 use crate::log::{LOCK_FILE, failed_erasure};
-use crate::segments::read_error;
+use crate::segments::{EntryFault, read_error};
 use crate::snapshot::Snapshot;
 use crate::system::SystemKind;
 
@@ -21,8 +21,8 @@ use crate::system::SystemKind;
 pub struct ErasureCheck {
     /// What is erased and held, by the entries that can be read.
     pub erasures: Erasures,
-    /// Entries that the gate's rule was not asked about: the log is damaged, or they lie behind its
-    /// published size.
+    /// Entries that the gate's rule was not asked about: the log is damaged, they lie behind its
+    /// published size, or what they rest on is archived and the archive was not brought.
     pub unchecked: u64,
     /// Entries that the rule refuses, and erased payloads whose bytes are there.
     pub troubles: Vec<Damage>,
@@ -90,8 +90,14 @@ impl ErasureCheck {
         id: EnvelopeHash,
         kind: &SystemKind,
     ) -> Result<(), LedgerError> {
-        let allowed = self.erasures.check(seq, id, kind, snapshot.segments());
-        if let Err(refusal) = allowed.map_err(|fault| read_error(snapshot.dir(), fault))? {
+        let allowed = match self.erasures.check(seq, id, kind, snapshot.segments()) {
+            Err(EntryFault::Archived(_)) => {
+                self.unchecked += 1;
+                return Ok(());
+            }
+            allowed => allowed.map_err(|fault| read_error(snapshot.dir(), fault))?,
+        };
+        if let Err(refusal) = allowed {
             let (file, offset) = snapshot.place(seq).unwrap_or_default();
             let (code, message) = (refusal.code(), refusal.to_string());
             self.troubles.push(Damage { code, file, offset, seq: Some(seq), message });
