@@ -21,12 +21,12 @@ use common::recovered;
 use common::sim_disk::{Image, SimDisk};
 use common::{NOW_MS, auth_context, bare, chain, decision_about, genesis, hash_of};
 use proofline_canon::{ContentStore, Sha256Digest, StoreError};
-use proofline_ledger::disk::OsDisk;
+use proofline_ledger::disk::{Disk, OsDisk};
 use proofline_ledger::frame::encode_frame;
 use proofline_ledger::header::TraceLink;
 use proofline_ledger::{
     Action, BlobError, Blobs, EntryHeader, EntryKind, EntryStatus, LeafHash, Ledger, Options, Outcome, Seq,
-    VerifyReport, reindex, salvage, verify,
+    VerifyPlan, VerifyReport, reindex, salvage, verify, verify_on,
 };
 use proofline_trace::{EnvelopeHash, ErasureTarget, HoldTarget, TraceId};
 
@@ -495,6 +495,36 @@ fn what_a_dead_writer_left_goes_with_an_erasure() {
     fs::write(&left, b"gone").unwrap();
     let recovery = open(&house.path).recovery();
     assert_eq!((recovery.removed_unfinished, recovery.redone_erasures, left.exists()), (1, 0, false));
+}
+
+/// The writer died between an erasure and the bytes, and before it published: whoever verifies takes the
+/// lock for a second look, and must not wait for it again.
+#[test]
+fn verify_answers_whatever_an_erasure_left() {
+    let dir = recovered::dir();
+    let mut present = 0;
+    for changes in 0.. {
+        let disk = SimDisk::new();
+        Ledger::init_on(&disk, dir, &genesis()).unwrap();
+        let name = Sha256Digest::of(b"gone");
+        Blobs::open_on(Arc::new(disk.clone()), dir).unwrap().put(&name, b"gone").unwrap();
+        let mortal = disk.in_another_process();
+        let ledger = recovered::open(&mortal).unwrap();
+        let lines = erasing_chain(1, &name);
+        ledger.commit_actions(&[bare(&lines[0]), bare(&lines[1])], NOW_MS).unwrap();
+        mortal.die_at(changes);
+        let erased = ledger.commit_action(&Action::System(lines[2].as_bytes()), NOW_MS);
+        let report = verify_on(&disk, dir, &VerifyPlan::default(), &mut |_| {}).unwrap();
+        let is_there = disk.exists(&blob_path(dir, &name));
+        let is_recorded = report.erasure.erasures.of_blob(&name).is_some();
+        assert_eq!(codes(&report.erasure.troubles).contains(&"erasure.present"), is_recorded && is_there);
+        present += u64::from(is_recorded && is_there && report.unpublished_entries > 0);
+        if erased.is_ok() {
+            assert!(report.is_sound() && !is_there, "{report:?}");
+            break;
+        }
+    }
+    assert!(present > 0, "no death fell between the entry and the bytes");
 }
 
 /// Two processes, one puts the bytes and one erases them, each cut off at each change: whatever

@@ -8,7 +8,7 @@ use proofline_proof::Seq;
 use proofline_trace::{EnvelopeHash, ErasureTarget};
 
 use crate::blobs::Eraser;
-use crate::disk::Disk;
+use crate::disk::{Disk, DiskLock};
 use crate::erasure::Erasures;
 use crate::error::{Damage, LedgerError};
 use crate::log::{LOCK_FILE, failed_erasure};
@@ -105,6 +105,20 @@ impl ErasureCheck {
         Ok(())
     }
 
+    /// Whoever erases holds the lock from the entry to the bytes: where something looks unfinished, this
+    /// waits for it, unless the caller holds the lock itself.
+    pub(super) fn wait_for_erasing(
+        &self,
+        disk: &dyn Disk,
+        dir: &Path,
+        has_lock: bool,
+    ) -> Option<Box<dyn DiskLock>> {
+        let eraser = Eraser::within(disk, dir);
+        let is_owed = |name: &Sha256Digest| eraser.has_bytes(name) || !eraser.is_marked(name);
+        let waits = !has_lock && self.erasures.blobs().any(|(name, _)| is_owed(&name));
+        waits.then(|| disk.lock(&dir.join(LOCK_FILE)).ok()).flatten()
+    }
+
     /// Looks whether what is erased is gone and marked, and whether nothing else is marked. Marks can
     /// be made again from the log.
     pub(super) fn look(
@@ -115,12 +129,6 @@ impl ErasureCheck {
         derived: &mut Vec<Damage>,
     ) -> Result<(), LedgerError> {
         let eraser = Eraser::within(disk, dir);
-        let is_owed = |name: &Sha256Digest| eraser.has_bytes(name) || !eraser.is_marked(name);
-        // Whoever erases holds the lock from the entry to the bytes.
-        let lock = match self.erasures.blobs().any(|(name, _)| is_owed(&name)) {
-            true => disk.lock(&dir.join(LOCK_FILE)).ok(),
-            false => None,
-        };
         for (name, seq) in self.erasures.blobs() {
             let damage = |code, message: String| Damage {
                 code,
@@ -137,7 +145,6 @@ impl ErasureCheck {
                 derived.push(damage("erasure.unmarked", message));
             }
         }
-        drop(lock);
         if !is_sound {
             // An entry that cannot be read may have erased what is marked.
             return Ok(());

@@ -195,7 +195,8 @@ pub fn verify_on(
     // Before the log's length is read: what was signed before lies within it.
     let kept = checkpoints::all(disk, dir)?;
     let reading = read_mark(disk, dir).during("read", &dir.join(MARK_FILE))?;
-    let first_look = Verifier::new(disk, bare, dir, reading, Watch::new(plan, &kept))?.run(progress)?;
+    let first_look =
+        Verifier::new(disk, bare, dir, reading, Watch::new(plan, &kept))?.run(false, progress)?;
     if first_look.unpublished_entries == 0 && !first_look.has_bad_tail {
         return Ok(first_look.report);
     }
@@ -203,7 +204,8 @@ pub fn verify_on(
     // only be a dead one's; a folder that cannot be locked has no live writer of this user.
     let lock = disk.lock(&dir.join(LOCK_FILE));
     let reading = read_mark(disk, dir).during("read", &dir.join(MARK_FILE))?;
-    let second_look = Verifier::new(disk, bare, dir, reading, Watch::new(plan, &kept))?.run(progress)?;
+    let second_look = Verifier::new(disk, bare, dir, reading, Watch::new(plan, &kept))?;
+    let second_look = second_look.run(lock.is_ok(), progress)?;
     drop(lock);
     Ok(second_look.report)
 }
@@ -298,7 +300,8 @@ impl<'a> Verifier<'a> {
         self.report.derived.push(Damage { code, file, offset: None, seq: None, message });
     }
 
-    fn run(mut self, progress: &mut dyn FnMut(VerifyProgress)) -> Result<Look, LedgerError> {
+    /// Looks at everything; `has_lock` says that the caller holds the ledger's lock.
+    fn run(mut self, has_lock: bool, progress: &mut dyn FnMut(VerifyProgress)) -> Result<Look, LedgerError> {
         let opened = self.open_all()?;
         for (at, segment) in opened.iter().enumerate() {
             self.segment(segment, opened.get(at + 1), progress)?;
@@ -309,7 +312,9 @@ impl<'a> Verifier<'a> {
         let (disk, dir) = (self.disk, self.dir);
         let is_sound = self.report.damage.is_empty();
         self.report.erasure = self.told.check(is_sound, || Snapshot::open_on(disk, dir))?;
+        let lock = self.report.erasure.wait_for_erasing(disk, dir, has_lock);
         self.report.erasure.look(disk, dir, is_sound, &mut self.report.derived)?;
+        drop(lock);
         if is_sound {
             self.watch.check_envelopes(|| Snapshot::open_on(disk, dir))?;
         }

@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 
 use proofline_canon::{Sha256Digest, hex};
 
-use super::raw::RawEntry;
-
-/// Number of the kind "system" in headers.
-const SYSTEM: u64 = 4;
+use super::raw::{RawEntry, SYSTEM};
 
 fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     *Sha256Digest::of(&parts.concat()).as_bytes()

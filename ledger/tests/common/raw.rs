@@ -1,6 +1,7 @@
 //! A second reader of the log, written from the tables of the format and sharing no code with
 //! the library's: frames by hand, headers through `ciborium`, its own CRC-32C.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -9,6 +10,9 @@ use proofline_canon::Sha256Digest;
 use proofline_ledger::disk::{Access, Disk};
 
 const SEGMENT_HEADER_BYTES: usize = 80;
+
+/// Number of the kind "system" in headers.
+pub(crate) const SYSTEM: u64 = 4;
 
 /// CRC-32C (Castagnoli), reflected, as in RFC 3720 B.4.
 pub(crate) fn crc32c(bytes: &[u8]) -> u32 {
@@ -150,6 +154,46 @@ pub(crate) fn segment_names(disk: &dyn Disk, dir: &Path) -> Vec<String> {
     names.into_iter().filter(|name| name.ends_with(".seg")).collect()
 }
 
+/// A segment file as it was read.
+struct RawSegment {
+    content: Vec<u8>,
+    /// Its whole frames from the front, up to the first thing that is none; nothing without a header.
+    frames: Option<Vec<RawEntry>>,
+}
+
+thread_local! {
+    /// The last content under each segment's name: the laboratories look at thousands of images that
+    /// hardly differ, and the same bytes need no second reading.
+    static LAST_READ: RefCell<HashMap<String, RawSegment>> = RefCell::default();
+}
+
+/// Reads a segment file, unless these very bytes were the last under this name.
+fn read_segment(name: &str, first_seq: u64, content: Vec<u8>) -> RawSegment {
+    let last = LAST_READ.with_borrow_mut(|last| last.remove(name));
+    if let Some(last) = last.filter(|last| last.content == content) {
+        return last;
+    }
+    let is_segment = content.get(..8) == Some(b"PROOFSEG")
+        && content.get(32..40) == Some(&first_seq.to_le_bytes())
+        && content.get(76..80) == Some(&crc32c(&content[..76]).to_le_bytes());
+    let frames = is_segment.then(|| read_frames(name, first_seq, &content));
+    RawSegment { content, frames }
+}
+
+fn read_frames(name: &str, first_seq: u64, content: &[u8]) -> Vec<RawEntry> {
+    let mut frames = Vec::new();
+    let mut offset = SEGMENT_HEADER_BYTES;
+    while let Some(entry) = content.get(offset..).and_then(read_frame) {
+        if entry.seq != first_seq + frames.len() as u64 {
+            break;
+        }
+        let frame_bytes = entry.frame_bytes;
+        frames.push(RawEntry { segment: name.to_owned(), offset, ..entry });
+        offset += frame_bytes;
+    }
+    frames
+}
+
 /// Every whole entry from the front of the log up to the first thing that is none. A segment
 /// ends where the next one begins. The second answer is how many bytes were left over.
 pub(crate) fn read_log(disk: &dyn Disk, dir: &Path) -> (Vec<RawEntry>, usize) {
@@ -162,23 +206,16 @@ pub(crate) fn read_log(disk: &dyn Disk, dir: &Path) -> (Vec<RawEntry>, usize) {
             return (entries, 0);
         }
         let content = read_file(disk, &dir.join("log").join(name));
-        let is_segment = content.get(..8) == Some(b"PROOFSEG")
-            && content.get(32..40) == Some(&first_seq.to_le_bytes())
-            && content.get(76..80) == Some(&crc32c(&content[..76]).to_le_bytes());
-        if !is_segment {
-            return (entries, content.len());
+        let segment = read_segment(name, first_seq, content);
+        let Some(frames) = &segment.frames else { return (entries, segment.content.len()) };
+        let room = next_seq.map_or(usize::MAX, |next| usize::try_from(next - first_seq).unwrap());
+        let taken = &frames[..frames.len().min(room)];
+        entries.extend_from_slice(taken);
+        let end = taken.last().map_or(SEGMENT_HEADER_BYTES, |last| last.offset + last.frame_bytes);
+        if taken.len() < room && end < segment.content.len() {
+            return (entries, segment.content.len() - end);
         }
-        let mut offset = SEGMENT_HEADER_BYTES;
-        while offset < content.len() && next_seq.is_none_or(|next| (entries.len() as u64) < next) {
-            match read_frame(&content[offset..]) {
-                Some(entry) if entry.seq == entries.len() as u64 => {
-                    let frame_bytes = entry.frame_bytes;
-                    entries.push(RawEntry { segment: name.clone(), offset, ..entry });
-                    offset += frame_bytes;
-                }
-                _ => return (entries, content.len() - offset),
-            }
-        }
+        LAST_READ.with_borrow_mut(|last| last.insert(name.clone(), segment));
     }
     (entries, 0)
 }

@@ -46,8 +46,7 @@ pub(crate) struct Claims<'a> {
 
 /// Opens for writing and checks the log against what was claimed.
 pub(crate) fn recover(disk: &SimDisk, claims: &Claims<'_>) -> (Ledger, Recovery) {
-    let before = disk.contents();
-    let ledger = open(disk).unwrap_or_else(|error| panic!("{error}\n{:#?}", before.keys()));
+    let ledger = open(disk).unwrap_or_else(|error| panic!("{error}\n{:#?}", disk.contents().keys()));
     let recovery = ledger.recovery();
     check_log(disk, claims);
     check_payloads(disk, dir(), claims.receipts, true);

@@ -13,12 +13,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
 
 use proofline_ledger::disk::{Access, Disk, DiskFile, DiskLock};
 
 use super::random::Random;
 
 const SECTOR_BYTES: usize = 512;
+
+/// Whoever waits longer for a lock waits for itself: the test fails then, and does not hang.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
 /// The calls that can be counted and failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,8 +113,9 @@ enum Change {
 
 #[derive(Clone, Debug, Default)]
 struct Inode {
-    live: Vec<u8>,
-    durable: Vec<u8>,
+    /// Shared by the copies and images of a disk until one of them writes.
+    live: Arc<Vec<u8>>,
+    durable: Arc<Vec<u8>>,
     unsynced: Vec<Change>,
 }
 
@@ -127,25 +132,30 @@ fn put(content: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
 
 impl Inode {
     fn write(&mut self, offset: usize, bytes: &[u8]) {
-        put(&mut self.live, offset, bytes);
+        put(Arc::make_mut(&mut self.live), offset, bytes);
         self.unsynced.push(Change::Write { offset, bytes: bytes.to_vec(), lost: false });
     }
 
     fn truncate(&mut self, length: usize) {
-        self.live.resize(length, 0);
+        Arc::make_mut(&mut self.live).resize(length, 0);
         self.unsynced.push(Change::Truncate(length));
     }
 
     fn sync(&mut self) {
-        for change in std::mem::take(&mut self.unsynced) {
+        let unsynced = std::mem::take(&mut self.unsynced);
+        if unsynced.is_empty() {
+            return;
+        }
+        let durable = Arc::make_mut(&mut self.durable);
+        for change in unsynced {
             match change {
-                Change::Write { offset, bytes, lost: false } => put(&mut self.durable, offset, &bytes),
+                Change::Write { offset, bytes, lost: false } => put(durable, offset, &bytes),
                 // The length reaches the device; the bytes do not.
                 Change::Write { offset, bytes, lost: true } => {
-                    let length = self.durable.len().max(offset + bytes.len());
-                    self.durable.resize(length, 0);
+                    let length = durable.len().max(offset + bytes.len());
+                    durable.resize(length, 0);
                 }
-                Change::Truncate(length) => self.durable.resize(length, 0),
+                Change::Truncate(length) => durable.resize(length, 0),
             }
         }
     }
@@ -164,12 +174,13 @@ impl Inode {
         }
     }
 
-    fn found(&self, image: Image, random: &mut Random) -> Vec<u8> {
+    fn found(&self, image: Image, random: &mut Random) -> Arc<Vec<u8>> {
         match image {
-            Image::Everything => self.live.clone(),
-            Image::SyncedOnly => self.durable.clone(),
+            Image::Everything => Arc::clone(&self.live),
+            Image::SyncedOnly => Arc::clone(&self.durable),
+            Image::Seed(_) if self.unsynced.is_empty() => Arc::clone(&self.durable),
             Image::Seed(_) => {
-                let mut content = self.durable.clone();
+                let mut content = Vec::clone(&self.durable);
                 for change in &self.unsynced {
                     match change {
                         Change::Write { offset, bytes, .. } => {
@@ -179,7 +190,7 @@ impl Inode {
                         Change::Truncate(_) => {}
                     }
                 }
-                content
+                Arc::new(content)
             }
         }
     }
@@ -311,7 +322,7 @@ impl State {
         });
         let files = self.files.iter().map(|inode| {
             let content = inode.found(image, &mut random);
-            Inode { live: content.clone(), durable: content, unsynced: Vec::new() }
+            Inode { live: Arc::clone(&content), durable: content, unsynced: Vec::new() }
         });
         let files = files.collect();
         let mut folders = BTreeMap::new();
@@ -466,9 +477,8 @@ impl SimDisk {
     pub(crate) fn meddle(&self, path: &Path, content: Option<Vec<u8>>) {
         let mut state = self.state();
         let file = state.files.len();
-        state.files.push(Inode { live: content.clone().unwrap_or_default(), ..Inode::default() });
-        let inode = &mut state.files[file];
-        inode.durable = inode.live.clone();
+        let bytes = Arc::new(content.clone().unwrap_or_default());
+        state.files.push(Inode { live: Arc::clone(&bytes), durable: bytes, unsynced: Vec::new() });
         let folder = state.folder(path.parent().unwrap()).unwrap();
         match content {
             Some(_) => folder.live.insert(name_of(path).to_owned(), Node::File(file)),
@@ -478,12 +488,17 @@ impl SimDisk {
 
     /// Every file by its path, with its content: for comparing disks.
     pub(crate) fn contents(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        self.contents_below(Path::new("/"))
+    }
+
+    /// Every file in a folder and the folders in it.
+    pub(crate) fn contents_below(&self, top: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         let state = self.state();
         let mut all = BTreeMap::new();
-        for (path, folder) in &state.folders {
+        for (path, folder) in state.folders.iter().filter(|(path, _)| path.starts_with(top)) {
             for (name, node) in &folder.live {
                 if let Node::File(file) = node {
-                    all.insert(path.join(name), state.files[*file].live.clone());
+                    all.insert(path.join(name), Vec::clone(&state.files[*file].live));
                 }
             }
         }
@@ -666,7 +681,9 @@ impl Disk for SimDisk {
             state.folder(path.parent().unwrap())?.set(name_of(path), Some(Node::File(file)));
         }
         while state.locked.contains(path) {
-            state = self.shared.unlocked.wait(state).unwrap();
+            let (again, waited) = self.shared.unlocked.wait_timeout(state, LONGEST_WAIT).unwrap();
+            assert!(!waited.timed_out(), "{} is locked for good", path.display());
+            state = again;
         }
         state.locked.insert(path.to_owned());
         Ok(Box::new(SimLock { disk: self.clone(), path: path.to_owned() }))
