@@ -34,8 +34,8 @@ use common::{NOW_MS, bare, chain, genesis, hash_of};
 use proofline_canon::{ContentStore, Sha256Digest};
 use proofline_ledger::disk::OsDisk;
 use proofline_ledger::{
-    Action, ArchiveOrder, Blobs, BundleOrder, Ledger, LogEnd, Options, Outcome, Seq, VerifyPlan, archive,
-    backup, checkpoint_path, create_bundle, restore, verify, verify_with,
+    Action, ArchiveOrder, Blobs, BundleOrder, Ledger, LogEnd, Options, Outcome, Seq, VerifyPlan,
+    VerifyReport, archive, backup, checkpoint_path, create_bundle, restore, verify, verify_with,
 };
 use proofline_proof::bundle::{BundleTrust, verify_bundle};
 use proofline_proof::{Note, Signer};
@@ -57,7 +57,7 @@ const ARCHIVED: &str = "archived ";
 const KEPT_ENTRIES: u64 = 12;
 
 fn options() -> Options {
-    Options { segment_bytes: 8192, ..Options::default() }
+    Options { segment_bytes: 16384, ..Options::default() }
 }
 
 fn ledger_in(folder: &Path) -> PathBuf {
@@ -162,7 +162,7 @@ fn child() {
         if worker.random.once_in(3) {
             worker.put_and_erase(round);
         }
-        if worker.random.once_in(6) {
+        if worker.random.once_in(4) {
             worker.archive();
         }
     }
@@ -302,6 +302,17 @@ impl House {
         assert!(told.iter().all(|it| erased.contains_key(&Sha256Digest::of(it.as_bytes()).to_string())));
     }
 
+    /// The ledger verifies, what is archived included.
+    fn check_with_archive(&self, entries: &[RawEntry]) -> VerifyReport {
+        let archives = if self.archive.exists() { vec![self.archive.clone()] } else { Vec::new() };
+        let plan = VerifyPlan { archives, ..VerifyPlan::default() };
+        let report = verify_with(&self.ledger, &plan, &mut |_| {}).unwrap();
+        assert!(report.is_sound(), "{report:?}");
+        assert_eq!((report.end, report.entries), (LogEnd::Published, entries.len() as u64));
+        assert!(report.archived.iter().all(|one| one.is_checked));
+        report
+    }
+
     fn check(&self) {
         self.check_unmended();
         let ledger = Ledger::open(&self.ledger, options()).unwrap();
@@ -309,6 +320,7 @@ impl House {
         check_chain(&entries);
         assert_held(&entries, &self.receipts(), "an acknowledged record is gone");
         self.check_payloads(&entries);
+        self.check_with_archive(&entries);
         for size in self.told(SIGNED).iter().map(|size| size.parse::<u64>().unwrap()) {
             let note = Note::parse(&fs::read(checkpoint_path(&self.ledger, size)).unwrap()).unwrap();
             assert_eq!(note.text().split('\n').nth(1), Some(size.to_string().as_str()));
@@ -356,12 +368,8 @@ impl House {
 
     /// With the archive the ledger verifies; brought back and copied, it is the same one.
     fn check_whole(&self, entries: &[RawEntry]) {
-        let plan = VerifyPlan { archives: vec![self.archive.clone()], ..VerifyPlan::default() };
-        let report = verify_with(&self.ledger, &plan, &mut |_| {}).unwrap();
-        assert!(report.is_sound(), "{report:?}");
-        assert_eq!((report.end, report.entries), (LogEnd::Published, entries.len() as u64));
-        assert!(!report.archived.is_empty() && report.archived.iter().all(|one| one.is_checked));
-        assert!(report.anchors.anchored_entries() > 0);
+        let report = self.check_with_archive(entries);
+        assert!(!report.archived.is_empty() && report.anchors.anchored_entries() > 0);
         let back = restore(&self.ledger, &self.archive, &mut |_| {}).unwrap();
         assert_eq!((back.restored.len(), back.still_archived), (report.archived.len(), 0));
         let copy = self.dir.path().join("copy");

@@ -20,7 +20,6 @@ use proofline_ledger::disk::{Access, Disk, DiskFile, DiskLock};
 use super::random::Random;
 
 const SECTOR_BYTES: usize = 512;
-
 /// Whoever waits longer for a lock waits for itself: the test fails then, and does not hang.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
@@ -142,12 +141,8 @@ impl Inode {
     }
 
     fn sync(&mut self) {
-        let unsynced = std::mem::take(&mut self.unsynced);
-        if unsynced.is_empty() {
-            return;
-        }
-        let durable = Arc::make_mut(&mut self.durable);
-        for change in unsynced {
+        for change in std::mem::take(&mut self.unsynced) {
+            let durable = Arc::make_mut(&mut self.durable);
             match change {
                 Change::Write { offset, bytes, lost: false } => put(durable, offset, &bytes),
                 // The length reaches the device; the bytes do not.
@@ -496,11 +491,10 @@ impl SimDisk {
         let state = self.state();
         let mut all = BTreeMap::new();
         for (path, folder) in state.folders.iter().filter(|(path, _)| path.starts_with(top)) {
-            for (name, node) in &folder.live {
-                if let Node::File(file) = node {
-                    all.insert(path.join(name), Vec::clone(&state.files[*file].live));
-                }
-            }
+            all.extend(folder.live.iter().filter_map(|(name, node)| match node {
+                Node::File(file) => Some((path.join(name), Vec::clone(&state.files[*file].live))),
+                Node::Folder => None,
+            }));
         }
         all
     }
@@ -680,11 +674,10 @@ impl Disk for SimDisk {
             state.files.push(Inode::default());
             state.folder(path.parent().unwrap())?.set(name_of(path), Some(Node::File(file)));
         }
-        while state.locked.contains(path) {
-            let (again, waited) = self.shared.unlocked.wait_timeout(state, LONGEST_WAIT).unwrap();
-            assert!(!waited.timed_out(), "{} is locked for good", path.display());
-            state = again;
-        }
+        let is_locked = |state: &mut State| state.locked.contains(path);
+        let waited = self.shared.unlocked.wait_timeout_while(state, LONGEST_WAIT, is_locked);
+        let (mut state, waited) = waited.unwrap();
+        assert!(!waited.timed_out(), "{} is locked for good", path.display());
         state.locked.insert(path.to_owned());
         Ok(Box::new(SimLock { disk: self.clone(), path: path.to_owned() }))
     }
