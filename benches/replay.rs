@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use criterion::{BenchmarkId, Criterion};
 use proofline::ledger::{Options, Snapshot};
 use proofline::replay::{
-    Mode, Pair, Pairs, Plan, ReplaySink, RunVerdict, Summary, TraceReplay, VariancePolicy, replay,
+    Means, Mode, Pair, Pairs, Plan, ReplaySink, RunVerdict, Summary, TraceReplay, VariancePolicy, replay,
 };
 use proofline_vectors::{Deviation, after_model_change, generate};
 
@@ -67,5 +67,5 @@ fn modes(criterion: &mut Criterion, snapshot: &Snapshot, pairs: &Pairs) {
 }
 
 fn run(snapshot: &Snapshot, plan: &Plan) -> Summary {
-    replay(snapshot, None, plan, &mut Dropped).unwrap()
+    replay(snapshot, &Means::default(), plan, &mut Dropped).unwrap()
 }

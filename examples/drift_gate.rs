@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use proofline::ledger::Snapshot;
-use proofline::replay::{Pairs, Plan, RunVerdict, TraceReplay, VariancePolicy, replay};
+use proofline::replay::{Means, Pairs, Plan, RunVerdict, TraceReplay, VariancePolicy, replay};
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let temporary = tempfile::tempdir()?;
@@ -33,7 +33,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let pairs = Pairs::parse(&std::fs::read(pairs)?)?;
     let plan = Plan::constrained(pairs, VariancePolicy::MODEL_OUTPUT);
     let mut verdicts: Vec<TraceReplay> = Vec::new();
-    let summary = replay(&Snapshot::open(&dir)?, None, &plan, &mut verdicts)?;
+    let summary = replay(&Snapshot::open(&dir)?, &Means::default(), &plan, &mut verdicts)?;
     for verdict in &verdicts {
         if let Some(failure) = verdict.failure() {
             println!("{}: {}", verdict.trace_id(), failure.message);

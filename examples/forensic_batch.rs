@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use proofline::ledger::Snapshot;
-use proofline::replay::{Event, Plan, ReplaySink, RunVerdict, TraceReplay, replay};
+use proofline::replay::{Event, Means, Plan, ReplaySink, RunVerdict, TraceReplay, replay};
 
 /// Counts what comes and tells of what failed; a job of your own would write to its own log.
 #[derive(Default)]
@@ -51,7 +51,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     };
     let snapshot = Snapshot::open(&dir)?;
     let mut reporter = Reporter::default();
-    let summary = replay(&snapshot, None, &Plan::default(), &mut reporter)?;
+    let summary = replay(&snapshot, &Means::default(), &Plan::default(), &mut reporter)?;
     println!("{} of {} traces pass; the end of the log is {}", reporter.passed, summary.traces, summary.end);
     for damage in &summary.damage {
         println!("damage: {damage}");

@@ -14,7 +14,7 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use proofline::ledger::Snapshot;
-use proofline::replay::{Mode, Plan, TraceReplay, replay};
+use proofline::replay::{Means, Mode, Plan, TraceReplay, replay};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let temporary = tempfile::tempdir()?;
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let plan = Plan { mode: Mode::Invariant, ..Plan::default() };
     let mut verdicts: Vec<TraceReplay> = Vec::new();
-    let summary = replay(&Snapshot::open(&dir)?, None, &plan, &mut verdicts)?;
+    let summary = replay(&Snapshot::open(&dir)?, &Means::default(), &plan, &mut verdicts)?;
 
     let mut by_kind = BTreeMap::new();
     for verdict in &verdicts {

@@ -8,6 +8,7 @@
 //!
 //! - [`canon`]: one value, one encoding, one digest;
 //! - [`trace`]: what a record says;
+//! - [`policy`]: what a policy says of a request;
 //! - [`proof`]: what a ledger claims, and how anyone checks it without one;
 //! - [`ledger`]: the gate, the log, its indexes;
 //! - [`replay`]: read again, decide again, compare.
@@ -51,6 +52,8 @@
 pub use proofline_canon as canon;
 #[doc(inline)]
 pub use proofline_ledger as ledger;
+#[doc(inline)]
+pub use proofline_policy as policy;
 #[doc(inline)]
 pub use proofline_proof as proof;
 #[doc(inline)]

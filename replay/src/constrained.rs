@@ -41,7 +41,8 @@ impl Side {
         let chain = log.chain(false);
         let verified = Verified::of_chain(&chain);
         let records = ChainRecords::of(&verified);
-        let payloads = AbsentPayloads::of(&verified, inputs.payloads, inputs.erasures, &inputs.plan.closed)?;
+        let payloads =
+            AbsentPayloads::of(&verified, inputs.means.payloads, inputs.erasures, &inputs.plan.closed)?;
         let mut run = Run::new(single::coverage(&chain, &payloads));
         let failure = run.invariants(trace_id, &chain, &log, &verified, &records);
         let keys = if failure.is_none() { PathKeys::of(&verified) } else { PathKeys::default() };
@@ -136,6 +137,8 @@ fn coverage(baseline: &Side, candidate: &Side) -> Coverage {
         verified: sum(|it| it.verified),
         gate_rechecked: sum(|it| it.gate_rechecked),
         policy_re_decided: sum(|it| it.policy_re_decided),
+        policy_absent: sum(|it| it.policy_absent),
+        policy_unusable: sum(|it| it.policy_unusable),
         re_executed: sum(|it| it.re_executed),
         rejected_listed: sum(|it| it.rejected_listed),
         blobs_absent: single::count(baseline.payloads.count_with(&candidate.payloads)),

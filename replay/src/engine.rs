@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use proofline_canon::ContentStore;
 use proofline_ledger::{EntryFault, Seq, Snapshot};
 use proofline_trace::TraceId;
 use rayon::prelude::*;
@@ -15,6 +14,7 @@ use crate::census::Census;
 use crate::constrained::{self, Side};
 use crate::error::ReplayError;
 use crate::integrity;
+use crate::means::Means;
 use crate::pairs::{Pair, Pairs};
 use crate::plan::{Mode, Plan, Selection};
 use crate::single::{self, Inputs, Outcome};
@@ -31,21 +31,21 @@ const ENTRIES_PER_BATCH: usize = 1 << 16;
 
 /// Replays what the plan asks for over a fixed prefix of a ledger.
 ///
-/// `payloads` is where payload bytes are looked for, if anywhere: without a store no payload is at
-/// hand, which the coverage says and no finding does. Verdicts and events go to `sink`. Nothing is
-/// read but the ledger and the store, and nothing is written.
+/// `means` is what it may use besides: without a store no payload is at hand, which the coverage says
+/// and no finding does. Verdicts and events go to `sink`. Nothing is read but the ledger and the store,
+/// and nothing is written.
 ///
 /// # Errors
 /// [`ReplayError`]: the system refused a call, or the sink asked to stop. A failing verdict and a
 /// damaged log are no errors; [`Summary::verdict`] tells of them.
 pub fn replay(
     snapshot: &Snapshot,
-    payloads: Option<&(dyn ContentStore + Sync)>,
+    means: &Means<'_>,
     plan: &Plan,
     sink: &mut dyn ReplaySink,
 ) -> Result<Summary, ReplayError> {
     let erasures = snapshot.readable_erasures().map_err(ReplayError::Lookup)?;
-    let inputs = Inputs { snapshot, payloads, plan, erasures: &erasures };
+    let inputs = Inputs { snapshot, means: *means, plan, erasures: &erasures };
     let (pool, tally) = (pool(plan)?, Tally::new(snapshot, plan));
     let mut run = Run { pool, inputs, sink, tally, entries: 0, census: Census::default() };
     let unfit = |wanted| Err(ReplayError::Plan { replay_type: plan.mode.replay_type(), wanted });

@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use proofline_ledger::{Action, Genesis, Ledger, Options, Submission};
-//! use proofline_replay::{Plan, RunVerdict, replay};
+//! use proofline_replay::{Means, Plan, RunVerdict, replay};
 //! use proofline_trace::LedgerId;
 //!
 //! let dir = tempfile::tempdir()?;
@@ -36,7 +36,7 @@
 //!
 //! // A list is the simplest sink; one that prints needs no memory for all verdicts.
 //! let mut verdicts = Vec::new();
-//! let summary = replay(&ledger.snapshot()?, None, &Plan::default(), &mut verdicts)?;
+//! let summary = replay(&ledger.snapshot()?, &Means::default(), &Plan::default(), &mut verdicts)?;
 //! assert_eq!(summary.verdict(), RunVerdict::AllWell);
 //! assert_eq!(verdicts[0].trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
 //! assert!(verdicts[0].is_pass() && verdicts[0].findings().is_empty());
@@ -123,6 +123,7 @@ mod form;
 mod gate_again;
 mod integrity;
 mod links;
+mod means;
 mod pairs;
 mod plan;
 mod reading;
@@ -140,6 +141,7 @@ pub use alignment::{
 pub use engine::replay;
 pub use error::{RecordError, ReplayError};
 pub use form::FormError;
+pub use means::Means;
 pub use pairs::{Pair, Pairs, PairsError};
 pub use plan::{Mode, Plan, Selection};
 pub use sink::{Event, ReplaySink, Unlisted};

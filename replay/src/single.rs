@@ -12,7 +12,6 @@
 //! Findings over the chain rest on proven records, so a failed run has none. Rejected attempts
 //! are decided again whatever the outcome.
 
-use proofline_canon::ContentStore;
 use proofline_ledger::{Damage, Erasures, Seq, Snapshot};
 use proofline_trace::{
     AllowedVariance, Coverage, Failure, FailureClass, Finding, ReplayDiagnostics, ReplayMode, ReplayResult,
@@ -26,6 +25,7 @@ use crate::error::ReplayError;
 use crate::findings::{self, AbsentPayloads};
 use crate::gate_again::{self, ChainRecords};
 use crate::links::{self, BrokenLink};
+use crate::means::Means;
 use crate::plan::{Mode, Plan, Selection};
 use crate::sink::Unlisted;
 use crate::verdict::TraceReplay;
@@ -34,7 +34,7 @@ use crate::verdict::TraceReplay;
 #[derive(Clone, Copy)]
 pub(crate) struct Inputs<'a> {
     pub(crate) snapshot: &'a Snapshot,
-    pub(crate) payloads: Option<&'a (dyn ContentStore + Sync)>,
+    pub(crate) means: Means<'a>,
     pub(crate) plan: &'a Plan,
     /// What the ledger erased.
     pub(crate) erasures: &'a Erasures,
@@ -72,7 +72,8 @@ fn conclude(inputs: &Inputs<'_>, trace_id: TraceId, log: &TraceLog) -> Result<Ou
     let chain = log.chain(inputs.plan.include_rejected);
     let verified = Verified::of_chain(&chain);
     let records = ChainRecords::of(&verified);
-    let payloads = AbsentPayloads::of(&verified, inputs.payloads, inputs.erasures, &inputs.plan.closed)?;
+    let payloads =
+        AbsentPayloads::of(&verified, inputs.means.payloads, inputs.erasures, &inputs.plan.closed)?;
 
     let mut run = Run::new(coverage(&chain, &payloads));
     let failure = match run.invariants(trace_id, &chain, log, &verified, &records) {

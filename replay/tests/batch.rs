@@ -19,7 +19,7 @@ use common::{Look, NOW_MS, committed, fresh, golden, output, run, vectors};
 use proofline_canon::{ContentStore, Limits, MemoryStore, Sha256Digest, Value};
 use proofline_ledger::{Action, EvidenceLine, Ledger, Options, Snapshot};
 use proofline_replay::{
-    Event, Mode, Pairs, Plan, ReplayError, ReplaySink, RunVerdict, Selection, Summary, TraceReplay,
+    Event, Means, Mode, Pairs, Plan, ReplayError, ReplaySink, RunVerdict, Selection, Summary, TraceReplay,
     VariancePolicy, replay,
 };
 use proofline_trace::TraceId;
@@ -67,7 +67,7 @@ fn the_evidence_that_ships() {
     for (list, include_rejected) in [("accepted", false), ("with_rejected", true)] {
         let mut verdicts = Vec::new();
         let plan = Plan { include_rejected, ..Plan::default() };
-        let summary = replay(&snapshot, Some(&payloads()), &plan, &mut verdicts).unwrap();
+        let summary = replay(&snapshot, &Means::payloads(&payloads()), &plan, &mut verdicts).unwrap();
         assert_eq!(summary.verdict(), RunVerdict::AllWell);
         let rows = expected.items("forensic");
         assert_eq!(verdicts.len(), rows.len());
@@ -170,7 +170,7 @@ fn stop_when(stop: bool) -> ControlFlow<()> {
 }
 
 fn watch(snapshot: &Snapshot, plan: &Plan, watcher: &mut Watcher) -> Result<Summary, ReplayError> {
-    replay(snapshot, None, plan, watcher)
+    replay(snapshot, &Means::default(), plan, watcher)
 }
 
 #[test]
@@ -337,7 +337,7 @@ fn the_evidence_that_ships_against_the_same_after_a_model_change() {
     put_payloads(&store, "evidence/payloads-after-model-change.jsonl");
     let mut verdicts = Vec::new();
     let plan = Plan { mode: Mode::Invariant, ..on(2) };
-    replay(&snapshot, Some(&store), &plan, &mut verdicts).unwrap();
+    replay(&snapshot, &Means::payloads(&store), &plan, &mut verdicts).unwrap();
     let found: BTreeSet<String> = verdicts.iter().map(|replay| replay.artifact_sha256.to_string()).collect();
     let rows = expected.items("invariant").iter().filter(|row| row.at("record").text("result") == "pass");
     let wanted: BTreeSet<String> = rows.map(|row| row.text("artifact_sha256").to_owned()).collect();

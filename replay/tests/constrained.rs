@@ -16,7 +16,8 @@ use common::work::{Call, Expected, Step, expected, records};
 use common::{NOW_MS, commit, committed, fresh, one, output, run};
 use proofline_ledger::{Options, Snapshot};
 use proofline_replay::{
-    Event, Mode, Pair, Pairs, Plan, ReplayError, Selection, TraceReplay, VariancePolicy, record, replay,
+    Event, Means, Mode, Pair, Pairs, Plan, ReplayError, Selection, TraceReplay, VariancePolicy, record,
+    replay,
 };
 use proofline_trace::{FailureClass, TraceId};
 use proptest::prelude::*;
@@ -319,12 +320,12 @@ fn a_baseline_is_read_once_and_a_run_can_be_stopped() {
     let (_dir, snapshot) = many();
     let plan = Plan::constrained(Pairs::against(trace(1), (2..=700).map(trace)), VariancePolicy::NOTHING);
     let mut watcher = Watcher(Vec::new(), 0);
-    replay(&snapshot, None, &plan, &mut watcher).unwrap();
+    replay(&snapshot, &Means::default(), &plan, &mut watcher).unwrap();
     // Six records a run: 257 of them for the first 256 pairs, 256 for the next.
     let progress = |traces, runs: u64| Event::TracesReplayed { traces, total: Some(699), entries: 6 * runs };
     assert_eq!(watcher.0, [progress(256, 257), progress(512, 513), progress(699, 700)]);
     let mut watcher = Watcher(Vec::new(), 2);
-    let error = replay(&snapshot, None, &plan, &mut watcher).unwrap_err();
+    let error = replay(&snapshot, &Means::default(), &plan, &mut watcher).unwrap_err();
     assert!(matches!(error, ReplayError::Stopped));
     assert_eq!(watcher.0.len(), 2);
 }
@@ -341,7 +342,7 @@ fn a_question_is_asked_of_what_it_can_be_asked_of() {
         (Mode::Invariant, pairs),
     ] {
         let plan = Plan { mode, traces, ..Plan::default() };
-        let error = replay(&snapshot, None, &plan, &mut Vec::new()).unwrap_err();
+        let error = replay(&snapshot, &Means::default(), &plan, &mut Vec::new()).unwrap_err();
         assert_eq!(error.code(), "replay.plan", "{error}");
     }
 }

@@ -16,7 +16,7 @@ use common::evidence::{
 use common::{NOW_MS, commit, committed, one, run};
 use proofline_canon::{ContentStore, MemoryStore, Sha256Digest, StoreError};
 use proofline_ledger::{Action, Outcome, Seq};
-use proofline_replay::{Plan, ReplayError, TraceReplay, replay};
+use proofline_replay::{Means, Plan, ReplayError, TraceReplay, replay};
 use proofline_trace::{Finding, Severity};
 
 /// The verdict over the one trace of these lines, all of which the gate accepts.
@@ -198,7 +198,7 @@ fn payloads_that_are_not_at_hand() {
     put("request 10");
     let verdict = || {
         let mut verdicts = Vec::new();
-        let summary = replay(&snapshot, Some(&store), &Plan::default(), &mut verdicts).unwrap();
+        let summary = replay(&snapshot, &Means::payloads(&store), &Plan::default(), &mut verdicts).unwrap();
         assert_eq!(summary.worst_finding(), summary.severities.keys().next_back().copied());
         one(verdicts)
     };
@@ -236,7 +236,7 @@ fn with_payloads(ledger: &proofline_ledger::Ledger, texts: &[&str], plan: Plan) 
     }
     let plan = Plan { traces: [format!("{:032x}", 1).parse().unwrap()].into_iter().collect(), ..plan };
     let mut verdicts = Vec::new();
-    replay(&ledger.snapshot().unwrap(), Some(&store), &plan, &mut verdicts).unwrap();
+    replay(&ledger.snapshot().unwrap(), &Means::payloads(&store), &plan, &mut verdicts).unwrap();
     one(verdicts)
 }
 
@@ -316,7 +316,8 @@ impl ContentStore for Broken {
 fn a_store_that_fails_is_no_absence() {
     let (_dir, ledger) = committed(&chain(1, 1));
     let mut verdicts = Vec::new();
-    let outcome = replay(&ledger.snapshot().unwrap(), Some(&Broken), &Plan::default(), &mut verdicts);
+    let outcome =
+        replay(&ledger.snapshot().unwrap(), &Means::payloads(&Broken), &Plan::default(), &mut verdicts);
     let error = outcome.unwrap_err();
     assert!(matches!(error, ReplayError::Payloads(_)), "{error}");
     assert_eq!((error.code(), verdicts.len()), ("replay.payloads", 0));

@@ -21,7 +21,9 @@ use common::random::Random;
 use common::work::{Call, Step, records};
 use common::{one, run};
 use proofline_canon::{ContentStore, MemoryStore, Sha256Digest};
-use proofline_replay::{Mode, Pair, Pairs, Plan, RunVerdict, Selection, TraceReplay, VariancePolicy, replay};
+use proofline_replay::{
+    Means, Mode, Pair, Pairs, Plan, RunVerdict, Selection, TraceReplay, VariancePolicy, replay,
+};
 use proofline_trace::TraceId;
 
 /// What a trace must come to: the class of its failure, or its findings and how often each.
@@ -203,7 +205,7 @@ fn ten_thousand_traces_with_trouble_of_every_kind() {
     for mode in [Mode::Invariant, Mode::Forensic] {
         let plan = Plan { mode, threads: NonZeroUsize::new(2), ..Plan::default() };
         let mut verdicts = Vec::new();
-        let summary = replay(&snapshot, Some(&store), &plan, &mut verdicts).unwrap();
+        let summary = replay(&snapshot, &Means::payloads(&store), &plan, &mut verdicts).unwrap();
         assert_eq!(verdicts.len(), 10_000);
         let failed = verdicts.iter().filter(|replay| !replay.is_pass()).count();
         assert_eq!(summary.failed, failed as u64);
@@ -226,7 +228,7 @@ fn ten_thousand_traces_with_trouble_of_every_kind() {
         let traces = Selection::from_iter([id(number)]);
         let plan = Plan { mode: Mode::Invariant, traces, threads: NonZeroUsize::new(1), ..Plan::default() };
         let mut verdicts = Vec::new();
-        replay(&snapshot, Some(&store), &plan, &mut verdicts).unwrap();
+        replay(&snapshot, &Means::payloads(&store), &plan, &mut verdicts).unwrap();
         assert_eq!(found(&one(verdicts)), expected[number as usize - 1]);
     }
 }

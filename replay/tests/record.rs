@@ -15,8 +15,8 @@ use common::evidence::{chain, declared};
 use common::{NOW_MS, committed, fresh, output, run};
 use proofline_ledger::{Action, ArtifactKind, EntryKind, Ledger, Options, Seq};
 use proofline_replay::{
-    Mode, Pairs, Plan, RecordError, ReplayError, ReplaySink, Selection, TraceReplay, VariancePolicy, record,
-    record_all, replay,
+    Means, Mode, Pairs, Plan, RecordError, ReplayError, ReplaySink, Selection, TraceReplay, VariancePolicy,
+    record, record_all, replay,
 };
 
 #[test]
@@ -170,14 +170,15 @@ fn a_replay_interrupted_anywhere_and_run_again_records_what_one_run_records() {
             let (_dir, ledger) = ten_traces();
             let evidence = ledger.entries();
             let mut sink = Recorder { ledger: &ledger, waiting: Vec::new(), left: stop };
-            let stopped = replay(&ledger.snapshot().unwrap(), None, &plan, &mut sink).unwrap_err();
+            let stopped =
+                replay(&ledger.snapshot().unwrap(), &Means::default(), &plan, &mut sink).unwrap_err();
             assert!(matches!(stopped, ReplayError::Stopped));
             let kept = stop - stop % GROUP;
             assert_eq!(artifacts(&ledger), expected[..2 * kept]);
             for appends in [TRACES as usize - kept, 0] {
                 let before = ledger.entries();
                 let mut sink = Recorder { ledger: &ledger, waiting: Vec::new(), left: TRACES as usize };
-                replay(&ledger.snapshot().unwrap(), None, &plan, &mut sink).unwrap();
+                replay(&ledger.snapshot().unwrap(), &Means::default(), &plan, &mut sink).unwrap();
                 sink.append();
                 assert_eq!(ledger.entries() - before, 2 * appends as u64);
                 assert_eq!(artifacts(&ledger), expected, "stopped after {stop}");

@@ -11,8 +11,9 @@ use proofline::ledger::disk::{Disk, OsDisk};
 use proofline::ledger::{
     BLOBS_DIR, Blobs, Genesis, Ledger, LedgerError, Options, Seq, Snapshot, WithArchives, is_ledger,
 };
+use proofline::policy::CedarEngine;
 use proofline::replay::{
-    Event, Mode, Plan, ReplayError, ReplaySink, RunVerdict, Summary, TraceReplay, record_all, replay,
+    Event, Means, Mode, Plan, ReplayError, ReplaySink, RunVerdict, Summary, TraceReplay, record_all, replay,
 };
 use proofline::trace::{LedgerId, Origin, Timestamp};
 use tempfile::TempDir;
@@ -123,6 +124,7 @@ fn answer(
     let closed = closed(snapshot, payloads.as_ref())?;
     let plan = &Plan { closed, ..plan.clone() };
     let payloads = payloads.as_ref().map(|blobs| blobs as &(dyn ContentStore + Sync));
+    let means = Means { payloads, policies: Some(&CedarEngine) };
     let mut sink = Sink {
         report: Report::new(out, plan.mode.replay_type()),
         recorder,
@@ -134,7 +136,7 @@ fn answer(
         entries: snapshot.entries(),
         failed: None,
     };
-    let summary = match replay(snapshot, payloads, plan, &mut sink) {
+    let summary = match replay(snapshot, &means, plan, &mut sink) {
         Ok(summary) => summary,
         Err(ReplayError::Stopped) => return Err(sink.failed.unwrap_or(ReplayError::Stopped.into())),
         Err(error) => return Err(error.into()),

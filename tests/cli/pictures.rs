@@ -110,12 +110,12 @@ fn views() {
 
 /// Appends verdicts of all kinds as `replay --record` does, at a time that is always the same.
 fn record(ledger: &Ledger) {
-    use proofline::replay::{Mode, Pairs, Plan, TraceReplay, VariancePolicy, record_all, replay};
+    use proofline::replay::{Means, Mode, Pairs, Plan, TraceReplay, VariancePolicy, record_all, replay};
     let writer = proofline::ledger::Ledger::open(&ledger.dir, proofline::ledger::Options::default()).unwrap();
     let snapshot = writer.snapshot().unwrap();
     let verdicts = |plan: &Plan| {
         let mut verdicts: Vec<TraceReplay> = Vec::new();
-        replay(&snapshot, None, plan, &mut verdicts).unwrap();
+        replay(&snapshot, &Means::default(), plan, &mut verdicts).unwrap();
         verdicts
     };
     let forensic = verdicts(&Plan::default());

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use assert_cmd::Command;
 use proofline::ledger::{Ledger, Snapshot};
 use proofline::proof::SecretKey;
-use proofline::replay::{Plan, TraceReplay, replay};
+use proofline::replay::{Means, Plan, TraceReplay, replay};
 use serde_json::Value;
 
 use crate::house::{OPTIONS, copy};
@@ -83,7 +83,7 @@ pub(crate) fn sign(dir: &Path, key: &SecretKey) -> String {
 pub(crate) fn replay_all(dir: &Path) -> String {
     let Ok(snapshot) = Snapshot::open(dir) else { return "cannot be opened".to_owned() };
     let mut verdicts: Vec<TraceReplay> = Vec::new();
-    let summary = replay(&snapshot, None, &Plan::default(), &mut verdicts).unwrap();
+    let summary = replay(&snapshot, &Means::default(), &Plan::default(), &mut verdicts).unwrap();
     summary.verdict().to_string().replace('_', " ")
 }
 

@@ -4,9 +4,10 @@ use crate::manifest::{Entry, entries};
 use crate::tree::{Complaint, Tree};
 
 /// The floors, lowest first, by the folder of their manifest. An arrow points to a lower one.
-const FLOORS: [(&str, &str); 6] = [
+const FLOORS: [(&str, &str); 7] = [
     ("canon", "proofline-canon"),
     ("trace", "proofline-trace"),
+    ("policy", "proofline-policy"),
     ("proof", "proofline-proof"),
     ("ledger", "proofline-ledger"),
     ("replay", "proofline-replay"),
@@ -219,6 +220,7 @@ fn floors_bite() {
         [
             "canon/Cargo.toml:2: proofline-canon must not stand on proofline-trace",
             "trace/Cargo.toml:2: proofline-trace must not stand on proofline-ledger",
+            "policy/Cargo.toml: is missing: the floors are crates",
             "proof/Cargo.toml:2: proofline-proof must not stand on proofline-ledger",
             "ledger/Cargo.toml:3: proofline-ledger must not stand on proofline",
             "replay/Cargo.toml: is missing: the floors are crates",

@@ -52,6 +52,7 @@ mod certify;
 mod chain;
 mod evidence_graph;
 mod ids;
+mod naming;
 mod phrase;
 mod record;
 mod rejection;

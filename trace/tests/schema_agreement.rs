@@ -404,7 +404,7 @@ fn results() -> Vec<Json> {
 
 fn diagnostics() -> Vec<Json> {
     let count = json!({
-        "records": 3, "verified": 3, "gate_rechecked": 2, "policy_re_decided": 0,
+        "records": 3, "verified": 3, "gate_rechecked": 2, "policy_re_decided": 0, "policy_absent": 1, "policy_unusable": 1,
         "re_executed": 0, "rejected_listed": 1, "blobs_absent": 4, "absent": 0
     });
     let failure = json!({

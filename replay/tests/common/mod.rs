@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use proofline_canon::{Limits, Value, parse, unhex};
 use proofline_ledger::{Action, Genesis, Ledger, Options, Outcome, Snapshot};
-use proofline_replay::{Plan, Summary, TraceReplay, replay};
+use proofline_replay::{Means, Plan, Summary, TraceReplay, replay};
 use proofline_trace::LedgerId;
 
 /// 2026-01-31T00:00:00Z.
@@ -101,7 +101,7 @@ pub fn commit(ledger: &Ledger, lines: &[String]) -> Vec<Outcome> {
 /// Replays without payloads and keeps all verdicts.
 pub fn run(snapshot: &Snapshot, plan: &Plan) -> (Vec<TraceReplay>, Summary) {
     let mut verdicts = Vec::new();
-    let summary = replay(snapshot, None, plan, &mut verdicts).unwrap();
+    let summary = replay(snapshot, &Means::default(), plan, &mut verdicts).unwrap();
     (verdicts, summary)
 }
 

@@ -23,8 +23,12 @@ pub struct Coverage {
     pub verified: SafeInt,
     /// Which the gate decided again.
     pub gate_rechecked: SafeInt,
-    /// Whose policy decided again.
+    /// Decisions that their policy decided again.
     pub policy_re_decided: SafeInt,
+    /// Decisions whose policy is not at hand.
+    pub policy_absent: SafeInt,
+    /// Decisions whose policy is at hand, and no engine can read it.
+    pub policy_unusable: SafeInt,
     /// Which were executed again.
     pub re_executed: SafeInt,
     /// Rejected attempts that were listed.
@@ -157,6 +161,8 @@ impl Coverage {
             ("verified", integer(self.verified)),
             ("gate_rechecked", integer(self.gate_rechecked)),
             ("policy_re_decided", integer(self.policy_re_decided)),
+            ("policy_absent", integer(self.policy_absent)),
+            ("policy_unusable", integer(self.policy_unusable)),
             ("re_executed", integer(self.re_executed)),
             ("rejected_listed", integer(self.rejected_listed)),
             ("blobs_absent", integer(self.blobs_absent)),
@@ -170,6 +176,8 @@ impl Coverage {
             "verified",
             "gate_rechecked",
             "policy_re_decided",
+            "policy_absent",
+            "policy_unusable",
             "re_executed",
             "rejected_listed",
             "blobs_absent",
@@ -182,6 +190,8 @@ impl Coverage {
             verified: count("verified")?,
             gate_rechecked: count("gate_rechecked")?,
             policy_re_decided: count("policy_re_decided")?,
+            policy_absent: count("policy_absent")?,
+            policy_unusable: count("policy_unusable")?,
             re_executed: count("re_executed")?,
             rejected_listed: count("rejected_listed")?,
             blobs_absent: count("blobs_absent")?,

@@ -31,6 +31,10 @@ pub enum FindingCode {
     BlobNotAtHand,
     /// A payload that an entry of the ledger erased.
     BlobErased,
+    /// A policy whose bytes are not at hand, so that its decisions were not decided again.
+    PolicyNotAtHand,
+    /// A policy whose bytes are at hand and that no engine can read.
+    PolicyNotUsable,
     /// A rejection that the gate would not repeat.
     RejectionNotReproduced,
 }
@@ -46,6 +50,8 @@ named!(FindingCode, "a finding", {
     UsageTotalMismatch => "USAGE_TOTAL_MISMATCH",
     BlobNotAtHand => "BLOB_NOT_AT_HAND",
     BlobErased => "BLOB_ERASED",
+    PolicyNotAtHand => "POLICY_NOT_AT_HAND",
+    PolicyNotUsable => "POLICY_NOT_USABLE",
     RejectionNotReproduced => "REJECTION_NOT_REPRODUCED",
 });
 
@@ -69,13 +75,16 @@ impl FindingCode {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Self::LateParent | Self::BlobNotAtHand | Self::BlobErased => Severity::Info,
+            Self::LateParent | Self::BlobNotAtHand | Self::BlobErased | Self::PolicyNotAtHand => {
+                Severity::Info
+            }
             Self::EndBeforeStart | Self::ParentSpanMissing | Self::SecondRoot | Self::UsageTotalMismatch => {
                 Severity::Low
             }
-            Self::DecisionOutsideCredentialValidity | Self::SpanCycle | Self::ConflictingParent => {
-                Severity::Medium
-            }
+            Self::DecisionOutsideCredentialValidity
+            | Self::SpanCycle
+            | Self::ConflictingParent
+            | Self::PolicyNotUsable => Severity::Medium,
             Self::RejectionNotReproduced => Severity::High,
         }
     }

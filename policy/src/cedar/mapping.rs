@@ -1,0 +1,130 @@
+//! The Cedar request that a question is: total, since every word fits its place, and injective, since every member
+//! of the question stands in it as it is. `docs/policy.md` draws it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
+
+use cedar_policy::{
+    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression,
+};
+use proofline_trace::{AuthContext, Credential, TraceContext};
+
+use crate::question::Question;
+
+/// Why a question has no request: a fault of the program, for every legal question has one.
+pub(super) type MappingFault = Box<dyn std::error::Error + Send + Sync>;
+
+#[expect(clippy::expect_used, reason = "fixed names; a test makes each")]
+fn type_name(name: &str) -> EntityTypeName {
+    name.parse().expect("an entity type")
+}
+
+static ACTOR: LazyLock<EntityTypeName> = LazyLock::new(|| type_name("Actor"));
+static ACTOR_KIND: LazyLock<EntityTypeName> = LazyLock::new(|| type_name("ActorKind"));
+static GRANT: LazyLock<EntityTypeName> = LazyLock::new(|| type_name("Grant"));
+static ACTION: LazyLock<EntityTypeName> = LazyLock::new(|| type_name("Action"));
+static RESOURCE: LazyLock<EntityTypeName> = LazyLock::new(|| type_name("Resource"));
+
+/// The request, and the entities that it is about.
+pub(super) fn request(question: &Question<'_>) -> Result<(Request, Entities), MappingFault> {
+    let auth = question.auth_context;
+    let (kind, id) = (auth.actor.actor_kind.as_str(), auth.actor.actor_id.as_str());
+    // `|` is in neither word, so no two actors share an id.
+    let principal = uid(&ACTOR, &format!("{kind}|{id}"));
+    let action = uid(&ACTION, question.request.action.as_str());
+    let resource = uid(&RESOURCE, question.request.resource.as_str());
+    let grants = auth.grants.iter().map(|grant| uid(&GRANT, grant.as_str()));
+    let above = grants.chain([uid(&ACTOR_KIND, kind)]).collect();
+    let attributes = HashMap::from([
+        ("kind".to_owned(), string(kind)),
+        ("id".to_owned(), string(id)),
+        ("grants".to_owned(), granted(auth)),
+    ]);
+    let entities = Entities::from_entities(
+        [
+            Entity::new(principal.clone(), attributes, above)?,
+            Entity::new_no_attrs(action.clone(), prefixes(&ACTION, question.request.action.as_str(), ':')),
+            Entity::new_no_attrs(
+                resource.clone(),
+                prefixes(&RESOURCE, question.request.resource.as_str(), '/'),
+            ),
+        ],
+        None,
+    )?;
+    Ok((Request::new(principal, action, resource, context(question)?, None)?, entities))
+}
+
+fn uid(of: &EntityTypeName, id: &str) -> EntityUid {
+    EntityUid::from_type_name_and_id(of.clone(), EntityId::new(id))
+}
+
+/// What a name lies below: itself, cut off before each mark.
+fn prefixes(of: &EntityTypeName, name: &str, mark: char) -> HashSet<EntityUid> {
+    let ends = name.match_indices(mark).map(|(at, _)| at);
+    ends.filter_map(|at| Some(uid(of, name.get(..at)?))).collect()
+}
+
+fn context(question: &Question<'_>) -> Result<Context, MappingFault> {
+    let auth = question.auth_context;
+    let actor = record([
+        ("actor_kind", string(auth.actor.actor_kind.as_str())),
+        ("actor_id", string(auth.actor.actor_id.as_str())),
+    ])?;
+    let auth_context = record([
+        ("ts_ms", millis(auth.ts_ms.get())),
+        ("trace", trace(&auth.trace)?),
+        ("component", string(auth.component.as_str())),
+        ("actor", actor),
+        ("credential", credential(&auth.credential)?),
+        ("grants", granted(auth)),
+    ])?;
+    let members = [
+        ("ts_ms", millis(question.ts_ms.get())),
+        ("trace", trace(question.trace)?),
+        ("component", string(question.component.as_str())),
+        ("auth_context", auth_context),
+    ];
+    Ok(Context::from_pairs(members.map(|(name, value)| (name.to_owned(), value)))?)
+}
+
+fn credential(it: &Credential) -> Result<RestrictedExpression, MappingFault> {
+    record([
+        ("credential_kind", string(it.credential_kind.as_str())),
+        ("issuer", string(it.issuer.as_str())),
+        ("presented_hash_sha256", string(&it.presented_hash_sha256.to_string())),
+        ("verified_at_ms", millis(it.verified_at_ms.get())),
+        ("expires_at_ms", millis(it.expires_at_ms.get())),
+    ])
+}
+
+/// The parent is there for a child alone, and the kind tells them apart.
+fn trace(it: &TraceContext) -> Result<RestrictedExpression, MappingFault> {
+    let parent = it.parent_span_id();
+    let kind = if parent.is_some() { "child" } else { "root" };
+    let always = [
+        ("trace_id", string(&it.trace_id().to_string())),
+        ("span_id", string(&it.span_id().to_string())),
+        ("span_kind", string(kind)),
+    ];
+    record(always.into_iter().chain(parent.map(|parent| ("parent_span_id", string(&parent.to_string())))))
+}
+
+fn granted(auth: &AuthContext) -> RestrictedExpression {
+    RestrictedExpression::new_set(auth.grants.iter().map(|grant| string(grant.as_str())))
+}
+
+fn record(
+    members: impl IntoIterator<Item = (&'static str, RestrictedExpression)>,
+) -> Result<RestrictedExpression, MappingFault> {
+    let members = members.into_iter().map(|(name, value)| (name.to_owned(), value));
+    Ok(RestrictedExpression::new_record(members)?)
+}
+
+fn string(text: &str) -> RestrictedExpression {
+    RestrictedExpression::new_string(text.to_owned())
+}
+
+/// Below 2^53, which a Long holds.
+fn millis(ms: u64) -> RestrictedExpression {
+    RestrictedExpression::new_long(i64::try_from(ms).unwrap_or(i64::MAX))
+}
