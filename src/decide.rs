@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use proofline_canon::{ContentStore, Limits, Sha256Digest, StoreError};
-use proofline_ledger::{Action, Blobs, EntryFault, Ledger, LedgerError, Outcome, Seq, Snapshot, Submission};
+use proofline_ledger::{
+    Action, BlobError, Blobs, EntryFault, Ledger, LedgerError, Outcome, Seq, Snapshot, Submission,
+};
 use proofline_policy::{Answer, Policy, PolicyEngine, PolicyError, Question};
 use proofline_trace::{
     AuthContext, Envelope, EnvelopeHash, Millis, PolicyDecision, PolicyRef, PolicyRequest, Rejection,
@@ -121,6 +123,12 @@ pub enum DecideError {
 }
 
 impl DecideError {
+    /// True when the policy's bytes were erased for good: no decision rests on them any more.
+    #[must_use]
+    pub fn is_erased_policy(&self) -> bool {
+        matches!(self, Self::Store(error) if is_erased(error))
+    }
+
     /// The stable code.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -131,7 +139,7 @@ impl DecideError {
             Self::Entry(_) => "ledger.io",
             Self::NoContext(_) => "decide.no_context",
             Self::NotAContext { .. } => "decide.not_a_context",
-            Self::Store(error) => error.code(),
+            Self::Store(error) => blob_error(error).map_or_else(|| error.code(), BlobError::code),
             Self::Refused(_) => "decide.refused",
             Self::Answer(_) => "decide.answer",
         }
@@ -156,6 +164,16 @@ impl DecideError {
             Self::Refused(_) => Some("the contract's kind says which check did not hold"),
         }
     }
+}
+
+/// What the store of payloads says behind the error of any store.
+fn blob_error(error: &StoreError) -> Option<&BlobError> {
+    let StoreError::Io(error) = error else { return None };
+    error.get_ref()?.downcast_ref()
+}
+
+fn is_erased(error: &StoreError) -> bool {
+    matches!(blob_error(error), Some(BlobError::Erased { .. }))
 }
 
 /// Asks a policy, and commits nothing: what [`decide`] would bring to the gate at this time.

@@ -48,6 +48,7 @@ impl DecidingError {
             Self::Decide(DecideError::Ledger(error)) => exit_of_ledger(error),
             Self::Decide(DecideError::Entry(EntryFault::Damaged(_))) => Exit::DamagedLedger,
             Self::Decide(DecideError::Entry(EntryFault::Archived(_))) => Exit::BadInput,
+            Self::Decide(error) if error.is_erased_policy() => Exit::BadInput,
             Self::Decide(DecideError::Entry(_) | DecideError::Store(_)) => Exit::SystemRefused,
             Self::Decide(DecideError::Answer(_)) => Exit::Internal,
             Self::Decide(_) => Exit::BadInput,

@@ -266,6 +266,27 @@ fn a_repeated_decision_is_a_duplicate_only_at_the_same_time() {
     assert_ne!(later["span_id"], once["span_id"]);
 }
 
+/// A decision that allows an erasure erases another policy, which then decides nothing more.
+#[test]
+fn an_erased_policy_decides_nothing() {
+    let desk = Desk::new();
+    desk.decide_at_clock(DESK, &[]).well();
+    let name = Sha256Digest::of(DESK.as_bytes()).to_string();
+    let keeper =
+        "@id(\"keeper\") permit(principal, action == Action::\"erase\", resource in Resource::\"blob\");";
+    let keeper = desk.file("keeper.cedar", keeper);
+    let resource = format!("blob/{name}");
+    let asked = ["--auth", &desk.auth, "--action", "erase", "--resource", &resource, "--clock", CLOCK];
+    let policy = ["--policy", keeper.to_str().unwrap(), "--format", "json"];
+    let allowed = desk.ledger.run("decide", &[&asked[..], &policy].concat()).well().json().remove(0);
+    let authority = text(&allowed, "envelope_hash");
+    desk.ledger.run("erase", &["--blob", &name, "--reason", "by mistake", "--authority", authority]).exits(0);
+    let before = desk.entries();
+    let (code, _, hint) = desk.decide(DESK, &[]).exits(4).error();
+    assert_eq!((code.as_str(), hint.is_some()), ("blob.erased", true));
+    assert_eq!((desk.entries(), desk.blob(&name)), (before, None));
+}
+
 #[test]
 fn decisions_have_one_shape() {
     let desk = Desk::new();
