@@ -150,7 +150,7 @@ fn side(records: &[&Verified<'_>], value: Option<String>) -> DifferenceSide {
 }
 
 /// How paired calls differ, in the chain order of the baseline, each in response, outcome, usage.
-pub(crate) fn variances(baseline: Path<'_>, candidate: Path<'_>, policy: VariancePolicy) -> Vec<Difference> {
+pub(crate) fn variances(baseline: Path<'_>, candidate: Path<'_>, policy: &VariancePolicy) -> Vec<Difference> {
     let mut others: BTreeMap<Sha256Digest, VecDeque<&Verified<'_>>> = BTreeMap::new();
     for (key, record) in candidate.members(false) {
         others.entry(key).or_default().push_back(record);
@@ -163,7 +163,11 @@ pub(crate) fn variances(baseline: Path<'_>, candidate: Path<'_>, policy: Varianc
     found
 }
 
-fn variances_of_pair(before: &Verified<'_>, after: &Verified<'_>, policy: VariancePolicy) -> Vec<Difference> {
+fn variances_of_pair(
+    before: &Verified<'_>,
+    after: &Verified<'_>,
+    policy: &VariancePolicy,
+) -> Vec<Difference> {
     let (one, other) = (before.envelope, after.envelope);
     let record_type = one.record_type();
     let differing = [
@@ -174,7 +178,7 @@ fn variances_of_pair(before: &Verified<'_>, after: &Verified<'_>, policy: Varian
     let difference = |kind: DifferenceKind| Difference {
         kind,
         record_type,
-        allowed: policy.allows(record_type, kind),
+        allowed: policy.permits(one, other, kind),
         baseline: side(&[before], member(one, kind)),
         candidate: side(&[after], member(other, kind)),
     };

@@ -75,7 +75,7 @@ impl Side {
 /// Replays a candidate against its baseline.
 pub(crate) fn replay(
     plan: &Plan,
-    variance: VariancePolicy,
+    variance: &VariancePolicy,
     baseline: &Side,
     candidate: &Side,
 ) -> TraceReplay {
@@ -103,7 +103,7 @@ pub(crate) fn replay(
         coverage: if is_found { coverage(baseline, candidate) } else { Coverage::default() },
         failures: failure.into_iter().collect(),
         findings: Vec::new(),
-        variance: variance.allowed(),
+        variance: variance.allowed().clone(),
         differences,
     };
     let damage = baseline.run.damage.iter().chain(&candidate.run.damage).cloned().collect();
@@ -111,7 +111,7 @@ pub(crate) fn replay(
 }
 
 fn compared(
-    variance: VariancePolicy,
+    variance: &VariancePolicy,
     baseline: &Side,
     candidate: &Side,
 ) -> (Option<Failure>, Vec<Difference>) {

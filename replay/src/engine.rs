@@ -49,7 +49,7 @@ pub fn replay(
     let (pool, tally) = (pool(plan)?, Tally::new(snapshot, plan));
     let mut run = Run { pool, inputs, sink, tally, entries: 0, census: Census::default() };
     let unfit = |wanted| Err(ReplayError::Plan { replay_type: plan.mode.replay_type(), wanted });
-    match (plan.mode, &plan.traces) {
+    match (&plan.mode, &plan.traces) {
         (Mode::Constrained(variance), Selection::Pairs(pairs)) => run.pairs(pairs, variance)?,
         (Mode::Constrained(_), _) => return unfit("pairs of traces"),
         (_, Selection::Pairs(_)) => return unfit("traces, one by one"),
@@ -150,7 +150,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn pairs(&mut self, pairs: &Pairs, variance: VariancePolicy) -> Result<(), ReplayError> {
+    fn pairs(&mut self, pairs: &Pairs, variance: &VariancePolicy) -> Result<(), ReplayError> {
         let pairs: Vec<Pair> = pairs.iter().collect();
         let mut sides = Sides::new();
         for chunk in pairs.chunks(TRACES_PER_CHUNK) {
@@ -199,7 +199,7 @@ impl Run<'_> {
         &mut self,
         batch: &[Pair],
         sides: &Sides,
-        variance: VariancePolicy,
+        variance: &VariancePolicy,
     ) -> Result<(), ReplayError> {
         let inputs = &self.inputs;
         let compare = |pair: &Pair| {

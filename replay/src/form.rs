@@ -49,6 +49,12 @@ pub enum FormError {
         /// The second one.
         pointer: Pointer,
     },
+    /// Two items that some call has both of, and nothing says which counts.
+    #[error("{pointer} names some calls that another bound names too, and neither names more of them", pointer = place(pointer))]
+    Ambiguous {
+        /// One of the two.
+        pointer: Pointer,
+    },
     /// A text that is no trace id.
     #[error("{pointer} is no trace id: 32 lower-case hex digits, not all zero", pointer = place(pointer))]
     TraceId {
@@ -68,6 +74,7 @@ impl FormError {
             Self::Unknown { .. } => "form.unknown",
             Self::Word { .. } => "form.word",
             Self::Repeated { .. } => "form.repeated",
+            Self::Ambiguous { .. } => "form.ambiguous",
             Self::TraceId { .. } => "form.trace_id",
         }
     }
@@ -82,6 +89,7 @@ impl FormError {
             | Self::Unknown { pointer, .. }
             | Self::Word { pointer, .. }
             | Self::Repeated { pointer }
+            | Self::Ambiguous { pointer }
             | Self::TraceId { pointer } => Some(pointer),
         }
     }

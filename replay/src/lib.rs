@@ -132,6 +132,7 @@ mod single;
 mod sink;
 mod summary;
 mod variance;
+mod variance_bounds;
 mod verdict;
 
 pub use alignment::{

@@ -11,7 +11,7 @@ use crate::pairs::Pairs;
 use crate::variance::VariancePolicy;
 
 /// The question of a replay.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Mode {
     /// Are these the exact bytes, and did the gate have to accept them?
@@ -27,7 +27,7 @@ pub enum Mode {
 impl Mode {
     /// Its name in results.
     #[must_use]
-    pub const fn replay_type(self) -> ReplayType {
+    pub const fn replay_type(&self) -> ReplayType {
         match self {
             Self::Forensic => ReplayType::Forensic,
             Self::Invariant => ReplayType::Invariant,

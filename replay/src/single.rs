@@ -56,12 +56,12 @@ pub(crate) fn replay(
     trace_id: TraceId,
     seqs: &[Seq],
 ) -> Result<(Outcome, Census), ReplayError> {
-    let log = TraceLog::read(inputs.snapshot, trace_id, seqs, byte_rule(inputs.plan.mode))?;
+    let log = TraceLog::read(inputs.snapshot, trace_id, seqs, byte_rule(&inputs.plan.mode))?;
     Ok((conclude(inputs, trace_id, &log)?, log.census(trace_id)))
 }
 
 /// Forensic replay asks for the exact bytes; the others for what they say.
-const fn byte_rule(mode: Mode) -> ByteRule {
+const fn byte_rule(mode: &Mode) -> ByteRule {
     match mode {
         Mode::Forensic => ByteRule::Stored,
         Mode::Invariant | Mode::Constrained(_) => ByteRule::Meant,

@@ -4,11 +4,14 @@
 //! ```json
 //! {"allow_variance": {"model_call": ["response", "usage"], "tool_call": ["response"]}}
 //! ```
+//!
+//! Beside it may stand `bounds`, of single models and tools.
 
 use proofline_canon::{Pointer, Value};
-use proofline_trace::{AllowedVariance, DifferenceKind, MayVary, RecordType};
+use proofline_trace::{AllowedVariance, DifferenceKind, Envelope, MayVary, RecordType};
 
 use crate::form::{self, FormError};
+use crate::variance_bounds;
 
 /// Which differences are allowed, by record type. Nothing may vary by default.
 ///
@@ -23,12 +26,12 @@ use crate::form::{self, FormError};
 /// assert_eq!(VariancePolicy::preset("model-output"), Some(policy));
 /// # Ok::<(), proofline_replay::FormError>(())
 /// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct VariancePolicy(AllowedVariance);
 
 const MEMBERS: &str = "\"response\", \"outcome\" and \"usage\"";
 
-fn read_members(value: &Value, at: &Pointer) -> Result<MayVary, FormError> {
+pub(crate) fn read_members(value: &Value, at: &Pointer) -> Result<MayVary, FormError> {
     let list = || FormError::Type { pointer: at.clone(), expected: "an array" };
     let mut may = MayVary::default();
     for (index, item) in value.as_array().ok_or_else(list)?.iter().enumerate() {
@@ -46,19 +49,36 @@ fn read_members(value: &Value, at: &Pointer) -> Result<MayVary, FormError> {
     Ok(may)
 }
 
-const TYPES: &str = "\"model_call\" and \"tool_call\"";
+/// What must be there, and what may.
+fn parts(document: &Value) -> Result<(&Value, Option<&Value>), FormError> {
+    match form::object(document, &Pointer::root())?.get("bounds") {
+        None => {
+            let [types] = form::members(document, ["allow_variance"], PARTS)?;
+            Ok((types, None))
+        }
+        Some(_) => {
+            let [types, bounds] = form::members(document, ["allow_variance", "bounds"], PARTS)?;
+            Ok((types, Some(bounds)))
+        }
+    }
+}
+
+const PARTS: &str = "\"allow_variance\" and, where wanted, \"bounds\"";
+
+pub(crate) const TYPES: &str = "\"model_call\" and \"tool_call\"";
 
 impl VariancePolicy {
     /// Nothing may vary.
     pub const NOTHING: Self = {
         let nothing = MayVary { response: false, outcome: false, usage: false };
-        Self(AllowedVariance { model_call: nothing, tool_call: nothing })
+        Self(AllowedVariance { model_call: nothing, tool_call: nothing, bounds: Vec::new() })
     };
 
     /// The preset `model-output`: what a model answers and what that costs.
     pub const MODEL_OUTPUT: Self = Self(AllowedVariance {
         model_call: MayVary { response: true, outcome: false, usage: true },
-        ..Self::NOTHING.0
+        tool_call: MayVary { response: false, outcome: false, usage: false },
+        bounds: Vec::new(),
     });
 
     /// The presets by name.
@@ -77,7 +97,7 @@ impl VariancePolicy {
     /// [`FormError`] with the place of the first fault.
     pub fn parse(bytes: &[u8]) -> Result<Self, FormError> {
         let document = form::document(bytes)?;
-        let [types] = form::members(&document, ["allow_variance"], "\"allow_variance\"")?;
+        let (types, bounds) = parts(&document)?;
         let at = Pointer::root().child("allow_variance");
         let mut policy = Self::NOTHING;
         for (name, members) in form::object(types, &at)?.iter() {
@@ -88,13 +108,16 @@ impl VariancePolicy {
                 _ => return Err(FormError::Unknown { pointer: at, known: TYPES }),
             }
         }
+        if let Some(list) = bounds {
+            policy.0.bounds = variance_bounds::read(list, &policy.0)?;
+        }
         Ok(policy)
     }
 
     /// What it lets differ, as the diagnostics of a replay name it.
     #[must_use]
-    pub const fn allowed(&self) -> AllowedVariance {
-        self.0
+    pub const fn allowed(&self) -> &AllowedVariance {
+        &self.0
     }
 
     /// The file form as a value; record types of which nothing may vary are left out.
@@ -103,7 +126,13 @@ impl VariancePolicy {
         self.0.to_value()
     }
 
-    /// Whether calls of this type may differ in this. Policy signatures and evidence identities
+    /// Whether two calls, the baseline's and the candidate's, may differ in this, bounds included.
+    #[must_use]
+    pub fn permits(&self, baseline: &Envelope, candidate: &Envelope, kind: DifferenceKind) -> bool {
+        self.0.permits(baseline, candidate, kind)
+    }
+
+    /// Whether calls of this type may differ in this, bounds aside. Policy signatures and evidence identities
     /// never may.
     #[must_use]
     pub const fn allows(&self, record_type: RecordType, kind: DifferenceKind) -> bool {

@@ -305,7 +305,7 @@ fn the_evidence_that_ships_against_the_same_after_a_model_change() {
     {
         let plan = |threads| Plan {
             threads: NonZeroUsize::new(threads),
-            ..Plan::constrained(pairs.clone(), policy)
+            ..Plan::constrained(pairs.clone(), policy.clone())
         };
         let (verdicts, _) = run(&snapshot, &plan(2));
         for row in expected.items("pairs") {

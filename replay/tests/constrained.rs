@@ -336,7 +336,7 @@ fn a_question_is_asked_of_what_it_can_be_asked_of() {
     let pairs = Selection::Pairs(Pairs::from_iter([pair(1, 2)]));
     let constrained = Mode::Constrained(VariancePolicy::NOTHING);
     for (mode, traces) in [
-        (constrained, Selection::All),
+        (constrained.clone(), Selection::All),
         (constrained, Selection::from_iter([trace(1)])),
         (Mode::Forensic, pairs.clone()),
         (Mode::Invariant, pairs),

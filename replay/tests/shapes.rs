@@ -142,7 +142,7 @@ fn prerequisites_that_come_later_in_the_log() {
         let snapshot = forge::ledger(dir.path(), &entries);
         let expected = (at > 0).then_some("MISSING_PREREQ");
         for mode in SINGLE {
-            let (verdicts, summary) = run(&snapshot, &Plan { mode, ..Plan::default() });
+            let (verdicts, summary) = run(&snapshot, &Plan { mode: mode.clone(), ..Plan::default() });
             let replay = one(verdicts);
             assert_eq!(class(&replay), expected, "{mode:?} {at}");
             assert_eq!(summary.failures.len(), usize::from(at > 0));

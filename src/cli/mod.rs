@@ -86,6 +86,7 @@ mod traces;
 mod transfer_error;
 mod tree_view;
 mod unseal;
+mod variance_words;
 mod verdicts;
 mod verify;
 mod verify_proof;

@@ -92,7 +92,7 @@ impl QuestionArgs {
         };
         let chosen: BTreeSet<TraceId> = self.trace.iter().copied().collect();
         let traces = if chosen.is_empty() { Selection::All } else { Selection::Chosen(chosen) };
-        let mut questions: Vec<_> = modes.iter().map(|mode| (*mode, traces.clone())).collect();
+        let mut questions: Vec<_> = modes.iter().map(|mode| (mode.clone(), traces.clone())).collect();
         if self.has_pairs() {
             questions.push((Mode::Constrained(self.variance()?), Selection::Pairs(self.pairs()?)));
         }

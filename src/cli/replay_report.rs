@@ -7,7 +7,7 @@ use proofline::canon::{Profile, Value};
 use proofline::ledger::LogEnd;
 use proofline::replay::{RunVerdict, Summary, TraceReplay, Unlisted};
 use proofline::trace::{
-    AllowedVariance, Difference, Failure, Finding, FindingCode, MayVary, ReplayType, Severity, TraceId,
+    AllowedVariance, Difference, Failure, Finding, FindingCode, ReplayType, Severity, TraceId,
 };
 
 use super::error::CliError;
@@ -17,6 +17,7 @@ use super::phrase::{counted, wrap_words};
 use super::replay_differences::{Allowed, show_of_failed};
 use super::safe::{safe, safe_cut, safe_json};
 use super::table::{Cell, Column, plain, row, titles};
+use super::variance_words::variance_text;
 
 /// Failures that text explains; the others are counted, and JSON has them all.
 const FAILURES_SHOWN: usize = 100;
@@ -98,7 +99,9 @@ impl<'a> Report<'a> {
         self.covered.re_executed += coverage.re_executed.get();
         self.covered.rejected_listed += coverage.rejected_listed.get();
         self.covered.blobs_absent += coverage.blobs_absent.get();
-        self.variance = replay.baseline().map(|_| replay.diagnostics.variance);
+        if self.variance.is_none() {
+            self.variance = replay.baseline().map(|_| replay.diagnostics.variance.clone());
+        }
         let (good, bad) = (|text: &str| paint.good(text), |text: &str| paint.bad(text));
         let result: Cell<'_> =
             if replay.is_pass() { ("pass".to_owned(), &good) } else { ("FAIL".to_owned(), &bad) };
@@ -264,7 +267,7 @@ impl<'a> Report<'a> {
             0 => "policy not re-decided, nothing executed again".to_owned(),
             count => format!("{count} re-decided by policy, {} executed again", covered.re_executed),
         });
-        lines.extend(self.variance.map(variance_text));
+        lines.extend(self.variance.as_ref().map(variance_text));
         if covered.rejected_listed > 0 {
             let attempts = counted(covered.rejected_listed, "refused attempt", "refused attempts");
             lines.push(format!("{attempts} listed"));
@@ -289,20 +292,6 @@ impl<'a> Report<'a> {
         }
         self.out.heading("coverage")?;
         lines.iter().try_for_each(|line| self.out.line(format_args!("  {line}")))
-    }
-}
-
-/// What the variance policy says, in a line.
-fn variance_text(variance: AllowedVariance) -> String {
-    let words = |may: MayVary, record_type: &str| {
-        let named = [("response", may.response), ("outcome", may.outcome), ("usage", may.usage)];
-        let words: Vec<&str> = named.into_iter().filter(|(_, may)| *may).map(|(name, _)| name).collect();
-        (!words.is_empty()).then(|| format!("{} of {record_type}", words.join(", ")))
-    };
-    let types = [words(variance.model_call, "model_call"), words(variance.tool_call, "tool_call")];
-    match types.into_iter().flatten().collect::<Vec<_>>() {
-        types if types.is_empty() => "nothing was allowed to differ".to_owned(),
-        types => format!("allowed to differ: {}", types.join("; ")),
     }
 }
 

@@ -67,7 +67,9 @@ fn names(validator: &Validator, value: &Json, violation: &Violation) -> bool {
         SchemaFault::Minimum => vec![("minimum", here)],
         SchemaFault::Pattern => vec![("pattern", here), ("propertyNames", parent)],
         SchemaFault::MaxLength => vec![("maxLength", here), ("propertyNames", parent)],
-        SchemaFault::MinLength => vec![("minLength", here), ("propertyNames", parent)],
+        SchemaFault::MinLength => {
+            vec![("minLength", here), ("propertyNames", parent), ("minItems", here)]
+        }
         _ => return false,
     };
     validator.iter_errors(value).any(|error| {
@@ -435,7 +437,15 @@ fn diagnostics() -> Vec<Json> {
     compared["replay_type"] = json!("constrained");
     compared["variance"] = json!({"allow_variance": {"model_call": ["response", "usage"]}});
     compared["differences"] = json!([difference]);
-    vec![whole(json!([failure, bare]), json!([finding])), whole(json!([]), json!([])), compared]
+    let bounds = [
+        json!({"record_type": "model_call", "provider": "p", "model": "m", "allow": ["response"], "usage_percent": 20}),
+        json!({"record_type": "model_call", "allow": ["usage"]}),
+        json!({"record_type": "tool_call", "adapter_id": "a", "tool_name": "t", "allow": []}),
+    ];
+    let bounded = bounds
+        .map(|bound| replaced(&compared, "/variance", &json!({"allow_variance": {}, "bounds": [bound]})));
+    let samples = [whole(json!([failure, bare]), json!([finding])), whole(json!([]), json!([])), compared];
+    samples.into_iter().chain(bounded).collect()
 }
 
 fn genesis() -> Json {

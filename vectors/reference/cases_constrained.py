@@ -35,8 +35,10 @@ def judged(got: dict):
 def laws(name, entries, baseline, candidate, variance, got) -> None:
     """What must hold of any two traces: see the issue's laws."""
     swapped = constrained.constrained(entries, candidate, baseline, variance, EPOCH)
-    assert got["record"]["result"] == swapped["record"]["result"], name
-    if not (got["failure"] or swapped["failure"]):
+    # A percentage is of the baseline's value.
+    is_of_one_side = isinstance(variance, dict) and "bounds" in variance
+    assert is_of_one_side or got["record"]["result"] == swapped["record"]["result"], name
+    if not (is_of_one_side or got["failure"] or swapped["failure"]):
         assert got["record"].get("failure_class") == swapped["record"].get("failure_class"), name
     for trace_id in (baseline, candidate):
         if replay.invariant(entries, trace_id, False, EPOCH)["record"]["result"] == "pass":
@@ -503,7 +505,44 @@ def variance_cases() -> list:
     differs("equal identities under two equal decisions",
             "paired over the whole chain, whichever decision they stand under",
             under, [look(tool(response="b")), look(tool(response="a"))], ["response", "response"])
+    bounded_cases(b, asked, looked)
     return b.cases
+
+
+def bounded(*bounds, **types) -> dict:
+    """A policy with bounds in the one form of diagnostics."""
+    return {**allow(**types), "bounds": [{"record_type": kind, **more} for kind, more in bounds]}
+
+
+def bounded_cases(b: Book, asked: list, looked: list) -> None:
+    """What is said of single models and tools; the baseline's usage is 900 + 40 = 940."""
+    tenth = bounded(("model_call", {"allow": [], "usage_percent": 10}))
+
+    def moved(name, value, variance, is_fine, why="of what the baseline has"):
+        stated = ("pass", ["usage"]) if is_fine else (VARIANCE, [], ["usage"])
+        b.works(name, why, asked, call(asked, 0, usage=value), stated, variance)
+
+    moved("usage within a tenth", usage(990, 44), tenth, True)
+    moved("usage within a tenth, less", usage(810, 36), tenth, True)
+    moved("input tokens beyond a tenth", usage(991, 40), tenth, False)
+    moved("output tokens beyond a tenth", usage(900, 45), tenth, False)
+    moved("the total beyond a tenth alone", usage(900, 40, 1035), tenth, False, "each of the three numbers")
+    moved("usage within a tenth against none", None, tenth, False, "absent is within nothing")
+    moved("a tenth where the type allows all", usage(900, 45),
+          bounded(("model_call", {"allow": ["response"], "usage_percent": 10}), model_call=["response", "usage"]), False,
+          "a bound stands in place of its type")
+    most = bounded(("model_call", {"allow": []}), ("model_call", {"allow": ["usage"], "model": "nw-large-2"}))
+    moved("the bound of the model before that of all models", usage(0, 0), most, True, "the one that names most")
+    least = bounded(("model_call", {"allow": ["usage"]}),
+                    ("model_call", {"allow": [], "model": "nw-large-2", "provider": "northwind"}))
+    moved("the bound of the model takes away", usage(0, 0), least, False, "the one that names most")
+    other = bounded(("model_call", {"allow": [], "model": "nw-small"}), model_call=["usage"])
+    moved("the bound of another model", usage(0, 0), other, True, "the type counts")
+    for name, tool_name, is_fine in (("the bound of the tool", "get_ticket", True),
+                                     ("the bound of another tool", "put_ticket", False)):
+        variance = bounded(("tool_call", {"allow": ["response"], "adapter_id": "tickets", "tool_name": tool_name}))
+        stated = ("pass", ["response"]) if is_fine else (VARIANCE, [], ["response"])
+        b.works(name, "", looked, call(looked, 0, response=OTHER_STATE), stated, variance)
 
 
 def files() -> dict:

@@ -99,7 +99,7 @@ def variances(baseline: Side, candidate: Side) -> list:
             before, after = value.get(member), other.get(member)
             if before != after:
                 out.append({
-                    "kind": member, "record_type": value["record_type"],
+                    "kind": member, "record_type": value["record_type"], "call": value,
                     "baseline": {"seq": entry["seq"], "value": before},
                     "candidate": {"seq": other_entry["seq"], "value": after},
                 })
@@ -154,14 +154,34 @@ def first_invariant_failure(chains: dict):
     return None
 
 
+def is_fine(difference: dict, policy: dict) -> bool:
+    """Whether the policy allows it: by the bound that names most of the call, else by its type."""
+    call, kind = difference.pop("call"), difference["kind"]
+    words = policy["allow_variance"].get(difference["record_type"], ())
+    bound = bound_of(call, policy.get("bounds", ()))
+    if bound is None:
+        return kind in words
+    if kind == "usage" and "usage_percent" in bound:
+        before, after = difference["baseline"]["value"], difference["candidate"]["value"]
+        return before is not None and after is not None and all(
+            abs(after[name] - number) * 100 <= bound["usage_percent"] * number for name, number in before.items())
+    return kind in bound.get("allow", words)
+
+
+def bound_of(call: dict, bounds):
+    """Of the bounds that are of this call the one with most names; files name no two that could both be it."""
+    names = call.get("model") or call["tool"]
+    fits = [bound for bound in bounds if bound["record_type"] == call["record_type"]
+            and all(bound.get(name, own) == own for name, own in names.items())]
+    return max(fits, key=lambda bound: sum(name in bound for name in names), default=None)
+
+
 def compare(baseline: Side, candidate: Side, policy: dict):
     """(failure class or None, allowed, not allowed). Without the same path no records are paired."""
     path = path_differences(baseline, candidate)
     if path:
         return "REPLAY_POLICY_PATH_MISMATCH", [], path
-    allow = policy["allow_variance"]
     allowed, refused = [], []
     for difference in variances(baseline, candidate):
-        fine = difference["kind"] in allow.get(difference["record_type"], ())
-        (allowed if fine else refused).append(difference)
+        (allowed if is_fine(difference, policy) else refused).append(difference)
     return "REPLAY_VARIANCE_VIOLATION" if refused else None, allowed, refused
