@@ -48,6 +48,9 @@
 //! # }
 //! ```
 
+mod command_tool;
+
+pub use command_tool::{CommandError, CommandLimits, CommandTool};
 #[doc(inline)]
 pub use proofline_canon as canon;
 #[doc(inline)]

@@ -11,6 +11,7 @@ mod proofs;
 mod storage;
 mod streams;
 mod texts;
+mod tools;
 
 pub use bundles::bundle;
 pub use image::Image;
@@ -20,12 +21,13 @@ pub use proofs::{envelope, proof_file, proof_text, receipt, statement, tile};
 pub use storage::{frame, header, mark, recovery, segment};
 pub use streams::stream;
 pub use texts::{line, members, parse};
+pub use tools::calculator;
 
 /// A target with its name.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 21] = [
     ("parse", parse),
     ("members", members),
     ("line", line),
@@ -46,4 +48,5 @@ pub const TARGETS: [Target; 20] = [
     ("sealed", sealed),
     ("stream", stream),
     ("bundle", bundle),
+    ("calculator", calculator),
 ];

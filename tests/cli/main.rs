@@ -30,5 +30,6 @@ mod shapes;
 mod signing;
 mod signing_refused;
 mod streams;
+mod tools;
 mod transfer;
 mod verbs;
