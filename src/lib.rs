@@ -48,8 +48,10 @@
 //! # }
 //! ```
 
+mod command_tool;
 mod decide;
 
+pub use command_tool::{CommandError, CommandLimits, CommandTool};
 pub use decide::{DecideError, Decided, DecisionOrder, NamedPolicy, Weighed, decide, weigh};
 #[doc(inline)]
 pub use proofline_canon as canon;

@@ -470,3 +470,17 @@ fn policy_texts() -> Vec<Vec<u8>> {
 fn policy_text_survives() {
     smoke("policy_text", policy_texts(), budget().1);
 }
+
+#[test]
+fn calculator_survives() {
+    let expressions = [
+        "(305 - 250) * 1.5",
+        "1/3",
+        "2--3",
+        "0.125 + .5 - 1.",
+        "{\"expression\":\"1 + 1\"}",
+        "1/0",
+        "9007199254740993*7",
+    ];
+    smoke("calculator", expressions.map(|text| text.as_bytes().to_vec()).into(), budget().0);
+}

@@ -132,6 +132,12 @@ impl Object {
         self.members.get(at).map(|(_, value)| value)
     }
 
+    /// The value of that name, to be changed.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut Value> {
+        let at = self.position(name).ok()?;
+        self.members.get_mut(at).map(|(_, value)| value)
+    }
+
     /// Whether there is a member of that name.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {

@@ -12,6 +12,7 @@ mod proofs;
 mod storage;
 mod streams;
 mod texts;
+mod tools;
 
 pub use bundles::bundle;
 pub use image::Image;
@@ -22,12 +23,13 @@ pub use proofs::{envelope, proof_file, proof_text, receipt, statement, tile};
 pub use storage::{frame, header, mark, recovery, segment};
 pub use streams::stream;
 pub use texts::{line, members, parse};
+pub use tools::calculator;
 
 /// A target with its name.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 21] = [
+pub const TARGETS: [Target; 22] = [
     ("parse", parse),
     ("members", members),
     ("line", line),
@@ -49,4 +51,5 @@ pub const TARGETS: [Target; 21] = [
     ("stream", stream),
     ("bundle", bundle),
     ("policy_text", policy_text),
+    ("calculator", calculator),
 ];

@@ -31,6 +31,8 @@ pub(crate) enum Check {
     AcceptedOnce,
     /// There is a chain.
     Chain,
+    /// A deterministic tool gives the response again.
+    Output,
     /// Two runs hold the same policy signatures equally often.
     PolicySignatures,
     /// Two runs hold the same evidence identities equally often.
@@ -41,7 +43,7 @@ pub(crate) enum Check {
 
 impl Check {
     #[cfg(test)]
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Schema,
         Self::CanonicalBytes,
         Self::EnvelopeHash,
@@ -54,6 +56,7 @@ impl Check {
         Self::TraceLink,
         Self::AcceptedOnce,
         Self::Chain,
+        Self::Output,
         Self::PolicySignatures,
         Self::EvidenceIdentities,
         Self::Variance,
@@ -73,6 +76,7 @@ impl Check {
             Self::TraceLink => "trace_link",
             Self::AcceptedOnce => "accepted_once",
             Self::Chain => "chain",
+            Self::Output => "output",
             Self::PolicySignatures => "policy_signatures",
             Self::EvidenceIdentities => "evidence_identities",
             Self::Variance => "variance",

@@ -61,6 +61,7 @@
 //! | `trace_link` | `HASH_MISMATCH` | per entry: its place in the trace |
 //! | `accepted_once` | `HASH_MISMATCH` | per accepted record: the gate appends no record twice |
 //! | `chain` | `REPLAY_CHAIN_NOT_FOUND` | is there a chain? |
+//! | `output` | `REPLAY_OUTPUT_MISMATCH` | per tool call that [`Means::tools`] has a handler for: does it give the response again? |
 //!
 //! Rejected attempts that are listed are asked for bytes and hash alone; their classification
 //! stands. Listed or not, each is decided again over the whole ledger, and where the gate would not
@@ -131,6 +132,7 @@ mod signatures;
 mod single;
 mod sink;
 mod summary;
+mod tools;
 mod variance;
 mod variance_bounds;
 mod verdict;
@@ -147,5 +149,6 @@ pub use pairs::{Pair, Pairs, PairsError};
 pub use plan::{Mode, Plan, Selection};
 pub use sink::{Event, ReplaySink, Unlisted};
 pub use summary::{RunVerdict, Summary};
+pub use tools::{Calculator, JsonTransform, OutputDifference, Tool, ToolFault, ToolName, Tools, ToolsError};
 pub use variance::VariancePolicy;
 pub use verdict::{Place, Recorded, TraceReplay, record, record_all};

@@ -4,6 +4,8 @@
 use proofline_canon::ContentStore;
 use proofline_policy::PolicyEngine;
 
+use crate::tools::Tools;
+
 /// What stands beside the ledger; by default nothing.
 #[derive(Clone, Copy, Default)]
 pub struct Means<'a> {
@@ -11,6 +13,8 @@ pub struct Means<'a> {
     pub payloads: Option<&'a (dyn ContentStore + Sync)>,
     /// What decides again, in an invariant replay, each decision whose policy is among the payloads.
     pub policies: Option<&'a dyn PolicyEngine>,
+    /// What a forensic replay runs again. No other replay runs anything.
+    pub tools: Option<&'a Tools>,
 }
 
 impl<'a> Means<'a> {

@@ -8,6 +8,7 @@
 //! 2. The gate again, per accepted record in chain order, over the accepted records of the chain.
 //! 3. Forensic alone: links, in ledger order, of each entry to its neighbours in the log and within
 //!    the trace.
+//! 4. Forensic alone: each call of a tool for which there is a handler is run again, in chain order.
 //!
 //! Findings over the chain rest on proven records, so a failed run has none. Rejected attempts
 //! are decided again whatever the outcome.
@@ -28,6 +29,7 @@ use crate::links::{self, BrokenLink};
 use crate::means::Means;
 use crate::plan::{Mode, Plan, Selection};
 use crate::sink::Unlisted;
+use crate::tools::again;
 use crate::verdict::TraceReplay;
 
 /// What a replay reads.
@@ -87,6 +89,9 @@ fn conclude(inputs: &Inputs<'_>, trace_id: TraceId, log: &TraceLog) -> Result<Ou
                 return Ok(without_chain(trace_id, log, rejections));
             }
             Some(not_found(trace_id, log))
+        }
+        None if matches!(inputs.plan.mode, Mode::Forensic) => {
+            again::check(&inputs.means, &verified, &mut run.coverage)?
         }
         other => other,
     };

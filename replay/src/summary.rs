@@ -73,6 +73,8 @@ pub struct Summary {
     pub verified: u64,
     /// Records that the gate decided again.
     pub gate_rechecked: u64,
+    /// Tool calls that were run again and gave the recorded response.
+    pub re_executed: u64,
     /// Producers' signatures that were verified again, in a run over everything.
     pub producer_signatures: u64,
     /// Traces of rejected attempts alone that were not listed and got no verdict.
@@ -129,6 +131,7 @@ impl Summary {
             ("records", Value::from(self.records)),
             ("verified", Value::from(self.verified)),
             ("gate_rechecked", Value::from(self.gate_rechecked)),
+            ("re_executed", Value::from(self.re_executed)),
             ("producer_signatures", Value::from(self.producer_signatures)),
             ("unlisted_traces", Value::from(self.unlisted_traces)),
             ("unlisted_attempts", Value::from(self.unlisted_attempts)),
@@ -171,6 +174,7 @@ impl Tally {
             records: 0,
             verified: 0,
             gate_rechecked: 0,
+            re_executed: 0,
             producer_signatures: 0,
             unlisted_traces: 0,
             unlisted_attempts: 0,
@@ -232,6 +236,7 @@ impl Tally {
         summary.records += coverage.records.get();
         summary.verified += coverage.verified.get();
         summary.gate_rechecked += coverage.gate_rechecked.get();
+        summary.re_executed += coverage.re_executed.get();
         self.findings(replay.findings());
         // Where every entry was checked, traces come upon nothing new.
         if !self.summary.entries_checked {

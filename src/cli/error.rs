@@ -15,6 +15,7 @@ use super::bundle_error::BundleTrouble;
 use super::deciding_error::DecidingError;
 use super::exit::Exit;
 use super::proof_error::ProofError;
+use super::replay_tools::ToolTrouble;
 use super::sealing_error::SealingError;
 use super::signing_error::SigningError;
 use super::transfer_error;
@@ -63,6 +64,9 @@ pub(crate) enum CliError {
     /// An entry cannot be read.
     #[error("{0}")]
     Entry(#[from] EntryFault),
+    /// What was given as a tool is none.
+    #[error(transparent)]
+    Tool(#[from] ToolTrouble),
     /// A file that was named, or the standard input, cannot be read.
     #[error("cannot read {name}: {source}")]
     Unreadable {
@@ -264,6 +268,7 @@ impl CliError {
             Self::Erasure(refusal) => refusal.code(),
             Self::Deciding(error) => error.code(),
             Self::Bundle(trouble) => trouble.code(),
+            Self::Tool(trouble) => trouble.code(),
             Self::NoSuchHash(_) => "ledger.no_such_hash",
             Self::NoSuchTrace(_) => "ledger.no_such_trace",
             Self::AmbiguousTrace { .. } => "cli.ambiguous_trace",
@@ -306,6 +311,7 @@ impl CliError {
             Self::Proof(error) => error.exit(),
             Self::Deciding(error) => error.exit(),
             Self::Bundle(trouble) => trouble.exit(),
+            Self::Tool(trouble) => trouble.exit(),
             Self::Record(_) | Self::Internal(_) => Exit::Internal,
         }
     }
@@ -397,6 +403,7 @@ impl CliError {
             Self::Proof(error) => error.hint(),
             Self::Deciding(error) => error.hint(),
             Self::Bundle(trouble) => trouble.hint(),
+            Self::Tool(trouble) => Some(trouble.hint()),
             Self::Entry(_) | Self::Random(_) => None,
         }
     }

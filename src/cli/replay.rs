@@ -13,7 +13,8 @@ use proofline::ledger::{
 };
 use proofline::policy::CedarEngine;
 use proofline::replay::{
-    Event, Means, Mode, Plan, ReplayError, ReplaySink, RunVerdict, Summary, TraceReplay, record_all, replay,
+    Event, Means, Mode, Plan, ReplayError, ReplaySink, RunVerdict, Summary, Tools, TraceReplay, record_all,
+    replay,
 };
 use proofline::trace::{LedgerId, Origin, Timestamp};
 use tempfile::TempDir;
@@ -30,7 +31,9 @@ use super::input::{Lines, Source};
 use super::output::{self, Format, Out, OutputArgs, note};
 use super::progress::Progress;
 use super::replay_mode::QuestionArgs;
+use super::replay_output::Again;
 use super::replay_report::{Report, Tail};
+use super::replay_tools::ToolArgs;
 use super::scratch_disk::ScratchDisk;
 use super::table::titles;
 
@@ -82,6 +85,8 @@ pub(crate) struct ReplayArgs {
     #[arg(long, value_name = "FILE|DIR")]
     blobs: Option<PathBuf>,
     #[command(flatten)]
+    tools: ToolArgs,
+    #[command(flatten)]
     archives: ArchivesArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
@@ -92,6 +97,7 @@ pub(crate) fn run(args: &ReplayArgs, out: &mut Out) -> Result<Exit, CliError> {
     check_usage(args)?;
     // What steers the run is read first: a slip there must not cost a commit.
     let plans = args.plans()?;
+    let tools = args.tools.registry(args.output.format)?;
     let subject = Subject::prepare(args, out)?;
     let with_archives = WithArchives::open(&*subject.disk, &subject.dir, &args.archives.archives)?;
     let snapshot = Snapshot::open_on(&with_archives, &subject.dir)?;
@@ -102,7 +108,7 @@ pub(crate) fn run(args: &ReplayArgs, out: &mut Out) -> Result<Exit, CliError> {
             out.heading(&format!("{} replay", plan.mode.replay_type()))?;
         }
         // The first summary tells of the ingest, so that sums over all of them count it once.
-        let summary = answer(args, &subject, &snapshot, plan, ingest.take(), out)?;
+        let summary = answer(args, &subject, &snapshot, &tools, plan, ingest.take(), out)?;
         verdict = verdict.max(summary.verdict());
         found |= summary.worst_finding().is_some();
     }
@@ -115,6 +121,7 @@ fn answer(
     args: &ReplayArgs,
     subject: &Subject,
     snapshot: &Snapshot,
+    tools: &Tools,
     plan: &Plan,
     ingest: Option<&Counts>,
     out: &mut Out,
@@ -124,7 +131,7 @@ fn answer(
     let closed = closed(snapshot, payloads.as_ref())?;
     let plan = &Plan { closed, ..plan.clone() };
     let payloads = payloads.as_ref().map(|blobs| blobs as &(dyn ContentStore + Sync));
-    let means = Means { payloads, policies: Some(&CedarEngine) };
+    let means = Means { payloads, policies: Some(&CedarEngine), tools: Some(tools) };
     let mut sink = Sink {
         report: Report::new(out, plan.mode.replay_type()),
         recorder,
@@ -144,7 +151,7 @@ fn answer(
     let Sink { report, recorder, progress, .. } = sink;
     drop(progress);
     let recorded = recorder.map(Recorder::finish).transpose()?;
-    report.finish(&Tail { summary: &summary, ingest, recorded })?;
+    report.finish(&Tail { summary: &summary, ingest, recorded, again: Again { snapshot, means } })?;
     Ok(summary)
 }
 
@@ -161,6 +168,9 @@ fn check_usage(args: &ReplayArgs) -> Result<(), CliError> {
         return Err(CliError::Usage(
             "--include-rejected is not for constrained replay, which lists no attempts",
         ));
+    }
+    if args.tools.is_given() && !args.question.executes() {
+        return Err(CliError::Usage("--tool is for forensic replay; the other modes execute nothing, ever"));
     }
     let inputs = args.question.steering().chain([args.what.as_path()]);
     if inputs.filter(|input| *input == Path::new("-")).count() > 1 {

@@ -53,6 +53,11 @@ impl QuestionArgs {
         self.mode == ModeName::Constrained
     }
 
+    /// Whether one of the questions runs anything again.
+    pub(crate) const fn executes(&self) -> bool {
+        matches!(self.mode, ModeName::Forensic | ModeName::All)
+    }
+
     /// The files that steer the run.
     pub(crate) fn steering(&self) -> impl Iterator<Item = &Path> {
         self.pairs.as_deref().into_iter().chain(self.variance.as_deref().map(Path::new))

@@ -15,6 +15,7 @@ use super::ingest::Counts;
 use super::output::{Out, show_damage};
 use super::phrase::{counted, wrap_words};
 use super::replay_differences::{Allowed, show_of_failed};
+use super::replay_output::{self, Again};
 use super::safe::{safe, safe_cut, safe_json};
 use super::table::{Cell, Column, plain, row, titles};
 use super::variance_words::variance_text;
@@ -30,6 +31,8 @@ pub(crate) struct Tail<'a> {
     pub(crate) ingest: Option<&'a Counts>,
     /// Verdicts that were appended, and those that were there before.
     pub(crate) recorded: Option<(u64, u64)>,
+    /// What a failed tool call is looked at with.
+    pub(crate) again: Again<'a>,
 }
 
 /// A report in the making; its memory does not grow with the number of traces.
@@ -184,7 +187,7 @@ impl<'a> Report<'a> {
         if self.out.is_json() {
             return self.out.line(summary_json(tail)?);
         }
-        self.explain_failures(tail.summary)?;
+        self.explain_failures(tail)?;
         self.allowed.show(self.out)?;
         self.list_findings()?;
         let damage: Vec<_> = tail.summary.damage.iter().collect();
@@ -201,7 +204,7 @@ impl<'a> Report<'a> {
         })
     }
 
-    fn explain_failures(&mut self, summary: &Summary) -> Result<(), CliError> {
+    fn explain_failures(&mut self, tail: &Tail<'_>) -> Result<(), CliError> {
         if self.failures.is_empty() {
             return Ok(());
         }
@@ -223,11 +226,13 @@ impl<'a> Report<'a> {
             for (name, fact) in failure_facts(failure, artifact, differences.is_empty()) {
                 self.out.line(format_args!("    {name:<9} {}", safe_cut(&fact, 200)))?;
             }
+            replay_output::show(self.out, &tail.again, failure)?;
             show_of_failed(self.out, differences)?;
         }
         let shown = self.failures.len() as u64;
-        if summary.failed > shown {
-            self.out.line(format_args!("  and {} more; `--format json` has all", summary.failed - shown))?;
+        if tail.summary.failed > shown {
+            let more = tail.summary.failed - shown;
+            self.out.line(format_args!("  and {more} more; `--format json` has all"))?;
         }
         Ok(())
     }
@@ -264,7 +269,8 @@ impl<'a> Report<'a> {
             summary.gate_rechecked
         )];
         lines.push(match covered.policy_re_decided {
-            0 => "policy not re-decided, nothing executed again".to_owned(),
+            0 if covered.re_executed == 0 => "policy not re-decided, nothing executed again".to_owned(),
+            0 => format!("policy not re-decided, {} executed again", covered.re_executed),
             count => format!("{count} re-decided by policy, {} executed again", covered.re_executed),
         });
         lines.extend(self.variance.as_ref().map(variance_text));

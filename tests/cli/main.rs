@@ -31,5 +31,6 @@ mod shapes;
 mod signing;
 mod signing_refused;
 mod streams;
+mod tools;
 mod transfer;
 mod verbs;
