@@ -21,6 +21,10 @@ pub(crate) enum Check {
     TraceContinuity,
     /// Gate checks 6a and 6b.
     Authorization,
+    /// A decision that has to be decided again can be.
+    Policy,
+    /// A policy, asked again, decides as it is recorded.
+    Decision,
     /// An entry carries the leaf hash of the one before, and the one after carries its own.
     EntryLink,
     /// No entry is recorded before the one in front of it.
@@ -41,7 +45,7 @@ pub(crate) enum Check {
 
 impl Check {
     #[cfg(test)]
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 17] = [
         Self::Schema,
         Self::CanonicalBytes,
         Self::EnvelopeHash,
@@ -49,6 +53,8 @@ impl Check {
         Self::Prerequisite,
         Self::TraceContinuity,
         Self::Authorization,
+        Self::Policy,
+        Self::Decision,
         Self::EntryLink,
         Self::EntryClock,
         Self::TraceLink,
@@ -68,6 +74,8 @@ impl Check {
             Self::Prerequisite => "prerequisite",
             Self::TraceContinuity => "trace_continuity",
             Self::Authorization => "authorization",
+            Self::Policy => "policy",
+            Self::Decision => "decision",
             Self::EntryLink => "entry_link",
             Self::EntryClock => "entry_clock",
             Self::TraceLink => "trace_link",

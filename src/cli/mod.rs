@@ -64,6 +64,7 @@ mod release;
 mod replay;
 mod replay_differences;
 mod replay_mode;
+mod replay_policy;
 mod replay_report;
 mod retention;
 mod retention_erase;

@@ -30,6 +30,7 @@ use super::input::{Lines, Source};
 use super::output::{self, Format, Out, OutputArgs, note};
 use super::progress::Progress;
 use super::replay_mode::QuestionArgs;
+use super::replay_policy::PolicyArgs;
 use super::replay_report::{Report, Tail};
 use super::scratch_disk::ScratchDisk;
 use super::table::titles;
@@ -81,6 +82,8 @@ pub(crate) struct ReplayArgs {
     /// Payloads of the evidence file: a folder of files, or a file with one payload a line
     #[arg(long, value_name = "FILE|DIR")]
     blobs: Option<PathBuf>,
+    #[command(flatten)]
+    policy: PolicyArgs,
     #[command(flatten)]
     archives: ArchivesArgs,
     #[command(flatten)]
@@ -157,6 +160,11 @@ fn closed(snapshot: &Snapshot, payloads: Option<&Blobs>) -> Result<BTreeMap<Sha2
 
 fn check_usage(args: &ReplayArgs) -> Result<(), CliError> {
     args.question.check_usage()?;
+    if args.policy.require_policies && args.question.is_forensic_alone() {
+        return Err(CliError::Usage(
+            "--require-policies is not for forensic replay, which asks no policy: give --mode invariant",
+        ));
+    }
     if args.include_rejected && args.question.is_constrained_alone() {
         return Err(CliError::Usage(
             "--include-rejected is not for constrained replay, which lists no attempts",
@@ -203,6 +211,7 @@ impl ReplayArgs {
             generated_at,
             threads: self.threads,
             closed: BTreeMap::new(),
+            require_policies: self.policy.require_policies,
         };
         Ok(self.question.questions()?.into_iter().map(plan).collect())
     }

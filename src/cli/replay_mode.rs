@@ -40,7 +40,7 @@ enum ModeName {
     /// Are these the exact bytes, and did the gate have to accept them?
     #[default]
     Forensic,
-    /// Does what the records mean still pass the gate, however they are stored?
+    /// Does what the records mean still pass the gate, and do their policies decide the same again?
     Invariant,
     /// Does another run of the same work differ only where it may?
     Constrained,
@@ -51,6 +51,10 @@ enum ModeName {
 impl QuestionArgs {
     pub(crate) fn is_constrained_alone(&self) -> bool {
         self.mode == ModeName::Constrained
+    }
+
+    pub(crate) fn is_forensic_alone(&self) -> bool {
+        self.mode == ModeName::Forensic
     }
 
     /// The files that steer the run.

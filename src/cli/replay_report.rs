@@ -15,6 +15,7 @@ use super::ingest::Counts;
 use super::output::{Out, show_damage};
 use super::phrase::{counted, wrap_words};
 use super::replay_differences::{Allowed, show_of_failed};
+use super::replay_policy::not_re_decided;
 use super::safe::{safe, safe_cut, safe_json};
 use super::table::{Cell, Column, plain, row, titles};
 
@@ -264,6 +265,7 @@ impl<'a> Report<'a> {
             0 => "policy not re-decided, nothing executed again".to_owned(),
             count => format!("{count} re-decided by policy, {} executed again", covered.re_executed),
         });
+        lines.extend(not_re_decided(summary));
         lines.extend(self.variance.map(variance_text));
         if covered.rejected_listed > 0 {
             let attempts = counted(covered.rejected_listed, "refused attempt", "refused attempts");
