@@ -26,10 +26,10 @@ use crate::variance::VariancePolicy;
 use crate::verdict::TraceReplay;
 
 /// Traces, or pairs of them, that are looked up at once.
-const TRACES_PER_CHUNK: usize = 256;
+pub(crate) const TRACES_PER_CHUNK: usize = 256;
 /// A batch ends with the trace that brings it to this many entries. Memory holds one batch: so
 /// many records, or one trace that is longer.
-const ENTRIES_PER_BATCH: usize = 1 << 16;
+pub(crate) const ENTRIES_PER_BATCH: usize = 1 << 16;
 /// The stack of each thread: what a policy's evaluation may need, so that none needs a stack of its own. Only what
 /// is used is memory.
 const STACK_BYTES: usize = 64 << 20;
@@ -249,7 +249,7 @@ fn batch_of_pairs(pairs: &[Pair], seqs: &BTreeMap<TraceId, Vec<Seq>>, sides: &Si
     taken
 }
 
-fn stop(answer: ControlFlow<()>) -> Result<(), ReplayError> {
+pub(crate) fn stop(answer: ControlFlow<()>) -> Result<(), ReplayError> {
     match answer {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(ReplayError::Stopped),

@@ -99,6 +99,12 @@
 //! path is the same, what paired calls differ in, allowed or not. Findings are told by invariant
 //! replay of the traces.
 //!
+//! # Another policy
+//!
+//! [`backtest`] asks every accepted decision of another policy: what it would have allowed and denied instead, and
+//! the calls that would not have happened. It gives no verdict. Traces that do not pass the checks of invariant
+//! replay, the decisions aside, are not asked about.
+//!
 //! # Two traces side by side
 //!
 //! [`align`] puts any two traces beside each other, span by span, and lists what differs. It gives no
@@ -124,6 +130,7 @@
 //! some out is damage, `index.incomplete`.
 
 mod alignment;
+mod backtest;
 mod census;
 mod chain;
 mod check;
@@ -152,6 +159,10 @@ mod verdict;
 pub use alignment::{
     AlignedRecord, AlignedSpan, Alignment, Aspect, AspectDifference, Change, ChangeCounts, Durations, Run,
     RunRecord, align,
+};
+pub use backtest::{
+    Backtest, BacktestCounts, BacktestError, BacktestPlan, BacktestRecordError, BacktestSink, BacktestTable,
+    ChangeCount, ChangedDecision, DecisionChange, LostCall, backtest, record_backtest,
 };
 pub use engine::replay;
 pub use error::{RecordError, ReplayError};

@@ -13,34 +13,16 @@ mod common;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
+use common::decided::{evidence, payloads};
 use common::forge::Forged;
-use common::{Look, fresh, golden, one, vectors};
+use common::{Look, golden, one, vectors};
 use proofline_canon::{ContentStore, MemoryStore, Profile, Sha256Digest, StoreError, Value};
-use proofline_ledger::{Action, EvidenceLine, Ledger, Options, Seq, Snapshot};
+use proofline_ledger::{Seq, Snapshot};
 use proofline_policy::CedarEngine;
 use proofline_replay::{
     Means, Mode, Pair, Pairs, Plan, RunVerdict, Selection, Summary, TraceReplay, VariancePolicy, replay,
 };
 use proofline_trace::{Failure, FailureClass, FindingCode, TraceId};
-
-fn payloads() -> MemoryStore {
-    let store = MemoryStore::new();
-    for file in std::fs::read_dir(vectors().join("decisions/payloads")).unwrap() {
-        let bytes = std::fs::read(file.unwrap().path()).unwrap();
-        store.put(&Sha256Digest::of(&bytes), &bytes).unwrap();
-    }
-    store
-}
-
-fn evidence() -> (tempfile::TempDir, Ledger) {
-    let (dir, ledger) = fresh(Options::default());
-    let text = std::fs::read(vectors().join("decisions/evidence.jsonl")).unwrap();
-    for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        let line = EvidenceLine::read(line, &proofline_canon::Limits::ENVELOPE).unwrap();
-        ledger.commit_action(&Action::Evidence(line.submission()), common::NOW_MS).unwrap();
-    }
-    (dir, ledger)
-}
 
 fn with(store: &MemoryStore) -> Means<'_> {
     Means { payloads: Some(store), policies: Some(&CedarEngine) }
@@ -92,7 +74,7 @@ fn findings_of(expected: &Value) -> Vec<(String, String, Vec<u64>)> {
 
 #[test]
 fn the_evidence_that_ships_is_decided_again() {
-    let (expected, store) = (golden("decisions/expected.json"), payloads());
+    let (expected, store) = (golden("redecisions/expected.json"), payloads());
     let (_dir, ledger) = evidence();
     let (verdicts, summary) = asked(&ledger.snapshot().unwrap(), &with(&store), &invariant());
     let totals = [summary.policy_re_decided, summary.policy_absent, summary.policy_unusable];
@@ -111,7 +93,7 @@ fn the_evidence_that_ships_is_decided_again() {
 #[test]
 fn every_golden_case() {
     let store = payloads();
-    for case in golden("decisions/cases.json").items("cases") {
+    for case in golden("redecisions/cases.json").items("cases") {
         let (dir, name) = (tempfile::tempdir().unwrap(), case.text("name"));
         let entries: Vec<Forged> = case.items("entries").iter().map(Forged::of).collect();
         let snapshot = common::forge::ledger(dir.path(), &entries);
@@ -155,7 +137,7 @@ fn assert_failure(failure: &Failure, expected: &Value, name: &str) {
 fn a_mismatch_says_who_was_to_do_what_and_both_answers() {
     let store = payloads();
     let message = |wanted: &str| {
-        let cases = golden("decisions/cases.json");
+        let cases = golden("redecisions/cases.json");
         let case = cases.items("cases").iter().find(|case| case.text("name") == wanted).unwrap();
         let dir = tempfile::tempdir().unwrap();
         let entries: Vec<Forged> = case.items("entries").iter().map(Forged::of).collect();
@@ -250,7 +232,7 @@ fn bytes_that_are_not_those_of_the_name_are_no_policy() {
 #[test]
 fn a_policy_that_is_closed_for_good_is_not_asked() {
     let (store, (_dir, ledger)) = (payloads(), evidence());
-    let desk = Sha256Digest::of(&std::fs::read(vectors().join("decisions/payloads/desk.cedar")).unwrap());
+    let desk = Sha256Digest::of(&std::fs::read(vectors().join("redecisions/payloads/desk.cedar")).unwrap());
     let plan = Plan { closed: BTreeMap::from([(desk, Seq::new(5))]), ..invariant() };
     let snapshot = ledger.snapshot().unwrap();
     let (verdicts, summary) = asked(&snapshot, &with(&store), &plan);
@@ -265,7 +247,7 @@ fn a_policy_that_is_closed_for_good_is_not_asked() {
 #[test]
 fn each_side_of_a_pair_is_decided_again() {
     let store = payloads();
-    let cases = golden("decisions/cases.json");
+    let cases = golden("redecisions/cases.json");
     let entries_of = |wanted: &str| -> Vec<Forged> {
         let case = cases.items("cases").iter().find(|case| case.text("name") == wanted).unwrap();
         case.items("entries").iter().map(Forged::of).collect()

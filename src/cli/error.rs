@@ -7,7 +7,9 @@ use proofline::ledger::{
     BlobError, CatalogueError, Damage, EntryFault, ErasureRefusal, LedgerError, PublishError, ReindexError,
     RetentionFault, SalvageError, TransferError,
 };
-use proofline::replay::{FormError, PairsError, RecordError, ReplayError};
+use proofline::replay::{
+    BacktestError, BacktestRecordError, FormError, PairsError, RecordError, ReplayError,
+};
 use proofline::trace::TraceId;
 use serde::Serialize;
 
@@ -158,6 +160,17 @@ pub(crate) enum CliError {
     /// A replay did not come to its end.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// The other policy of a back-test cannot be asked.
+    #[error("{source}")]
+    Backtest {
+        /// Its file, or `the standard input`.
+        name: String,
+        /// Why.
+        source: BacktestError,
+    },
+    /// The report of a back-test is not in the ledger.
+    #[error(transparent)]
+    BacktestRecord(#[from] BacktestRecordError),
     /// A verdict is not in the ledger.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -253,6 +266,8 @@ impl CliError {
             Self::Blob { source, .. } | Self::Blobs(source) => source.code(),
             Self::Catalogue(error) => error.code(),
             Self::Replay(error) => error.code(),
+            Self::Backtest { source, .. } => source.code(),
+            Self::BacktestRecord(error) => error.code(),
             Self::Record(error) => error.code(),
             Self::Signing(error) => error.code(),
             Self::Sealing(error) => error.code(),
@@ -272,7 +287,9 @@ impl CliError {
     /// The exit code.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Ledger(error) | Self::Record(RecordError::Ledger(error)) => exit_of_ledger(error),
+            Self::Ledger(error)
+            | Self::Record(RecordError::Ledger(error))
+            | Self::BacktestRecord(BacktestRecordError::Ledger(error)) => exit_of_ledger(error),
             Self::Catalogue(CatalogueError::Ledger(error)) => exit_of_ledger(error),
             Self::Catalogue(CatalogueError::Log(_))
             | Self::Entry(EntryFault::Damaged(_))
@@ -287,7 +304,7 @@ impl CliError {
                 Exit::SystemRefused
             }
             Self::Unreadable { .. } | Self::Content { .. } | Self::TooLong { .. } => Exit::BadInput,
-            Self::Form { .. } | Self::Rules { .. } => Exit::BadInput,
+            Self::Form { .. } | Self::Rules { .. } | Self::Backtest { .. } => Exit::BadInput,
             Self::Pairs { .. } | Self::NoPairs { .. } => Exit::BadInput,
             Self::Publish(error) => exit_of_publication(error),
             Self::Transfer { source, .. } => transfer_error::exit_of(source),
@@ -300,7 +317,8 @@ impl CliError {
             Self::Usage(_) => Exit::Usage,
             Self::Proof(error) => error.exit(),
             Self::Bundle(trouble) => trouble.exit(),
-            Self::Record(_) | Self::Internal(_) => Exit::Internal,
+            Self::BacktestRecord(BacktestRecordError::Refused(_)) => Exit::BadInput,
+            Self::Record(_) | Self::BacktestRecord(_) | Self::Internal(_) => Exit::Internal,
         }
     }
 
@@ -338,6 +356,7 @@ impl CliError {
             Self::Signing(error) => error.place(),
             Self::Sealing(error) => error.place(),
             Self::Rules { name, source } => Some(format!("{name}{}", pointed(Some(&source.pointer)))),
+            Self::Backtest { name, .. } => Some(name.clone()),
             Self::Form { name, source } => Some(format!("{name}{}", pointed(source.pointer()))),
             Self::Pairs { name, source } => {
                 Some(format!("{name}, line {}{}", source.line, pointed(source.pointer())))
@@ -386,6 +405,8 @@ impl CliError {
             Self::Blob { source, .. } | Self::Blobs(source) => Some(source.hint()),
             Self::Catalogue(error) => Some(error.hint()),
             Self::Replay(error) => Some(error.hint()),
+            Self::Backtest { source, .. } => Some(source.hint()),
+            Self::BacktestRecord(error) => Some(error.hint()),
             Self::Record(error) => Some(error.hint()),
             Self::Proof(error) => error.hint(),
             Self::Bundle(trouble) => trouble.hint(),

@@ -3,6 +3,7 @@
 mod archive;
 mod archives;
 mod attest;
+mod backtest_report;
 mod backup;
 mod blobs;
 mod branches;
@@ -62,6 +63,7 @@ mod record_facts;
 mod reindex;
 mod release;
 mod replay;
+mod replay_backtest;
 mod replay_differences;
 mod replay_mode;
 mod replay_policy;

@@ -13,7 +13,8 @@ use proofline::ledger::{
 };
 use proofline::policy::CedarEngine;
 use proofline::replay::{
-    Event, Means, Mode, Plan, ReplayError, ReplaySink, RunVerdict, Summary, TraceReplay, record_all, replay,
+    BacktestPlan, Event, Means, Mode, Plan, ReplayError, ReplaySink, RunVerdict, Summary, TraceReplay,
+    record_all, replay,
 };
 use proofline::trace::{LedgerId, Origin, Timestamp};
 use tempfile::TempDir;
@@ -29,8 +30,8 @@ use super::init::{default_origin, random_id};
 use super::input::{Lines, Source};
 use super::output::{self, Format, Out, OutputArgs, note};
 use super::progress::Progress;
+use super::replay_backtest::{Backtesting, PolicyArgs};
 use super::replay_mode::QuestionArgs;
-use super::replay_policy::PolicyArgs;
 use super::replay_report::{Report, Tail};
 use super::scratch_disk::ScratchDisk;
 use super::table::titles;
@@ -45,7 +46,8 @@ use super::table::titles;
 ///
 /// Exits with 3 when the log is damaged, else 1 when a verdict failed, else 4
 /// when a line is no evidence, else 0. Attempts that the gate refused and kept
-/// fail nothing.
+/// fail nothing. With --with-policy it exits with 1 when a decision would be
+/// another, or a trace could not be asked about.
 ///
 /// Examples:
 ///   proofline replay evidence.jsonl
@@ -53,6 +55,7 @@ use super::table::titles;
 ///   proofline replay ledger --record --clock now --fail-on-findings
 ///   proofline replay ledger --mode all
 ///   proofline replay ledger --mode constrained --pairs pairs.jsonl
+///   proofline replay ledger --with-policy next.cedar
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct ReplayArgs {
@@ -70,7 +73,7 @@ pub(crate) struct ReplayArgs {
     /// How many threads work; the output is the same for any number [default: one a processor]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
-    /// Append the verdicts to the ledger
+    /// Append the verdicts, or the report of a back-test, to the ledger
     #[arg(long)]
     record: bool,
     /// Exit with 1 when there is any finding
@@ -94,11 +97,14 @@ pub(crate) struct ReplayArgs {
 pub(crate) fn run(args: &ReplayArgs, out: &mut Out) -> Result<Exit, CliError> {
     check_usage(args)?;
     // What steers the run is read first: a slip there must not cost a commit.
-    let plans = args.plans()?;
+    let (plans, backtesting) = (args.plans()?, args.backtesting()?);
     let subject = Subject::prepare(args, out)?;
     let with_archives = WithArchives::open(&*subject.disk, &subject.dir, &args.archives.archives)?;
     let snapshot = Snapshot::open_on(&with_archives, &subject.dir)?;
     let mut ingest = subject.ingest.as_ref();
+    if let Some(backtesting) = backtesting {
+        return backtesting.run(&subject.dir, &snapshot, ingest, out);
+    }
     let (mut verdict, mut found) = (RunVerdict::AllWell, false);
     for plan in &plans {
         if plans.len() > 1 && !out.is_json() {
@@ -160,6 +166,11 @@ fn closed(snapshot: &Snapshot, payloads: Option<&Blobs>) -> Result<BTreeMap<Sha2
 
 fn check_usage(args: &ReplayArgs) -> Result<(), CliError> {
     args.question.check_usage()?;
+    if args.policy.with_policy.is_some() && !args.question.is_plain() {
+        return Err(CliError::Usage(
+            "--with-policy is a question of its own, of all traces or of those that --trace names",
+        ));
+    }
     if args.policy.require_policies && args.question.is_forensic_alone() {
         return Err(CliError::Usage(
             "--require-policies is not for forensic replay, which asks no policy: give --mode invariant",
@@ -170,7 +181,8 @@ fn check_usage(args: &ReplayArgs) -> Result<(), CliError> {
             "--include-rejected is not for constrained replay, which lists no attempts",
         ));
     }
-    let inputs = args.question.steering().chain([args.what.as_path()]);
+    let policy = args.policy.with_policy.as_deref();
+    let inputs = args.question.steering().chain([args.what.as_path()]).chain(policy);
     if inputs.filter(|input| *input == Path::new("-")).count() > 1 {
         return Err(CliError::Usage("`-` is the standard input, which can be read for one thing alone"));
     }
@@ -214,6 +226,14 @@ impl ReplayArgs {
             require_policies: self.policy.require_policies,
         };
         Ok(self.question.questions()?.into_iter().map(plan).collect())
+    }
+
+    /// The back-test that was asked for in place of a replay.
+    fn backtesting(&self) -> Result<Option<Backtesting>, CliError> {
+        let Some(file) = &self.policy.with_policy else { return Ok(None) };
+        let read = Backtesting::read(file, self.question.traces(), self.clock.now())?;
+        let plan = BacktestPlan { threads: self.threads, ..read.plan };
+        Ok(Some(Backtesting { plan, format: self.output.format, is_kept: self.record, ..read }))
     }
 }
 

@@ -94,13 +94,22 @@ impl QuestionArgs {
             ModeName::All => &[Mode::Forensic, Mode::Invariant],
             ModeName::Constrained => &[],
         };
-        let chosen: BTreeSet<TraceId> = self.trace.iter().copied().collect();
-        let traces = if chosen.is_empty() { Selection::All } else { Selection::Chosen(chosen) };
+        let traces = self.traces();
         let mut questions: Vec<_> = modes.iter().map(|mode| (*mode, traces.clone())).collect();
         if self.has_pairs() {
             questions.push((Mode::Constrained(self.variance()?), Selection::Pairs(self.pairs()?)));
         }
         Ok(questions)
+    }
+
+    pub(crate) fn traces(&self) -> Selection {
+        let chosen: BTreeSet<TraceId> = self.trace.iter().copied().collect();
+        if chosen.is_empty() { Selection::All } else { Selection::Chosen(chosen) }
+    }
+
+    /// Whether no question but the usual one was asked.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.is_forensic_alone() && !self.has_pairs()
     }
 
     fn variance(&self) -> Result<VariancePolicy, CliError> {

@@ -1,17 +1,9 @@
-//! What `replay` is told about policies, and what it says of the decisions that they decided again, or did not.
+//! What `replay` says of the decisions that their policies did not decide again.
 
 use proofline::replay::Summary;
 use proofline::trace::ReplayType;
 
 use super::phrase::counted;
-
-/// What is asked of the policies that decisions name.
-#[derive(clap::Args)]
-pub(crate) struct PolicyArgs {
-    /// Fail each trace with a decision that its policy cannot decide again
-    #[arg(long)]
-    pub(crate) require_policies: bool,
-}
 
 /// Which decisions were not decided again, and why, a line for each reason.
 pub(crate) fn not_re_decided(summary: &Summary) -> Vec<String> {

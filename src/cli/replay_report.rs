@@ -413,7 +413,7 @@ fn summary_json(tail: &Tail<'_>) -> Result<String, CliError> {
     json(&line).map(safe_json)
 }
 
-fn ingest_value(counts: &Counts) -> Value {
+pub(crate) fn ingest_value(counts: &Counts) -> Value {
     Value::object([
         ("lines", Value::from(counts.lines)),
         ("blank", Value::from(counts.blank)),

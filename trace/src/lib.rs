@@ -66,11 +66,11 @@ mod words;
 mod write;
 
 pub use artifact::{
-    AllowedVariance, Coverage, Difference, DifferenceKind, DifferenceSide, Endorsement, ErasureRecord,
-    ErasureTarget, Failure, FailureClass, Finding, FindingCode, GenesisRecord, HoldRecord, HoldTarget,
-    KeyChange, KeyEvent, KeyRecord, MayVary, NotAFailure, ProducerSignature, ReleaseRecord,
-    ReplayDiagnostics, ReplayMode, ReplayResult, ReplayType, Severity, TargetKind, Timestamp, TimestampError,
-    TraceIndexRecord, Verdict,
+    AllowedVariance, BacktestRecord, BacktestTotals, Coverage, Difference, DifferenceKind, DifferenceSide,
+    Endorsement, ErasureRecord, ErasureTarget, Failure, FailureClass, Finding, FindingCode, GenesisRecord,
+    HoldRecord, HoldTarget, KeyChange, KeyEvent, KeyRecord, MayVary, NotAFailure, ProducerSignature,
+    ReleaseRecord, ReplayDiagnostics, ReplayMode, ReplayResult, ReplayType, Severity, TargetKind, Timestamp,
+    TimestampError, TraceIndexRecord, Verdict,
 };
 pub use certify::{Certificate, Uncertified, certify, certify_within};
 pub use chain::{ChainKey, sort_chain};

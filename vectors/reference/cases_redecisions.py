@@ -1,6 +1,6 @@
-"""Family `decisions`: work under real policies, asked again, and asked of another policy.
+"""Family `redecisions`: work under real policies, asked again, and asked of another policy.
 
-Writes the evidence and the policies themselves as well: the answers follow from `decisions.py`, which knows no engine.
+Writes the evidence and the policies themselves as well: the answers follow from `house_policies.py`, which knows no engine.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from . import canon, gate, lines, replay
 from .build import START_MS, Scene, canonical, envelope_hash, with_edits
 from .cases_forensic import EPOCH, Forger, described, gated
 from .cases_gate import submit
-from .decisions import DESK, MODELS, NEXT, TEXTS, Question, decide, failed, name_of
+from .house_policies import DESK, MODELS, NEXT, TEXTS, Question, decide, failed, name_of
 
 EVIDENCE_SEED, CASES_SEED = 0xDEC1DE, 0xDEC1DED
 TRACES, STEPS = 12, 7
@@ -213,7 +213,7 @@ def expected(data: bytes) -> dict:
     assert {"policy-error", "no-escalations", "credential-ended"} <= reasons
     assert any(reason.startswith("x.agents-may-write") for reason in reasons)
     return {
-        "family": "decisions",
+        "family": "redecisions",
         "description": "evidence.jsonl into an empty ledger, its payloads those in the folder payloads: invariant replay "
                        "of each trace with the clock at the epoch, and a back-test under next.cedar.",
         "totals": totals, "traces": traces, "backtest": report,
@@ -313,8 +313,8 @@ def cases() -> list:
 
 def files() -> dict:
     """Path to document of the golden cases."""
-    return {"decisions/cases.json": (
-        "decisions",
+    return {"redecisions/cases.json": (
+        "redecisions",
         "Entries, invariant replay of which asks the policies in the folder payloads again, and what must come of it.",
         cases(),
     )}
@@ -322,12 +322,12 @@ def files() -> dict:
 
 def shipped() -> dict:
     """Path to bytes of what ships as it is: evidence, policies, payloads."""
-    out = {f"decisions/payloads/{name}": TEXTS[name].encode() for name in AT_HAND}
-    out["decisions/payloads/asked.txt"], out["decisions/payloads/answered.txt"] = ASKED.encode(), ANSWERED.encode()
-    out["decisions/next.cedar"] = TEXTS["next.cedar"].encode()
-    out["decisions/evidence.jsonl"] = evidence()
+    out = {f"redecisions/payloads/{name}": TEXTS[name].encode() for name in AT_HAND}
+    out["redecisions/payloads/asked.txt"], out["redecisions/payloads/answered.txt"] = ASKED.encode(), ANSWERED.encode()
+    out["redecisions/next.cedar"] = TEXTS["next.cedar"].encode()
+    out["redecisions/evidence.jsonl"] = evidence()
     return out
 
 
 def report() -> dict:
-    return {"decisions/expected.json": expected(evidence())}
+    return {"redecisions/expected.json": expected(evidence())}

@@ -1,6 +1,6 @@
-"""The policies of the family `decisions` as plain Python: what each statement says of a question, without any engine.
+"""The policies of the family `redecisions` as plain Python: what each statement says of a question, without any engine.
 
-The texts in `vectors/decisions/` say the same in Cedar. The answer follows `docs/policy.md`.
+The texts in `vectors/redecisions/` say the same in Cedar. The answer follows `docs/policy.md`.
 """
 
 from __future__ import annotations
