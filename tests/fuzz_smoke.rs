@@ -461,3 +461,12 @@ fn bundles() -> Vec<Vec<u8>> {
 fn bundle_survives() {
     smoke("bundle", bundles(), budget().1);
 }
+
+fn policy_texts() -> Vec<Vec<u8>> {
+    [inputs("decisions/answers.json", "policy"), inputs("decisions/refused.json", "policy")].concat()
+}
+
+#[test]
+fn policy_text_survives() {
+    smoke("policy_text", policy_texts(), budget().1);
+}

@@ -7,6 +7,7 @@ pub mod disk;
 mod image;
 mod notes;
 mod payloads;
+mod policies;
 mod proofs;
 mod storage;
 mod streams;
@@ -16,6 +17,7 @@ pub use bundles::bundle;
 pub use image::Image;
 pub use notes::{note, policy, timestamp};
 pub use payloads::sealed;
+pub use policies::policy_text;
 pub use proofs::{envelope, proof_file, proof_text, receipt, statement, tile};
 pub use storage::{frame, header, mark, recovery, segment};
 pub use streams::stream;
@@ -25,7 +27,7 @@ pub use texts::{line, members, parse};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 21] = [
     ("parse", parse),
     ("members", members),
     ("line", line),
@@ -46,4 +48,5 @@ pub const TARGETS: [Target; 20] = [
     ("sealed", sealed),
     ("stream", stream),
     ("bundle", bundle),
+    ("policy_text", policy_text),
 ];

@@ -41,7 +41,7 @@ pub enum PolicyError {
         offset: usize,
     },
     /// The text is no policy of the language.
-    #[error("the policy cannot be read: {message}")]
+    #[error("the policy cannot be read{}: {message}", on_line(*.line))]
     Syntax {
         /// What the engine says. Not stable between its versions.
         message: String,
@@ -49,10 +49,12 @@ pub enum PolicyError {
         line: Option<usize>,
     },
     /// A template, which decides nothing until somebody links it.
-    #[error("the policy holds the template {id}, which decides nothing until it is linked")]
+    #[error("the policy holds the template {id:?}, on line {line}, which decides nothing until it is linked")]
     Template {
-        /// The template.
+        /// The template's `@id`; empty where it has none.
         id: String,
+        /// The line where it begins, from 1.
+        line: usize,
     },
     /// A statement without `@id`.
     #[error("statement {statement} of the policy, on line {line}, has no @id")]
@@ -63,16 +65,22 @@ pub enum PolicyError {
         line: usize,
     },
     /// Two statements with one `@id`.
-    #[error("two statements of the policy have the id {id:?}")]
+    #[error("two statements of the policy, on lines {first} and {line}, have the id {id:?}")]
     DuplicateId {
         /// The id.
         id: String,
+        /// The line where the second one begins, from 1.
+        line: usize,
+        /// The line where the first one begins.
+        first: usize,
     },
     /// An `@id` that says what only the gate may say.
-    #[error("the id {id} is reserved: it is the reason of a decision whose policy failed")]
+    #[error("the id {id}, on line {line}, is reserved: it is the reason of a decision whose policy failed")]
     ReservedId {
         /// The id.
         id: Token,
+        /// The line where the statement begins, from 1.
+        line: usize,
     },
     /// Longer than is read.
     #[error("the policy has {bytes} bytes; at most {limit} are read")]
@@ -110,6 +118,20 @@ impl PolicyError {
         }
     }
 
+    /// The line of the fault, from 1, where it has one.
+    #[must_use]
+    pub const fn line(&self) -> Option<usize> {
+        match self {
+            Self::Encoding { .. } | Self::TooLong { .. } => None,
+            Self::Syntax { line, .. } => *line,
+            Self::Template { line, .. }
+            | Self::NoId { line, .. }
+            | Self::DuplicateId { line, .. }
+            | Self::ReservedId { line, .. }
+            | Self::TooDeep { line, .. } => Some(*line),
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub const fn hint(&self) -> &'static str {
@@ -128,4 +150,9 @@ impl PolicyError {
             Self::TooDeep { .. } => "take the statement apart: several statements of one effect say the same",
         }
     }
+}
+
+/// ` on line 7`, where the line is known.
+fn on_line(line: Option<usize>) -> String {
+    line.map(|line| format!(" on line {line}")).unwrap_or_default()
 }

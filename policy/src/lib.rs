@@ -55,6 +55,6 @@ mod engine;
 mod question;
 
 pub use answer::{Answer, Determining, EvaluationFault, POLICY_ERROR};
-pub use cedar::CedarEngine;
+pub use cedar::{CEDAR_SCHEMA, CedarEngine, Statement, ValidationError, ValidationFault};
 pub use engine::{Policy, PolicyEngine, PolicyError};
 pub use question::Question;

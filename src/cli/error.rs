@@ -7,13 +7,12 @@ use proofline::ledger::{
     BlobError, CatalogueError, Damage, EntryFault, ErasureRefusal, LedgerError, PublishError, ReindexError,
     RetentionFault, SalvageError, TransferError,
 };
-use proofline::replay::{
-    BacktestError, BacktestRecordError, FormError, PairsError, RecordError, ReplayError,
-};
+use proofline::replay::{BacktestRecordError, FormError, PairsError, RecordError, ReplayError};
 use proofline::trace::TraceId;
 use serde::Serialize;
 
 use super::bundle_error::BundleTrouble;
+use super::deciding_error::DecidingError;
 use super::exit::Exit;
 use super::proof_error::ProofError;
 use super::sealing_error::SealingError;
@@ -160,14 +159,6 @@ pub(crate) enum CliError {
     /// A replay did not come to its end.
     #[error(transparent)]
     Replay(#[from] ReplayError),
-    /// The other policy of a back-test cannot be asked.
-    #[error("{source}")]
-    Backtest {
-        /// Its file, or `the standard input`.
-        name: String,
-        /// Why.
-        source: BacktestError,
-    },
     /// The report of a back-test is not in the ledger.
     #[error(transparent)]
     BacktestRecord(#[from] BacktestRecordError),
@@ -186,6 +177,9 @@ pub(crate) enum CliError {
     /// The gate refuses an erasure, a hold or a release.
     #[error("{0}")]
     Erasure(ErasureRefusal),
+    /// A policy was not asked, or its answer not recorded.
+    #[error(transparent)]
+    Deciding(Box<DecidingError>),
     /// There is no bundle, or it does not hold.
     #[error(transparent)]
     Bundle(Box<BundleTrouble>),
@@ -266,13 +260,13 @@ impl CliError {
             Self::Blob { source, .. } | Self::Blobs(source) => source.code(),
             Self::Catalogue(error) => error.code(),
             Self::Replay(error) => error.code(),
-            Self::Backtest { source, .. } => source.code(),
             Self::BacktestRecord(error) => error.code(),
             Self::Record(error) => error.code(),
             Self::Signing(error) => error.code(),
             Self::Sealing(error) => error.code(),
             Self::Proof(error) => error.code(),
             Self::Erasure(refusal) => refusal.code(),
+            Self::Deciding(error) => error.code(),
             Self::Bundle(trouble) => trouble.code(),
             Self::NoSuchHash(_) => "ledger.no_such_hash",
             Self::NoSuchTrace(_) => "ledger.no_such_trace",
@@ -304,7 +298,7 @@ impl CliError {
                 Exit::SystemRefused
             }
             Self::Unreadable { .. } | Self::Content { .. } | Self::TooLong { .. } => Exit::BadInput,
-            Self::Form { .. } | Self::Rules { .. } | Self::Backtest { .. } => Exit::BadInput,
+            Self::Form { .. } | Self::Rules { .. } => Exit::BadInput,
             Self::Pairs { .. } | Self::NoPairs { .. } => Exit::BadInput,
             Self::Publish(error) => exit_of_publication(error),
             Self::Transfer { source, .. } => transfer_error::exit_of(source),
@@ -316,6 +310,7 @@ impl CliError {
             Self::Sealing(error) => error.exit(),
             Self::Usage(_) => Exit::Usage,
             Self::Proof(error) => error.exit(),
+            Self::Deciding(error) => error.exit(),
             Self::Bundle(trouble) => trouble.exit(),
             Self::BacktestRecord(BacktestRecordError::Refused(_)) => Exit::BadInput,
             Self::Record(_) | Self::BacktestRecord(_) | Self::Internal(_) => Exit::Internal,
@@ -356,12 +351,12 @@ impl CliError {
             Self::Signing(error) => error.place(),
             Self::Sealing(error) => error.place(),
             Self::Rules { name, source } => Some(format!("{name}{}", pointed(Some(&source.pointer)))),
-            Self::Backtest { name, .. } => Some(name.clone()),
             Self::Form { name, source } => Some(format!("{name}{}", pointed(source.pointer()))),
             Self::Pairs { name, source } => {
                 Some(format!("{name}, line {}{}", source.line, pointed(source.pointer())))
             }
             Self::Proof(error) => error.place(),
+            Self::Deciding(error) => error.place(),
             Self::Bundle(trouble) => trouble.place(),
             _ => None,
         }
@@ -405,10 +400,10 @@ impl CliError {
             Self::Blob { source, .. } | Self::Blobs(source) => Some(source.hint()),
             Self::Catalogue(error) => Some(error.hint()),
             Self::Replay(error) => Some(error.hint()),
-            Self::Backtest { source, .. } => Some(source.hint()),
             Self::BacktestRecord(error) => Some(error.hint()),
             Self::Record(error) => Some(error.hint()),
             Self::Proof(error) => error.hint(),
+            Self::Deciding(error) => error.hint(),
             Self::Bundle(trouble) => trouble.hint(),
             Self::Entry(_) | Self::Random(_) => None,
         }

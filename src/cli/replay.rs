@@ -181,7 +181,7 @@ fn check_usage(args: &ReplayArgs) -> Result<(), CliError> {
             "--include-rejected is not for constrained replay, which lists no attempts",
         ));
     }
-    let policy = args.policy.with_policy.as_deref();
+    let policy = args.policy.with_policy.as_deref().into_iter().chain(args.policy.schema.as_deref());
     let inputs = args.question.steering().chain([args.what.as_path()]).chain(policy);
     if inputs.filter(|input| *input == Path::new("-")).count() > 1 {
         return Err(CliError::Usage("`-` is the standard input, which can be read for one thing alone"));
@@ -230,10 +230,13 @@ impl ReplayArgs {
 
     /// The back-test that was asked for in place of a replay.
     fn backtesting(&self) -> Result<Option<Backtesting>, CliError> {
-        let Some(file) = &self.policy.with_policy else { return Ok(None) };
-        let read = Backtesting::read(file, self.question.traces(), self.clock.now())?;
-        let plan = BacktestPlan { threads: self.threads, ..read.plan };
-        Ok(Some(Backtesting { plan, format: self.output.format, is_kept: self.record, ..read }))
+        let read = Backtesting::read(&self.policy, self.question.traces(), self.clock.now())?;
+        Ok(read.map(|read| Backtesting {
+            plan: BacktestPlan { threads: self.threads, ..read.plan },
+            format: self.output.format,
+            is_kept: self.record,
+            ..read
+        }))
     }
 }
 

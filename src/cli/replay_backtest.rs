@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use proofline::canon::{ContentStore, Limits, Sha256Digest};
+use proofline::canon::{ContentStore, Sha256Digest};
 use proofline::ledger::{Blobs, Ledger, LedgerError, Options, Snapshot};
 use proofline::policy::CedarEngine;
 use proofline::replay::{
@@ -15,11 +15,12 @@ use proofline::trace::{Failure, Timestamp, TraceId};
 use super::backtest_report::{Kept, Report};
 use super::clock::Clock;
 use super::commit::tell_recovery;
+use super::deciding_error::DecidingError;
 use super::error::CliError;
 use super::exit::Exit;
 use super::ingest::Counts;
-use super::input::Source;
 use super::output::{Format, Out, note};
+use super::policy_file::PolicyFile;
 use super::progress::Progress;
 
 /// What is asked of policies.
@@ -28,9 +29,12 @@ pub(crate) struct PolicyArgs {
     /// Fail each trace with a decision that its policy cannot decide again
     #[arg(long)]
     pub(crate) require_policies: bool,
-    /// Ask another policy instead: what would it have decided?
+    /// Ask another policy instead: what would it have decided? In Cedar; `-` for the standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["require_policies", "fail_on_findings", "include_rejected"])]
     pub(crate) with_policy: Option<PathBuf>,
+    /// Refuse that policy if it does not pass under this schema
+    #[arg(long, value_name = "FILE", requires = "with_policy")]
+    pub(crate) schema: Option<PathBuf>,
 }
 
 /// A back-test to be run, with all that steers it read.
@@ -43,17 +47,24 @@ pub(crate) struct Backtesting {
 }
 
 impl Backtesting {
-    pub(crate) fn read(file: &Path, traces: Selection, generated_at: Timestamp) -> Result<Self, CliError> {
-        let source = Source::of(Some(file));
-        let policy = source.read_all(Limits::CONTENT.max_bytes())?;
-        let plan = BacktestPlan { policy, traces, generated_at, threads: None };
-        Ok(Self { plan, name: source.name(), format: Format::Text, is_kept: false })
+    /// None where no other policy was named.
+    pub(crate) fn read(
+        args: &PolicyArgs,
+        traces: Selection,
+        generated_at: Timestamp,
+    ) -> Result<Option<Self>, CliError> {
+        let Some(file) = &args.with_policy else { return Ok(None) };
+        let file = PolicyFile::read(file)?;
+        file.must_pass(args.schema.as_deref())?;
+        let plan = BacktestPlan { policy: file.bytes, traces, generated_at, threads: None };
+        Ok(Some(Self { plan, name: file.name, format: Format::Text, is_kept: false }))
     }
 
     fn failed(&self, error: BacktestError) -> CliError {
         match error {
             BacktestError::Replay(error) => error.into(),
-            source => CliError::Backtest { name: self.name.clone(), source },
+            BacktestError::Policy(source) => DecidingError::Policy { name: self.name.clone(), source }.into(),
+            other => CliError::Internal(other.to_string()),
         }
     }
 

@@ -13,6 +13,7 @@ mod archive;
 mod bad_input;
 mod bundle;
 mod damage;
+mod deciding;
 mod diff;
 mod erasing;
 mod evidence;

@@ -4,9 +4,11 @@ use insta::assert_snapshot;
 
 use crate::run::{Ledger, program, proofline, ran, vectors};
 
-const VERBS: [&str; 38] = [
+const VERBS: [&str; 40] = [
     "init",
     "commit",
+    "decide",
+    "policy",
     "replay",
     "verify",
     "prove",
@@ -46,7 +48,8 @@ const VERBS: [&str; 38] = [
 ];
 
 /// Verbs below verbs.
-const STEPS: [(&str, &str); 15] = [
+const STEPS: [(&str, &str); 16] = [
+    ("policy", "check"),
     ("archive", "restore"),
     ("archive", "verify"),
     ("keys", "add"),

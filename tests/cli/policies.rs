@@ -160,6 +160,24 @@ fn nothing_that_changes_exits_with_0_and_a_policy_that_is_none_with_4() {
 }
 
 #[test]
+fn a_policy_that_does_not_fit_the_schema_is_not_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let schema = folder.path().join("desk.cedarschema");
+    let text = r#"action "tickets:read", "tickets:write"
+        appliesTo { principal: Actor, resource: Resource, context: Question };"#;
+    std::fs::write(&schema, text).unwrap();
+    let schema = schema.to_str().unwrap();
+    let desk = vectors("redecisions/payloads/desk.cedar");
+    let fits = ["--with-policy", desk.to_str().unwrap(), "--schema", schema, "--format", "json"];
+    let report = replayed(&fits, "80").exits(1).json().pop().unwrap();
+    assert_eq!(report["backtest"]["counts"]["decisions"], 84);
+    // It asks for an attribute that no actor has.
+    let refused = replayed(&["--with-policy", &next(), "--schema", schema], "80").exits(4).stderr;
+    assert!(refused.contains("error[cedar.") && refused.contains("next.cedar"), "{refused}");
+    replayed(&["--schema", schema], "80").exits(2);
+}
+
+#[test]
 fn a_back_test_is_kept_with_its_policy() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("ledger");

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use cedar_policy::{
-    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression,
+    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema,
 };
 use proofline_trace::{AuthContext, Credential, TraceContext};
 
@@ -52,6 +52,14 @@ pub(super) fn request(question: &Question<'_>) -> Result<(Request, Entities), Ma
         None,
     )?;
     Ok((Request::new(principal, action, resource, context(question)?, None)?, entities))
+}
+
+/// Whether a schema lets an action take the principal, the resource and the context of a request.
+pub(super) fn conforms(mapped: &Request, action: &EntityUid, schema: &Schema) -> Result<(), MappingFault> {
+    let (Some(principal), Some(resource)) = (mapped.principal(), mapped.resource()) else { return Ok(()) };
+    let context = mapped.context().cloned().unwrap_or_else(Context::empty);
+    Request::new(principal.clone(), action.clone(), resource.clone(), context, Some(schema))?;
+    Ok(())
 }
 
 fn uid(of: &EntityTypeName, id: &str) -> EntityUid {
@@ -128,3 +136,6 @@ fn string(text: &str) -> RestrictedExpression {
 fn millis(ms: u64) -> RestrictedExpression {
     RestrictedExpression::new_long(i64::try_from(ms).unwrap_or(i64::MAX))
 }
+
+#[cfg(test)]
+mod tests;

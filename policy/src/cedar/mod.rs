@@ -1,13 +1,21 @@
 //! Cedar behind the seam: loads a text of statements, each under its `@id`, and asks them.
 
+mod caps;
+mod lexer;
 mod mapping;
+mod samples;
+mod schema;
 mod statements;
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::sync::Arc;
 
 use cedar_policy::{AuthorizationError, Authorizer, PolicySet};
 use proofline_trace::DecisionResult;
+
+pub use schema::{CEDAR_SCHEMA, ValidationError, ValidationFault};
+pub use statements::Statement;
 
 use crate::answer::{Answer, Determining, EvaluationFault};
 use crate::engine::{Policy, PolicyEngine, PolicyError};
@@ -17,8 +25,18 @@ use crate::question::Question;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CedarEngine;
 
-/// The stack that an evaluation has at least, so that its answer never depends on the thread that asks.
+/// The stack on which texts are read, whatever thread asks. The caps on texts need a fraction of it.
 const STACK_BYTES: usize = 16 << 20;
+
+/// The same for a validation, which goes through expressions with more in hand.
+const VALIDATION_BYTES: usize = 64 << 20;
+
+/// What an evaluation needs besides its expressions: what Cedar keeps free, and the mapping.
+const ASKING_BYTES: usize = 512 << 10;
+
+/// What an evaluation needs for each link of the longest path, twice over and more: 60 KiB where Cedar is built
+/// without optimisation, else 7. Where a build of Cedar needs more still, it answers with an error, which denies.
+const LINK_BYTES: usize = if cfg!(debug_assertions) { 128 << 10 } else { 16 << 10 };
 
 impl PolicyEngine for CedarEngine {
     fn name(&self) -> &'static str {
@@ -30,10 +48,45 @@ impl PolicyEngine for CedarEngine {
     }
 
     fn load(&self, bytes: &[u8]) -> Result<Arc<dyn Policy>, PolicyError> {
-        let (set, obligations) =
-            stacker::maybe_grow(STACK_BYTES, 2 * STACK_BYTES, || statements::read(bytes))?;
-        Ok(Arc::new(CedarPolicy { set, obligations }))
+        let text = on_ample_stack(|| statements::read(bytes))?;
+        let obligations = text.statements.into_iter().map(|it| (it.id, it.obligations));
+        let obligations = obligations.filter(|(_, obliged)| !obliged.is_empty()).collect();
+        let stack_bytes = ASKING_BYTES + text.links * LINK_BYTES;
+        Ok(Arc::new(CedarPolicy { set: text.set, obligations, stack_bytes }))
     }
+}
+
+/// The most faults that are listed of one text.
+const MAX_FAULTS: usize = 100;
+
+impl CedarEngine {
+    /// Lists the statements of a policy in the order of its text, so that people can see what was read.
+    ///
+    /// # Errors
+    /// The faults of the text, the first hundred, in its order: [`PolicyEngine::load`] tells the first one.
+    pub fn statements(&self, bytes: &[u8]) -> Result<Vec<Statement>, Vec<PolicyError>> {
+        on_ample_stack(|| {
+            let mut faults = Vec::new();
+            let text = statements::read_up_to(bytes, MAX_FAULTS, &mut faults);
+            if faults.is_empty() { Ok(text.statements) } else { Err(faults) }
+        })
+    }
+
+    /// Reads a policy and holds it against a schema: [`CEDAR_SCHEMA`], and behind it `schema`, which declares the
+    /// actions. Strict, and warnings refuse as well. Gives the statements, in the order of the text.
+    ///
+    /// What passes has no errors when it is asked, but for what depends on values: an overflow, an argument that
+    /// no extension function takes.
+    ///
+    /// # Errors
+    /// [`ValidationError`]: the policy or the schema cannot be read, or the faults of the statements.
+    pub fn validate(&self, policy: &[u8], schema: &[u8]) -> Result<Vec<Statement>, ValidationError> {
+        stacker::maybe_grow(VALIDATION_BYTES, VALIDATION_BYTES, || schema::validate(policy, schema))
+    }
+}
+
+fn on_ample_stack<R>(work: impl FnOnce() -> R) -> R {
+    stacker::maybe_grow(STACK_BYTES, 2 * STACK_BYTES, work)
 }
 
 /// A loaded text.
@@ -42,11 +95,21 @@ struct CedarPolicy {
     set: PolicySet,
     /// Of each statement that has some.
     obligations: BTreeMap<String, Vec<String>>,
+    /// The stack that an evaluation has at least, so that its answer never depends on the thread that asks.
+    stack_bytes: usize,
+}
+
+/// Expressions are dropped as deep as they are nested.
+impl Drop for CedarPolicy {
+    fn drop(&mut self) {
+        let set = mem::take(&mut self.set);
+        stacker::maybe_grow(self.stack_bytes, self.stack_bytes, || drop(set));
+    }
 }
 
 impl Policy for CedarPolicy {
     fn ask(&self, question: &Question<'_>) -> Answer {
-        stacker::maybe_grow(STACK_BYTES, 2 * STACK_BYTES, || self.evaluate(question))
+        stacker::maybe_grow(self.stack_bytes, self.stack_bytes, || self.evaluate(question))
     }
 }
 
@@ -82,7 +145,7 @@ fn fault(error: &AuthorizationError) -> EvaluationFault {
     match error {
         AuthorizationError::PolicyEvaluationError(error) => EvaluationFault {
             id: AsRef::<str>::as_ref(error.policy_id()).to_owned(),
-            message: error.inner().to_string(),
+            message: statements::short(error.inner()),
         },
     }
 }
