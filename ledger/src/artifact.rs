@@ -5,13 +5,16 @@
 //! |---|---|---|
 //! | replay result | member `replay_type` | every input envelope hash: an entry of this ledger |
 //! | producer signature | `artifact_type` `producer_signature` | its envelope: an entry of evidence of its trace; a current producer key, whose signature verifies |
+//! | policy back-test | `artifact_type` `policy_backtest` | the first `log_size` entries, at least one: their root |
 //! | replay diagnostics | `artifact_type` `replay_diagnostics` | its replay result: an artifact of this ledger |
 
 use proofline_canon::{Limits, Profile, Value, parse};
 use proofline_proof::files::dsse::pae;
 use proofline_proof::files::producer::ENVELOPE_HASH_TYPE;
 use proofline_proof::{KeyList, KeyRole};
-use proofline_trace::{EnvelopeHash, ProducerSignature, ReplayDiagnostics, ReplayResult, TraceId, Violation};
+use proofline_trace::{
+    BacktestRecord, EnvelopeHash, ProducerSignature, ReplayDiagnostics, ReplayResult, TraceId, Violation,
+};
 
 use crate::error::ArtifactRefusal;
 use crate::frame::MAX_BODY_BYTES;
@@ -33,6 +36,8 @@ pub enum ArtifactKind {
     ReplayResult(ReplayResult),
     /// Why it concluded so.
     ReplayDiagnostics(ReplayDiagnostics),
+    /// What another policy would have decided.
+    PolicyBacktest(BacktestRecord),
     /// That a producer stands for an envelope.
     ProducerSignature(ProducerSignature),
 }
@@ -54,6 +59,9 @@ impl ArtifactKind {
         match value.get("artifact_type").and_then(Value::as_str) {
             Some("replay_diagnostics") => {
                 ReplayDiagnostics::from_value(value).map(ArtifactKind::ReplayDiagnostics).map_err(refused)
+            }
+            Some(BacktestRecord::ARTIFACT_TYPE) => {
+                BacktestRecord::from_value(value).map(ArtifactKind::PolicyBacktest).map_err(refused)
             }
             Some(ProducerSignature::ARTIFACT_TYPE) => {
                 ProducerSignature::from_value(value).map(ArtifactKind::ProducerSignature).map_err(refused)
@@ -101,11 +109,13 @@ impl SealedArtifact {
         &self.canonical
     }
 
-    pub(crate) fn trace_id(&self) -> TraceId {
+    /// The trace that it is about; a back-test is about a whole log.
+    pub(crate) fn trace_id(&self) -> Option<TraceId> {
         match &self.kind {
-            ArtifactKind::ReplayResult(result) => result.target_trace_id,
-            ArtifactKind::ReplayDiagnostics(diagnostics) => diagnostics.target_trace_id,
-            ArtifactKind::ProducerSignature(signature) => signature.target_trace_id,
+            ArtifactKind::ReplayResult(result) => Some(result.target_trace_id),
+            ArtifactKind::ReplayDiagnostics(diagnostics) => Some(diagnostics.target_trace_id),
+            ArtifactKind::ProducerSignature(signature) => Some(signature.target_trace_id),
+            ArtifactKind::PolicyBacktest(_) => None,
         }
     }
 
@@ -117,6 +127,7 @@ impl SealedArtifact {
                 vec![EnvelopeHash::from_bytes(*diagnostics.result_sha256.as_bytes())]
             }
             ArtifactKind::ProducerSignature(signature) => vec![signature.envelope_sha256],
+            ArtifactKind::PolicyBacktest(_) => Vec::new(),
         }
     }
 
@@ -125,7 +136,7 @@ impl SealedArtifact {
     pub(crate) fn reference_kind(&self) -> EntryKind {
         match &self.kind {
             ArtifactKind::ReplayResult(_) | ArtifactKind::ProducerSignature(_) => EntryKind::Accepted,
-            ArtifactKind::ReplayDiagnostics(_) => EntryKind::Artifact,
+            ArtifactKind::ReplayDiagnostics(_) | ArtifactKind::PolicyBacktest(_) => EntryKind::Artifact,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use proofline_canon::Sha256Digest;
 use proofline_proof::KeyListError;
 use proofline_trace::{EnvelopeHash, TraceId};
 use thiserror::Error;
@@ -128,6 +129,14 @@ pub enum ArtifactRefusal {
     /// Its signature does not verify.
     #[error("the signature of {0} does not verify")]
     Signature(String),
+    /// It is about another log than this one, or about more of it than there is.
+    #[error("it is about a log of {size} entries with the root {root}, which this ledger is not")]
+    OtherLog {
+        /// The size that it names.
+        size: u64,
+        /// The root that it names.
+        root: Sha256Digest,
+    },
     /// It is of a kind that the log writes by itself.
     #[error("index entries are written by the log alone")]
     Reserved,
@@ -149,6 +158,7 @@ impl ArtifactRefusal {
             ArtifactRefusal::OtherTrace { .. } => "ledger.artifact_trace",
             ArtifactRefusal::UnknownProducer(_) => "ledger.unknown_producer",
             ArtifactRefusal::Signature(_) => "ledger.producer_signature",
+            ArtifactRefusal::OtherLog { .. } => "ledger.artifact_log",
             ArtifactRefusal::Reserved => "ledger.reserved",
             ArtifactRefusal::Keys(error) => error.code(),
             ArtifactRefusal::Erasure(refusal) => refusal.code(),

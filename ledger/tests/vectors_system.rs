@@ -86,6 +86,11 @@ fn key_records_are_let_in_as_the_reference_says() {
 }
 
 #[test]
+fn reports_of_back_tests_are_let_in_as_the_reference_says() {
+    cases("backtests.json", 10).iter().for_each(run);
+}
+
+#[test]
 fn producers_signatures_are_let_in_as_the_reference_says() {
     cases("producer_signatures.json", 7).iter().for_each(run);
 }

@@ -21,6 +21,10 @@ pub(crate) enum Check {
     TraceContinuity,
     /// Gate checks 6a and 6b.
     Authorization,
+    /// A decision that has to be decided again can be.
+    Policy,
+    /// A policy, asked again, decides as it is recorded.
+    Decision,
     /// An entry carries the leaf hash of the one before, and the one after carries its own.
     EntryLink,
     /// No entry is recorded before the one in front of it.
@@ -43,7 +47,7 @@ pub(crate) enum Check {
 
 impl Check {
     #[cfg(test)]
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 18] = [
         Self::Schema,
         Self::CanonicalBytes,
         Self::EnvelopeHash,
@@ -51,6 +55,8 @@ impl Check {
         Self::Prerequisite,
         Self::TraceContinuity,
         Self::Authorization,
+        Self::Policy,
+        Self::Decision,
         Self::EntryLink,
         Self::EntryClock,
         Self::TraceLink,
@@ -71,6 +77,8 @@ impl Check {
             Self::Prerequisite => "prerequisite",
             Self::TraceContinuity => "trace_continuity",
             Self::Authorization => "authorization",
+            Self::Policy => "policy",
+            Self::Decision => "decision",
             Self::EntryLink => "entry_link",
             Self::EntryClock => "entry_clock",
             Self::TraceLink => "trace_link",

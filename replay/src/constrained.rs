@@ -44,7 +44,10 @@ impl Side {
         let payloads =
             AbsentPayloads::of(&verified, inputs.means.payloads, inputs.erasures, &inputs.plan.closed)?;
         let mut run = Run::new(single::coverage(&chain, &payloads));
-        let failure = run.invariants(trace_id, &chain, &log, &verified, &records);
+        let failure = match run.invariants(trace_id, &chain, &log, &verified, &records) {
+            None => run.policies(inputs, &verified)?,
+            failure => failure,
+        };
         let keys = if failure.is_none() { PathKeys::of(&verified) } else { PathKeys::default() };
         Ok(Self { trace_id, run, failure, payloads, keys, log })
     }

@@ -3,6 +3,7 @@
 //! threads there are or which was first.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
 use proofline_ledger::{EntryFault, Seq, Snapshot};
@@ -17,6 +18,7 @@ use crate::integrity;
 use crate::means::Means;
 use crate::pairs::{Pair, Pairs};
 use crate::plan::{Mode, Plan, Selection};
+use crate::shelf::Shelf;
 use crate::single::{self, Inputs, Outcome};
 use crate::sink::{Event, ReplaySink};
 use crate::summary::{Summary, Tally};
@@ -24,10 +26,13 @@ use crate::variance::VariancePolicy;
 use crate::verdict::TraceReplay;
 
 /// Traces, or pairs of them, that are looked up at once.
-const TRACES_PER_CHUNK: usize = 256;
+pub(crate) const TRACES_PER_CHUNK: usize = 256;
 /// A batch ends with the trace that brings it to this many entries. Memory holds one batch: so
 /// many records, or one trace that is longer.
-const ENTRIES_PER_BATCH: usize = 1 << 16;
+pub(crate) const ENTRIES_PER_BATCH: usize = 1 << 16;
+/// The stack of each thread: what a policy's evaluation may need, so that none needs a stack of its own. Only what
+/// is used is memory.
+const STACK_BYTES: usize = 64 << 20;
 
 /// Replays what the plan asks for over a fixed prefix of a ledger.
 ///
@@ -45,8 +50,9 @@ pub fn replay(
     sink: &mut dyn ReplaySink,
 ) -> Result<Summary, ReplayError> {
     let erasures = snapshot.readable_erasures().map_err(ReplayError::Lookup)?;
-    let inputs = Inputs { snapshot, means: *means, plan, erasures: &erasures };
-    let (pool, tally) = (pool(plan)?, Tally::new(snapshot, plan));
+    let shelf = Shelf::new(*means, &erasures, &plan.closed);
+    let inputs = Inputs { snapshot, means: *means, plan, erasures: &erasures, shelf: &shelf };
+    let (pool, tally) = (pool(plan.threads)?, Tally::new(snapshot, plan));
     let mut run = Run { pool, inputs, sink, tally, entries: 0, census: Census::default() };
     let unfit = |wanted| Err(ReplayError::Plan { replay_type: plan.mode.replay_type(), wanted });
     match (&plan.mode, &plan.traces) {
@@ -65,11 +71,11 @@ pub fn replay(
 }
 
 /// Threads of this run alone. Their number never comes from the environment.
-fn pool(plan: &Plan) -> Result<ThreadPool, ReplayError> {
-    let asked = plan.threads.or_else(|| std::thread::available_parallelism().ok());
-    let threads = asked.map_or(1, std::num::NonZeroUsize::get);
+pub(crate) fn pool(threads: Option<NonZeroUsize>) -> Result<ThreadPool, ReplayError> {
+    let asked = threads.or_else(|| std::thread::available_parallelism().ok());
+    let threads = asked.map_or(1, NonZeroUsize::get);
     let name = |index| format!("replay-{index}");
-    Ok(ThreadPoolBuilder::new().num_threads(threads).thread_name(name).build()?)
+    Ok(ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK_BYTES).thread_name(name).build()?)
 }
 
 struct Run<'a> {
@@ -243,7 +249,7 @@ fn batch_of_pairs(pairs: &[Pair], seqs: &BTreeMap<TraceId, Vec<Seq>>, sides: &Si
     taken
 }
 
-fn stop(answer: ControlFlow<()>) -> Result<(), ReplayError> {
+pub(crate) fn stop(answer: ControlFlow<()>) -> Result<(), ReplayError> {
     match answer {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(ReplayError::Stopped),

@@ -72,8 +72,17 @@
 //!
 //! The checks from `schema` to `authorization`, and `chain`. The hash is over the canonical bytes of
 //! the record, in whatever spelling it is stored; whether these are the stored bytes, and how
-//! entries are linked, is forensic replay's question. No policy is decided again yet: coverage says
-//! `policy_re_decided` 0.
+//! entries are linked, is forensic replay's question. Where an engine and the policy's bytes are at hand
+//! ([`Means`]), each accepted decision is then decided again, in chain order, by the question that it
+//! answered; nothing is executed:
+//!
+//! | check | class | asks |
+//! |---|---|---|
+//! | `decision` | `REPLAY_DECISION_MISMATCH` | does its policy give the recorded result, reason codes and obligations? |
+//! | `policy` | `MISSING_PREREQ` | could it be asked? Only where [`Plan::require_policies`] wants it; else see coverage |
+//!
+//! A failure points at the first of result, reason codes and obligations that differs, and has both decisions as
+//! canonical JSON.
 //!
 //! # Constrained replay
 //!
@@ -91,6 +100,12 @@
 //! path is the same, what paired calls differ in, allowed or not. Findings are told by invariant
 //! replay of the traces.
 //!
+//! # Another policy
+//!
+//! [`backtest`] asks every accepted decision of another policy: what it would have allowed and denied instead, and
+//! the calls that would not have happened. It gives no verdict. Traces that do not pass the checks of invariant
+//! replay, the decisions aside, are not asked about.
+//!
 //! # Two traces side by side
 //!
 //! [`align`] puts any two traces beside each other, span by span, and lists what differs. It gives no
@@ -103,6 +118,10 @@
 //! payloads that are named and not at hand, which without a store of payloads are all of them. A payload
 //! that an entry erased is not among them; the finding `BLOB_ERASED` names it. The same finding names a sealed
 //! payload that the plan calls closed: its bytes may be at hand, and nothing opens them.
+//! `policy_re_decided` counts the decisions that their policy decided again likewise, `policy_absent`
+//! those whose policy is not at hand, erased or damaged, `policy_unusable` those whose policy no engine can read,
+//! up to the failure. With a store of payloads there are findings for the latter, `POLICY_NOT_AT_HAND` and
+//! `POLICY_NOT_USABLE`, one a policy. Without an engine no policy is looked for, and the three are 0.
 //!
 //! A run over everything also checks each entry of the log (frame, hash of the body, link,
 //! clock, a producer's signature under the ledger's list of keys), so that damage in entries of no
@@ -112,6 +131,7 @@
 //! some out is damage, `index.incomplete`.
 
 mod alignment;
+mod backtest;
 mod census;
 mod chain;
 mod check;
@@ -128,6 +148,8 @@ mod means;
 mod pairs;
 mod plan;
 mod reading;
+mod redecide;
+mod shelf;
 mod signatures;
 mod single;
 mod sink;
@@ -140,6 +162,10 @@ mod verdict;
 pub use alignment::{
     AlignedRecord, AlignedSpan, Alignment, Aspect, AspectDifference, Change, ChangeCounts, Durations, Run,
     RunRecord, align,
+};
+pub use backtest::{
+    Backtest, BacktestCounts, BacktestError, BacktestPlan, BacktestRecordError, BacktestSink, BacktestTable,
+    ChangeCount, ChangedDecision, DecisionChange, LostCall, backtest, record_backtest,
 };
 pub use engine::replay;
 pub use error::{RecordError, ReplayError};

@@ -79,6 +79,8 @@ pub struct Plan {
     /// Sealed payloads that are closed for good, and the entry that erased their subject's key, as
     /// [`Blobs::closed`](proofline_ledger::Blobs::closed) gives them. The finding `BLOB_ERASED` names them.
     pub closed: BTreeMap<Sha256Digest, Seq>,
+    /// True to fail, in an invariant or constrained replay, each trace with a decision that cannot be decided again.
+    pub require_policies: bool,
 }
 
 impl Plan {

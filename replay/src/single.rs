@@ -6,7 +6,8 @@
 //! 1. Bytes, in chain order: schema, canonical form (forensic alone), hash against the key; then
 //!    entries that cannot be read at all.
 //! 2. The gate again, per accepted record in chain order, over the accepted records of the chain.
-//! 3. Forensic alone: links, in ledger order, of each entry to its neighbours in the log and within
+//! 3. Invariant: the decisions again, in chain order, by the policies that are at hand.
+//! 4. Forensic: links, in ledger order, of each entry to its neighbours in the log and within
 //!    the trace.
 //! 4. Forensic alone: each call of a tool for which there is a handler is run again, in chain order.
 //!
@@ -28,6 +29,8 @@ use crate::gate_again::{self, ChainRecords};
 use crate::links::{self, BrokenLink};
 use crate::means::Means;
 use crate::plan::{Mode, Plan, Selection};
+use crate::redecide::redecide;
+use crate::shelf::Shelf;
 use crate::sink::Unlisted;
 use crate::tools::again;
 use crate::verdict::TraceReplay;
@@ -40,6 +43,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) plan: &'a Plan,
     /// What the ledger erased.
     pub(crate) erasures: &'a Erasures,
+    /// The policies that decide again.
+    pub(crate) shelf: &'a Shelf<'a>,
 }
 
 /// What became of one trace.
@@ -80,6 +85,7 @@ fn conclude(inputs: &Inputs<'_>, trace_id: TraceId, log: &TraceLog) -> Result<Ou
     let mut run = Run::new(coverage(&chain, &payloads));
     let failure = match run.invariants(trace_id, &chain, log, &verified, &records) {
         None if matches!(inputs.plan.mode, Mode::Forensic) => run.links(inputs.snapshot, trace_id, log)?,
+        None => run.policies(inputs, &verified)?,
         failure => failure,
     };
     let rejections = gate_again::not_reproduced(inputs.snapshot, log)?;
@@ -96,6 +102,7 @@ fn conclude(inputs: &Inputs<'_>, trace_id: TraceId, log: &TraceLog) -> Result<Ou
         other => other,
     };
     let mut findings = if failure.is_none() { findings::of_chain(&verified, &payloads) } else { Vec::new() };
+    findings.extend(std::mem::take(&mut run.findings).into_iter().filter(|_| failure.is_none()));
     findings.extend(rejections);
     findings::sort(&mut findings);
     Ok(Outcome::Verdict(Box::new(run.conclude(inputs.plan, trace_id, &chain, failure, findings))))
@@ -119,11 +126,13 @@ pub(crate) fn coverage(chain: &[&Record], payloads: &AbsentPayloads) -> Coverage
 pub(crate) struct Run {
     pub(crate) coverage: Coverage,
     pub(crate) damage: Vec<Damage>,
+    /// Policies that did not decide again.
+    findings: Vec<Finding>,
 }
 
 impl Run {
     pub(crate) const fn new(coverage: Coverage) -> Self {
-        Self { coverage, damage: Vec::new() }
+        Self { coverage, damage: Vec::new(), findings: Vec::new() }
     }
 
     /// The checks that every mode makes.
@@ -137,6 +146,21 @@ impl Run {
     ) -> Option<Failure> {
         self.coverage.absent = count(gate_again::absent(verified, records));
         self.bytes(chain, log).or_else(|| self.gate(trace_id, verified, records))
+    }
+
+    /// The decisions again, of a chain whose other checks hold.
+    pub(crate) fn policies(
+        &mut self,
+        inputs: &Inputs<'_>,
+        verified: &[Verified<'_>],
+    ) -> Result<Option<Failure>, ReplayError> {
+        let (engine, is_required) = (inputs.means.policies, inputs.plan.require_policies);
+        let again = redecide(verified, engine, inputs.shelf, is_required)?;
+        self.coverage.policy_re_decided = count(again.re_decided);
+        self.coverage.policy_absent = count(again.absent);
+        self.coverage.policy_unusable = count(again.unusable);
+        self.findings = again.findings;
+        Ok(again.failure)
     }
 
     fn bytes(&mut self, chain: &[&Record], log: &TraceLog) -> Option<Failure> {

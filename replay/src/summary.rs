@@ -75,6 +75,12 @@ pub struct Summary {
     pub gate_rechecked: u64,
     /// Tool calls that were run again and gave the recorded response.
     pub re_executed: u64,
+    /// Decisions that their policy decided again likewise.
+    pub policy_re_decided: u64,
+    /// Decisions whose policy is not at hand.
+    pub policy_absent: u64,
+    /// Decisions whose policy is at hand, and no engine can read it.
+    pub policy_unusable: u64,
     /// Producers' signatures that were verified again, in a run over everything.
     pub producer_signatures: u64,
     /// Traces of rejected attempts alone that were not listed and got no verdict.
@@ -132,6 +138,9 @@ impl Summary {
             ("verified", Value::from(self.verified)),
             ("gate_rechecked", Value::from(self.gate_rechecked)),
             ("re_executed", Value::from(self.re_executed)),
+            ("policy_re_decided", Value::from(self.policy_re_decided)),
+            ("policy_absent", Value::from(self.policy_absent)),
+            ("policy_unusable", Value::from(self.policy_unusable)),
             ("producer_signatures", Value::from(self.producer_signatures)),
             ("unlisted_traces", Value::from(self.unlisted_traces)),
             ("unlisted_attempts", Value::from(self.unlisted_attempts)),
@@ -175,6 +184,9 @@ impl Tally {
             verified: 0,
             gate_rechecked: 0,
             re_executed: 0,
+            policy_re_decided: 0,
+            policy_absent: 0,
+            policy_unusable: 0,
             producer_signatures: 0,
             unlisted_traces: 0,
             unlisted_attempts: 0,
@@ -237,6 +249,9 @@ impl Tally {
         summary.verified += coverage.verified.get();
         summary.gate_rechecked += coverage.gate_rechecked.get();
         summary.re_executed += coverage.re_executed.get();
+        summary.policy_re_decided += coverage.policy_re_decided.get();
+        summary.policy_absent += coverage.policy_absent.get();
+        summary.policy_unusable += coverage.policy_unusable.get();
         self.findings(replay.findings());
         // Where every entry was checked, traces come upon nothing new.
         if !self.summary.entries_checked {

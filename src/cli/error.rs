@@ -7,7 +7,7 @@ use proofline::ledger::{
     BlobError, CatalogueError, Damage, EntryFault, ErasureRefusal, LedgerError, PublishError, ReindexError,
     RetentionFault, SalvageError, TransferError,
 };
-use proofline::replay::{FormError, PairsError, RecordError, ReplayError};
+use proofline::replay::{BacktestRecordError, FormError, PairsError, RecordError, ReplayError};
 use proofline::trace::TraceId;
 use serde::Serialize;
 
@@ -163,6 +163,9 @@ pub(crate) enum CliError {
     /// A replay did not come to its end.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// The report of a back-test is not in the ledger.
+    #[error(transparent)]
+    BacktestRecord(#[from] BacktestRecordError),
     /// A verdict is not in the ledger.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -261,6 +264,7 @@ impl CliError {
             Self::Blob { source, .. } | Self::Blobs(source) => source.code(),
             Self::Catalogue(error) => error.code(),
             Self::Replay(error) => error.code(),
+            Self::BacktestRecord(error) => error.code(),
             Self::Record(error) => error.code(),
             Self::Signing(error) => error.code(),
             Self::Sealing(error) => error.code(),
@@ -282,7 +286,9 @@ impl CliError {
     /// The exit code.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Ledger(error) | Self::Record(RecordError::Ledger(error)) => exit_of_ledger(error),
+            Self::Ledger(error)
+            | Self::Record(RecordError::Ledger(error))
+            | Self::BacktestRecord(BacktestRecordError::Ledger(error)) => exit_of_ledger(error),
             Self::Catalogue(CatalogueError::Ledger(error)) => exit_of_ledger(error),
             Self::Catalogue(CatalogueError::Log(_))
             | Self::Entry(EntryFault::Damaged(_))
@@ -312,7 +318,8 @@ impl CliError {
             Self::Deciding(error) => error.exit(),
             Self::Bundle(trouble) => trouble.exit(),
             Self::Tool(trouble) => trouble.exit(),
-            Self::Record(_) | Self::Internal(_) => Exit::Internal,
+            Self::BacktestRecord(BacktestRecordError::Refused(_)) => Exit::BadInput,
+            Self::Record(_) | Self::BacktestRecord(_) | Self::Internal(_) => Exit::Internal,
         }
     }
 
@@ -399,6 +406,7 @@ impl CliError {
             Self::Blob { source, .. } | Self::Blobs(source) => Some(source.hint()),
             Self::Catalogue(error) => Some(error.hint()),
             Self::Replay(error) => Some(error.hint()),
+            Self::BacktestRecord(error) => Some(error.hint()),
             Self::Record(error) => Some(error.hint()),
             Self::Proof(error) => error.hint(),
             Self::Deciding(error) => error.hint(),

@@ -4,8 +4,8 @@ use proofline::canon::{Limits, parse};
 use proofline::ledger::{ArtifactKind, Entry, EntryStatus, SystemKind};
 use proofline::proof::VerifierKey;
 use proofline::trace::{
-    Classification, Envelope, EnvelopeHash, GenesisRecord, RecordType, ReplayDiagnostics, ReplayResult,
-    TraceId, read_envelope,
+    BacktestRecord, Classification, Envelope, EnvelopeHash, GenesisRecord, RecordType, ReplayDiagnostics,
+    ReplayResult, TraceId, read_envelope,
 };
 use serde::Serialize;
 
@@ -52,6 +52,11 @@ enum ArtifactFacts {
         failures: usize,
         findings: usize,
         differences: usize,
+    },
+    PolicyBacktest {
+        policy_sha256: String,
+        decisions: u64,
+        changed: u64,
     },
     ProducerSignature {
         envelope_sha256: EnvelopeHash,
@@ -208,8 +213,15 @@ impl ArtifactFacts {
                 envelope_sha256: signature.envelope_sha256,
                 key: signature.key.to_string(),
             }),
+            ArtifactKind::PolicyBacktest(record) => Some(Self::of_backtest(&record)),
             _ => None,
         }
+    }
+
+    fn of_backtest(record: &BacktestRecord) -> Self {
+        let (decisions, same) = (record.counts.decisions.get(), record.counts.same.get());
+        let changed = decisions.saturating_sub(same);
+        Self::PolicyBacktest { policy_sha256: record.policy_sha256.to_string(), decisions, changed }
     }
 
     fn of_result(result: &ReplayResult) -> Self {
@@ -250,6 +262,11 @@ impl ArtifactFacts {
                     counts.map(|(count, one, many)| counted(count as u64, one, many)).collect();
                 let counts = if counts.is_empty() { "nothing odd".to_owned() } else { counts.join(", ") };
                 format!("{replay_type} diagnostics  {counts}")
+            }
+            Self::PolicyBacktest { policy_sha256, decisions, changed } => {
+                let policy: String = policy_sha256.chars().take(16).collect();
+                let decisions = counted(*decisions, "decision", "decisions");
+                format!("policy back-test  {changed} of {decisions} would change under {policy}…")
             }
             Self::ProducerSignature { envelope_sha256, key } => {
                 let hash: String = envelope_sha256.to_string().chars().take(16).collect();

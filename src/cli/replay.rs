@@ -13,8 +13,8 @@ use proofline::ledger::{
 };
 use proofline::policy::CedarEngine;
 use proofline::replay::{
-    Event, Means, Mode, Plan, ReplayError, ReplaySink, RunVerdict, Summary, Tools, TraceReplay, record_all,
-    replay,
+    BacktestPlan, Event, Means, Mode, Plan, ReplayError, ReplaySink, RunVerdict, Summary, Tools, TraceReplay,
+    record_all, replay,
 };
 use proofline::trace::{LedgerId, Origin, Timestamp};
 use tempfile::TempDir;
@@ -30,6 +30,7 @@ use super::init::{default_origin, random_id};
 use super::input::{Lines, Source};
 use super::output::{self, Format, Out, OutputArgs, note};
 use super::progress::Progress;
+use super::replay_backtest::{Backtesting, PolicyArgs};
 use super::replay_mode::QuestionArgs;
 use super::replay_output::Again;
 use super::replay_report::{Report, Tail};
@@ -47,7 +48,8 @@ use super::table::titles;
 ///
 /// Exits with 3 when the log is damaged, else 1 when a verdict failed, else 4
 /// when a line is no evidence, else 0. Attempts that the gate refused and kept
-/// fail nothing.
+/// fail nothing. With --with-policy it exits with 1 when a decision would be
+/// another, or a trace could not be asked about.
 ///
 /// Examples:
 ///   proofline replay evidence.jsonl
@@ -55,6 +57,7 @@ use super::table::titles;
 ///   proofline replay ledger --record --clock now --fail-on-findings
 ///   proofline replay ledger --mode all
 ///   proofline replay ledger --mode constrained --pairs pairs.jsonl
+///   proofline replay ledger --with-policy next.cedar
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct ReplayArgs {
@@ -72,7 +75,7 @@ pub(crate) struct ReplayArgs {
     /// How many threads work; the output is the same for any number [default: one a processor]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
-    /// Append the verdicts to the ledger
+    /// Append the verdicts, or the report of a back-test, to the ledger
     #[arg(long)]
     record: bool,
     /// Exit with 1 when there is any finding
@@ -87,6 +90,8 @@ pub(crate) struct ReplayArgs {
     #[command(flatten)]
     tools: ToolArgs,
     #[command(flatten)]
+    policy: PolicyArgs,
+    #[command(flatten)]
     archives: ArchivesArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
@@ -96,12 +101,15 @@ pub(crate) struct ReplayArgs {
 pub(crate) fn run(args: &ReplayArgs, out: &mut Out) -> Result<Exit, CliError> {
     check_usage(args)?;
     // What steers the run is read first: a slip there must not cost a commit.
-    let plans = args.plans()?;
+    let (plans, backtesting) = (args.plans()?, args.backtesting()?);
     let tools = args.tools.registry(args.output.format)?;
     let subject = Subject::prepare(args, out)?;
     let with_archives = WithArchives::open(&*subject.disk, &subject.dir, &args.archives.archives)?;
     let snapshot = Snapshot::open_on(&with_archives, &subject.dir)?;
     let mut ingest = subject.ingest.as_ref();
+    if let Some(backtesting) = backtesting {
+        return backtesting.run(&subject.dir, &snapshot, ingest, out);
+    }
     let (mut verdict, mut found) = (RunVerdict::AllWell, false);
     for plan in &plans {
         if plans.len() > 1 && !out.is_json() {
@@ -164,6 +172,16 @@ fn closed(snapshot: &Snapshot, payloads: Option<&Blobs>) -> Result<BTreeMap<Sha2
 
 fn check_usage(args: &ReplayArgs) -> Result<(), CliError> {
     args.question.check_usage()?;
+    if args.policy.with_policy.is_some() && !args.question.is_plain() {
+        return Err(CliError::Usage(
+            "--with-policy is a question of its own, of all traces or of those that --trace names",
+        ));
+    }
+    if args.policy.require_policies && args.question.is_forensic_alone() {
+        return Err(CliError::Usage(
+            "--require-policies is not for forensic replay, which asks no policy: give --mode invariant",
+        ));
+    }
     if args.include_rejected && args.question.is_constrained_alone() {
         return Err(CliError::Usage(
             "--include-rejected is not for constrained replay, which lists no attempts",
@@ -172,7 +190,8 @@ fn check_usage(args: &ReplayArgs) -> Result<(), CliError> {
     if args.tools.is_given() && !args.question.executes() {
         return Err(CliError::Usage("--tool is for forensic replay; the other modes execute nothing, ever"));
     }
-    let inputs = args.question.steering().chain([args.what.as_path()]);
+    let policy = args.policy.with_policy.as_deref().into_iter().chain(args.policy.schema.as_deref());
+    let inputs = args.question.steering().chain([args.what.as_path()]).chain(policy);
     if inputs.filter(|input| *input == Path::new("-")).count() > 1 {
         return Err(CliError::Usage("`-` is the standard input, which can be read for one thing alone"));
     }
@@ -213,8 +232,20 @@ impl ReplayArgs {
             generated_at,
             threads: self.threads,
             closed: BTreeMap::new(),
+            require_policies: self.policy.require_policies,
         };
         Ok(self.question.questions()?.into_iter().map(plan).collect())
+    }
+
+    /// The back-test that was asked for in place of a replay.
+    fn backtesting(&self) -> Result<Option<Backtesting>, CliError> {
+        let read = Backtesting::read(&self.policy, self.question.traces(), self.clock.now())?;
+        Ok(read.map(|read| Backtesting {
+            plan: BacktestPlan { threads: self.threads, ..read.plan },
+            format: self.output.format,
+            is_kept: self.record,
+            ..read
+        }))
     }
 }
 

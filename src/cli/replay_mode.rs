@@ -40,7 +40,7 @@ enum ModeName {
     /// Are these the exact bytes, and did the gate have to accept them?
     #[default]
     Forensic,
-    /// Does what the records mean still pass the gate, however they are stored?
+    /// Does what the records mean still pass the gate, and do their policies decide the same again?
     Invariant,
     /// Does another run of the same work differ only where it may?
     Constrained,
@@ -56,6 +56,10 @@ impl QuestionArgs {
     /// Whether one of the questions runs anything again.
     pub(crate) const fn executes(&self) -> bool {
         matches!(self.mode, ModeName::Forensic | ModeName::All)
+    }
+
+    pub(crate) fn is_forensic_alone(&self) -> bool {
+        self.mode == ModeName::Forensic
     }
 
     /// The files that steer the run.
@@ -95,13 +99,22 @@ impl QuestionArgs {
             ModeName::All => &[Mode::Forensic, Mode::Invariant],
             ModeName::Constrained => &[],
         };
-        let chosen: BTreeSet<TraceId> = self.trace.iter().copied().collect();
-        let traces = if chosen.is_empty() { Selection::All } else { Selection::Chosen(chosen) };
+        let traces = self.traces();
         let mut questions: Vec<_> = modes.iter().map(|mode| (mode.clone(), traces.clone())).collect();
         if self.has_pairs() {
             questions.push((Mode::Constrained(self.variance()?), Selection::Pairs(self.pairs()?)));
         }
         Ok(questions)
+    }
+
+    pub(crate) fn traces(&self) -> Selection {
+        let chosen: BTreeSet<TraceId> = self.trace.iter().copied().collect();
+        if chosen.is_empty() { Selection::All } else { Selection::Chosen(chosen) }
+    }
+
+    /// Whether no question but the usual one was asked.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.is_forensic_alone() && !self.has_pairs()
     }
 
     fn variance(&self) -> Result<VariancePolicy, CliError> {

@@ -16,6 +16,7 @@ use super::output::{Out, show_damage};
 use super::phrase::{counted, wrap_words};
 use super::replay_differences::{Allowed, show_of_failed};
 use super::replay_output::{self, Again};
+use super::replay_policy::not_re_decided;
 use super::safe::{safe, safe_cut, safe_json};
 use super::table::{Cell, Column, plain, row, titles};
 use super::variance_words::variance_text;
@@ -273,6 +274,7 @@ impl<'a> Report<'a> {
             0 => format!("policy not re-decided, {} executed again", covered.re_executed),
             count => format!("{count} re-decided by policy, {} executed again", covered.re_executed),
         });
+        lines.extend(not_re_decided(summary));
         lines.extend(self.variance.as_ref().map(variance_text));
         if covered.rejected_listed > 0 {
             let attempts = counted(covered.rejected_listed, "refused attempt", "refused attempts");
@@ -406,7 +408,7 @@ fn summary_json(tail: &Tail<'_>) -> Result<String, CliError> {
     json(&line).map(safe_json)
 }
 
-fn ingest_value(counts: &Counts) -> Value {
+pub(crate) fn ingest_value(counts: &Counts) -> Value {
     Value::object([
         ("lines", Value::from(counts.lines)),
         ("blank", Value::from(counts.blank)),

@@ -21,6 +21,7 @@ mod hostile;
 mod log;
 mod modes;
 mod pictures;
+mod policies;
 mod prove;
 mod proven;
 mod publish;

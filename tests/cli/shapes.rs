@@ -37,7 +37,8 @@ fn replay_has_one_line_a_trace_and_a_summary() {
     assert_shape(
         member(summary, "summary"),
         "damage damage_count derived_damage end entries entries_checked failed failures findings gate_rechecked \
-         generated_at ingest ledger_id passed producer_signatures re_executed records replay_type severities \
+         generated_at ingest ledger_id passed policy_absent policy_re_decided policy_unusable \
+         producer_signatures re_executed records replay_type severities \
          traces unlisted_attempts unlisted_traces verdict verified",
     );
     assert_shape(

@@ -66,11 +66,11 @@ mod words;
 mod write;
 
 pub use artifact::{
-    AllowedVariance, BoundCalls, Coverage, Difference, DifferenceKind, DifferenceSide, Endorsement,
-    ErasureRecord, ErasureTarget, Failure, FailureClass, Finding, FindingCode, GenesisRecord, HoldRecord,
-    HoldTarget, KeyChange, KeyEvent, KeyRecord, MayVary, NotAFailure, ProducerSignature, ReleaseRecord,
-    ReplayDiagnostics, ReplayMode, ReplayResult, ReplayType, Severity, TargetKind, Timestamp, TimestampError,
-    TraceIndexRecord, VarianceBound, Verdict,
+    AllowedVariance, BacktestRecord, BacktestTotals, BoundCalls, Coverage, Difference, DifferenceKind,
+    DifferenceSide, Endorsement, ErasureRecord, ErasureTarget, Failure, FailureClass, Finding, FindingCode,
+    GenesisRecord, HoldRecord, HoldTarget, KeyChange, KeyEvent, KeyRecord, MayVary, NotAFailure,
+    ProducerSignature, ReleaseRecord, ReplayDiagnostics, ReplayMode, ReplayResult, ReplayType, Severity,
+    TargetKind, Timestamp, TimestampError, TraceIndexRecord, VarianceBound, Verdict,
 };
 pub use certify::{Certificate, Uncertified, certify, certify_within};
 pub use chain::{ChainKey, sort_chain};

@@ -2,13 +2,14 @@
 //! `trace/schemas/`. They say what the typed readers say; tests hold the two equal.
 
 /// Every schema: its name and its text, records first, then artifacts.
-pub const ALL: [(&str, &str); 13] = [
+pub const ALL: [(&str, &str); 14] = [
     ("auth_context", include_str!("../schemas/auth_context.schema.json")),
     ("policy_decision", include_str!("../schemas/policy_decision.schema.json")),
     ("model_call", include_str!("../schemas/model_call.schema.json")),
     ("tool_call", include_str!("../schemas/tool_call.schema.json")),
     ("replay_result", include_str!("../schemas/replay_result.schema.json")),
     ("replay_diagnostics", include_str!("../schemas/replay_diagnostics.schema.json")),
+    ("policy_backtest", include_str!("../schemas/policy_backtest.schema.json")),
     ("producer_signature", include_str!("../schemas/producer_signature.schema.json")),
     ("genesis", include_str!("../schemas/genesis.schema.json")),
     ("key", include_str!("../schemas/key.schema.json")),

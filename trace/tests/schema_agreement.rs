@@ -16,9 +16,9 @@ use common::{DIGEST, auth_context, model_call, policy_decision, tool_call, witho
 use jsonschema::Validator;
 use proofline_canon::{Limits, Value, parse};
 use proofline_trace::{
-    DifferenceKind, ErasureRecord, ErrorKind, FailureClass, FindingCode, GenesisRecord, HoldRecord,
-    KeyRecord, ProducerSignature, RecordType, ReleaseRecord, ReplayDiagnostics, ReplayResult, ReplayType,
-    SchemaFault, Severity, TraceIndexRecord, Violation, schemas, validate,
+    BacktestRecord, DifferenceKind, ErasureRecord, ErrorKind, FailureClass, FindingCode, GenesisRecord,
+    HoldRecord, KeyRecord, ProducerSignature, RecordType, ReleaseRecord, ReplayDiagnostics, ReplayResult,
+    ReplayType, SchemaFault, Severity, TraceIndexRecord, Violation, schemas, validate,
 };
 use serde_json::{Value as Json, json};
 
@@ -494,6 +494,30 @@ const NEARLY_KEYS: [&str; 16] = [
     "AA==",
     "====",
 ];
+
+fn backtest() -> Json {
+    json!({
+        "artifact_type": "policy_backtest", "version": "1", "policy_sha256": DIGEST,
+        "engine": {"name": "cedar-policy", "version": "4.14.1"}, "log_size": 9, "root": DIGEST,
+        "trace_ids": ["0af7651916cd43dd8448eb211c80319c", "f".repeat(32)],
+        "counts": {
+            "traces": 2, "traces_skipped": 1, "decisions": 10, "same": 4, "allow_to_deny": 3, "deny_to_allow": 2,
+            "other_reasons": 1, "policy_errors": 1, "calls_lost": 5, "refused_calls": 6
+        },
+        "generated_at": "2026-01-31T00:00:00.000Z"
+    })
+}
+
+#[test]
+fn back_tests_agree_too() {
+    let mut all = backtest();
+    all["trace_ids"] = Json::Null;
+    let record = |value: &Json| agree("policy_backtest", value, BacktestRecord::from_value(&canon(value)));
+    for sample in [backtest(), all] {
+        single_edits(&sample).iter().chain([&sample]).for_each(|edited| record(edited).unwrap());
+        assert_eq!(BacktestRecord::from_value(&canon(&sample)).unwrap().to_value(), canon(&sample));
+    }
+}
 
 fn trace_index() -> Json {
     json!({"system_type": "trace_index", "version": "1", "from": 0, "keys": 1, "root": DIGEST, "traces": 7})

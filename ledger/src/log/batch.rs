@@ -6,6 +6,7 @@ use std::path::Path;
 
 use proofline_canon::Sha256Digest;
 use proofline_proof::header::{DeclaredHash, EntryHeader, EntryKind, EntryStatus, TraceLink};
+use proofline_proof::tree::Frontier;
 use proofline_proof::{KeyList, LeafHash, Seq};
 use proofline_trace::{
     Envelope, EnvelopeHash, ProducerSignature, Rejection, SealedEnvelope, TraceId, TraceIndexRecord,
@@ -182,16 +183,20 @@ impl<'a> Batch<'a> {
             }
         }
         let seq = self.plan.chain.next;
-        if let ArtifactKind::ProducerSignature(signature) = artifact.kind() {
-            let refusal = self.refusal_of_signature(signature, seq)?;
-            if let Some(refusal) = refusal {
-                return Ok(Outcome::ArtifactRefused(refusal));
+        let refusal = match artifact.kind() {
+            ArtifactKind::ProducerSignature(signature) => self.refusal_of_signature(signature, seq)?,
+            ArtifactKind::PolicyBacktest(record) => {
+                self.refusal_of_log(record.log_size.get(), record.root)?
             }
+            ArtifactKind::ReplayResult(_) | ArtifactKind::ReplayDiagnostics(_) => None,
+        };
+        if let Some(refusal) = refusal {
+            return Ok(Outcome::ArtifactRefused(refusal));
         }
         self.plan.artifacts.insert(envelope_hash, seq);
         self.append_entry(
             EntryStatus::Artifact,
-            Some(artifact.trace_id()),
+            artifact.trace_id(),
             envelope_hash,
             artifact.canonical(),
             recorded_at_ms,
@@ -209,6 +214,21 @@ impl<'a> Batch<'a> {
             return Ok(Some(ArtifactRefusal::OtherTrace { named, reference }));
         }
         Ok(check_producer(signature, self.keys()?, seq.get()).err())
+    }
+
+    /// The rule of artifacts that are about the log: its first `size` entries have this root.
+    fn refusal_of_log(&self, size: u64, root: Sha256Digest) -> Result<Option<ArtifactRefusal>, LedgerError> {
+        let refusal = Some(ArtifactRefusal::OtherLog { size, root });
+        if size == 0 || size > self.plan.chain.next.get() {
+            return Ok(refusal);
+        }
+        let failed = |fault| read_error(&self.log.dir, fault);
+        let stored = size.min(self.log.mark.entries);
+        let mut frontier = Frontier::read(&self.log.segments, stored).map_err(failed)?;
+        // The others are of this very group.
+        let others = self.plan.entries.iter().filter(|entry| entry.header.seq.get() < size);
+        others.for_each(|entry| frontier.push(entry.leaf));
+        Ok(refusal.filter(|_| frontier.root().as_bytes() != root.as_bytes()))
     }
 
     /// True when an entry of evidence of this trace has this envelope hash.

@@ -2,9 +2,9 @@
 
 use proofline_canon::{Limits, ParseError, Profile, Sha256Digest, Value, WriteError, parse};
 use proofline_trace::{
-    Envelope, ErasureRecord, ErasureTarget, GenesisRecord, HoldRecord, KeyRecord, ProducerSignature,
-    ReleaseRecord, ReplayDiagnostics, ReplayResult, SealedEnvelope, TraceId, TraceIndexRecord, Violation,
-    schemas, seal_value,
+    BacktestRecord, Envelope, ErasureRecord, ErasureTarget, GenesisRecord, HoldRecord, KeyRecord,
+    ProducerSignature, ReleaseRecord, ReplayDiagnostics, ReplayResult, SealedEnvelope, TraceId,
+    TraceIndexRecord, Violation, schemas, seal_value,
 };
 
 use thiserror::Error;
@@ -47,6 +47,8 @@ pub enum Body {
     ReplayResult(Box<ReplayResult>),
     /// Why it concluded so.
     ReplayDiagnostics(Box<ReplayDiagnostics>),
+    /// What another policy would have decided.
+    PolicyBacktest(BacktestRecord),
     /// That a producer stands for an envelope.
     ProducerSignature(ProducerSignature),
     /// A key is added to the ledger's list, or retired.
@@ -92,6 +94,7 @@ impl Body {
             Body::Record(sealed) => sealed.envelope().record_type().as_str(),
             Body::ReplayResult(_) => "replay_result",
             Body::ReplayDiagnostics(_) => "replay_diagnostics",
+            Body::PolicyBacktest(_) => BacktestRecord::ARTIFACT_TYPE,
             Body::ProducerSignature(_) => "producer_signature",
             Body::Key(_) => "key",
             Body::TraceIndex(_) => TraceIndexRecord::SYSTEM_TYPE,
@@ -144,6 +147,9 @@ fn artifact(value: &Value) -> Read {
     match value.get("artifact_type").and_then(Value::as_str) {
         Some("replay_diagnostics") => Ok(ReplayDiagnostics::from_value(value)
             .map(|diagnostics| Body::ReplayDiagnostics(Box::new(diagnostics)))),
+        Some(BacktestRecord::ARTIFACT_TYPE) => {
+            Ok(BacktestRecord::from_value(value).map(Body::PolicyBacktest))
+        }
         Some(ProducerSignature::ARTIFACT_TYPE) => {
             Ok(ProducerSignature::from_value(value).map(Body::ProducerSignature))
         }

@@ -2,6 +2,7 @@
 //! and evidence by hand.
 #![allow(dead_code, unreachable_pub, reason = "each test file takes what it needs")]
 
+pub mod decided;
 pub mod evidence;
 pub mod forge;
 pub mod random;

@@ -1,7 +1,8 @@
-//! What a ledger holds beside envelopes: replay results, their diagnostics, producers' signatures,
+//! What a ledger holds beside envelopes: replay results, their diagnostics, back-tests, producers' signatures,
 //! the genesis record, the list of keys, erasures and holds (sections 5 and 7 of the contract). Closed schemas,
 //! canonical bytes, one hash each.
 
+mod backtest;
 mod diagnostics;
 mod difference;
 mod erasure;
@@ -15,6 +16,7 @@ mod trace_index;
 mod variance;
 mod variance_bound;
 
+pub use backtest::{BacktestRecord, BacktestTotals};
 pub use diagnostics::{Coverage, Failure, ReplayDiagnostics};
 pub use difference::{Difference, DifferenceKind, DifferenceSide};
 pub use erasure::{ErasureRecord, ErasureTarget, HoldRecord, HoldTarget, ReleaseRecord, TargetKind};
