@@ -128,6 +128,9 @@ pub enum ArtifactRefusal {
     /// Its signature does not verify.
     #[error("the signature of {0} does not verify")]
     Signature(String),
+    /// A sealed verdict, or a signature over one, that does not fit what it names.
+    #[error("the seal does not fit: {0}")]
+    Seal(&'static str),
     /// It is of a kind that the log writes by itself.
     #[error("index entries are written by the log alone")]
     Reserved,
@@ -149,6 +152,7 @@ impl ArtifactRefusal {
             ArtifactRefusal::OtherTrace { .. } => "ledger.artifact_trace",
             ArtifactRefusal::UnknownProducer(_) => "ledger.unknown_producer",
             ArtifactRefusal::Signature(_) => "ledger.producer_signature",
+            ArtifactRefusal::Seal(_) => "ledger.seal",
             ArtifactRefusal::Reserved => "ledger.reserved",
             ArtifactRefusal::Keys(error) => error.code(),
             ArtifactRefusal::Erasure(refusal) => refusal.code(),

@@ -12,7 +12,7 @@ import sys
 from . import (
     cases_bundles_claims, cases_canon, cases_constrained, cases_erasures, cases_evidence, cases_findings, cases_forensic,
     cases_gate, cases_invariant, cases_keys, cases_log, cases_notes, cases_pairs, cases_proofs, cases_records,
-    cases_sealed, cases_trace_index,
+    cases_sealed, cases_trace_index, cases_verdicts,
 )
 
 HERE = pathlib.Path(__file__).resolve().parent.parent
@@ -24,7 +24,7 @@ FAMILIES = (
 MODULES = (
     cases_canon, cases_records, cases_gate, cases_log, cases_forensic, cases_invariant, cases_constrained, cases_findings,
     cases_notes, cases_proofs, cases_sealed, cases_keys, cases_trace_index, cases_bundles_claims,
-    cases_erasures,
+    cases_erasures, cases_verdicts,
 )
 # How deep each document of the evidence folder has a line for each member or item.
 EVIDENCE_DEPTHS = {

@@ -13,6 +13,7 @@ mod replay_result;
 mod timestamp;
 mod trace_index;
 mod variance;
+mod verdict_seal;
 
 pub use diagnostics::{Coverage, Failure, ReplayDiagnostics};
 pub use difference::{Difference, DifferenceKind, DifferenceSide};
@@ -25,6 +26,7 @@ pub use replay_result::{FailureClass, NotAFailure, ReplayMode, ReplayResult, Rep
 pub use timestamp::{Timestamp, TimestampError};
 pub use trace_index::TraceIndexRecord;
 pub use variance::{AllowedVariance, MayVary};
+pub use verdict_seal::{EngineVersion, ToolVersion, TreeHead, VerdictSeal, VerdictSignature};
 
 /// Canonical bytes and their digest, the same for every artifact (section 3).
 macro_rules! identity {
