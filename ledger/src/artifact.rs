@@ -6,14 +6,18 @@
 //! | replay result | member `replay_type` | every input envelope hash: an entry of this ledger |
 //! | producer signature | `artifact_type` `producer_signature` | its envelope: an entry of evidence of its trace; a current producer key, whose signature verifies |
 //! | policy back-test | `artifact_type` `policy_backtest` | the first `log_size` entries, at least one: their root |
+//! | verdict seal | `artifact_type` `verdict_seal` | its result and diagnostics: artifacts of this ledger and of its trace, that belong together; this ledger, and a log of no more entries than are before it |
+//! | verdict signature | `artifact_type` `verdict_signature` | its seal: an artifact of this ledger and of its trace; a current producer key, whose signature verifies |
 //! | replay diagnostics | `artifact_type` `replay_diagnostics` | its replay result: an artifact of this ledger |
 
 use proofline_canon::{Limits, Profile, Value, parse};
 use proofline_proof::files::dsse::pae;
 use proofline_proof::files::producer::ENVELOPE_HASH_TYPE;
+use proofline_proof::files::verdict::VERDICT_SEAL_TYPE;
 use proofline_proof::{KeyList, KeyRole};
 use proofline_trace::{
-    BacktestRecord, EnvelopeHash, ProducerSignature, ReplayDiagnostics, ReplayResult, TraceId, Violation,
+    BacktestRecord, EnvelopeHash, KeyReference, ProducerSignature, ReplayDiagnostics, ReplayResult,
+    SignatureText, TraceId, VerdictSeal, VerdictSignature, Violation,
 };
 
 use crate::error::ArtifactRefusal;
@@ -40,6 +44,10 @@ pub enum ArtifactKind {
     PolicyBacktest(BacktestRecord),
     /// That a producer stands for an envelope.
     ProducerSignature(ProducerSignature),
+    /// A verdict, with all that it rests on.
+    VerdictSeal(Box<VerdictSeal>),
+    /// That somebody stands for a sealed verdict.
+    VerdictSignature(VerdictSignature),
 }
 
 impl ArtifactKind {
@@ -65,6 +73,12 @@ impl ArtifactKind {
             }
             Some(ProducerSignature::ARTIFACT_TYPE) => {
                 ProducerSignature::from_value(value).map(ArtifactKind::ProducerSignature).map_err(refused)
+            }
+            Some(VerdictSeal::ARTIFACT_TYPE) => {
+                VerdictSeal::from_value(value).map(|seal| Self::VerdictSeal(Box::new(seal))).map_err(refused)
+            }
+            Some(VerdictSignature::ARTIFACT_TYPE) => {
+                VerdictSignature::from_value(value).map(Self::VerdictSignature).map_err(refused)
             }
             _ => Err(ArtifactRefusal::Form("it is of no known kind".to_owned())),
         }
@@ -115,6 +129,8 @@ impl SealedArtifact {
             ArtifactKind::ReplayResult(result) => Some(result.target_trace_id),
             ArtifactKind::ReplayDiagnostics(diagnostics) => Some(diagnostics.target_trace_id),
             ArtifactKind::ProducerSignature(signature) => Some(signature.target_trace_id),
+            ArtifactKind::VerdictSeal(seal) => Some(seal.target_trace_id),
+            ArtifactKind::VerdictSignature(signature) => Some(signature.target_trace_id),
             ArtifactKind::PolicyBacktest(_) => None,
         }
     }
@@ -126,6 +142,11 @@ impl SealedArtifact {
             ArtifactKind::ReplayDiagnostics(diagnostics) => {
                 vec![EnvelopeHash::from_bytes(*diagnostics.result_sha256.as_bytes())]
             }
+            ArtifactKind::VerdictSeal(seal) => {
+                let named = [seal.result_sha256, seal.diagnostics_sha256];
+                named.iter().map(|digest| EnvelopeHash::from_bytes(*digest.as_bytes())).collect()
+            }
+            ArtifactKind::VerdictSignature(signature) => vec![signature.seal_sha256],
             ArtifactKind::ProducerSignature(signature) => vec![signature.envelope_sha256],
             ArtifactKind::PolicyBacktest(_) => Vec::new(),
         }
@@ -136,7 +157,10 @@ impl SealedArtifact {
     pub(crate) fn reference_kind(&self) -> EntryKind {
         match &self.kind {
             ArtifactKind::ReplayResult(_) | ArtifactKind::ProducerSignature(_) => EntryKind::Accepted,
-            ArtifactKind::ReplayDiagnostics(_) | ArtifactKind::PolicyBacktest(_) => EntryKind::Artifact,
+            ArtifactKind::ReplayDiagnostics(_)
+            | ArtifactKind::PolicyBacktest(_)
+            | ArtifactKind::VerdictSeal(_)
+            | ArtifactKind::VerdictSignature(_) => EntryKind::Artifact,
         }
     }
 }
@@ -151,11 +175,34 @@ pub fn check_producer(
     keys: &KeyList,
     size: u64,
 ) -> Result<(), ArtifactRefusal> {
-    let name = signature.key.as_str();
+    let message = pae(ENVELOPE_HASH_TYPE, signature.envelope_sha256.to_string().as_bytes());
+    check_signed(&signature.key, &signature.signature, &message, keys, size)
+}
+
+/// The same rule of signatures over sealed verdicts.
+///
+/// # Errors
+/// [`ArtifactRefusal::UnknownProducer`], [`ArtifactRefusal::Signature`].
+pub fn check_verdict_signature(
+    signature: &VerdictSignature,
+    keys: &KeyList,
+    size: u64,
+) -> Result<(), ArtifactRefusal> {
+    let message = pae(VERDICT_SEAL_TYPE, signature.seal_sha256.to_string().as_bytes());
+    check_signed(&signature.key, &signature.signature, &message, keys, size)
+}
+
+fn check_signed(
+    key: &KeyReference,
+    signature: &SignatureText,
+    message: &[u8],
+    keys: &KeyList,
+    size: u64,
+) -> Result<(), ArtifactRefusal> {
+    let name = key.as_str();
     let listed = keys.find(name, size).filter(|listed| listed.key.role() == KeyRole::Producer);
     let Some(listed) = listed else { return Err(ArtifactRefusal::UnknownProducer(name.to_owned())) };
-    let message = pae(ENVELOPE_HASH_TYPE, signature.envelope_sha256.to_string().as_bytes());
-    let bytes = proofline_canon::unbase64(signature.signature.as_str()).unwrap_or_default();
-    let is_good = listed.key.verify(&message, &bytes);
+    let bytes = proofline_canon::unbase64(signature.as_str()).unwrap_or_default();
+    let is_good = listed.key.verify(message, &bytes);
     if is_good { Ok(()) } else { Err(ArtifactRefusal::Signature(name.to_owned())) }
 }

@@ -137,6 +137,9 @@ pub enum ArtifactRefusal {
         /// The root that it names.
         root: Sha256Digest,
     },
+    /// A sealed verdict, or a signature over one, that does not fit what it names.
+    #[error("the seal does not fit: {0}")]
+    Seal(&'static str),
     /// It is of a kind that the log writes by itself.
     #[error("index entries are written by the log alone")]
     Reserved,
@@ -159,6 +162,7 @@ impl ArtifactRefusal {
             ArtifactRefusal::UnknownProducer(_) => "ledger.unknown_producer",
             ArtifactRefusal::Signature(_) => "ledger.producer_signature",
             ArtifactRefusal::OtherLog { .. } => "ledger.artifact_log",
+            ArtifactRefusal::Seal(_) => "ledger.seal",
             ArtifactRefusal::Reserved => "ledger.reserved",
             ArtifactRefusal::Keys(error) => error.code(),
             ArtifactRefusal::Erasure(refusal) => refusal.code(),

@@ -48,7 +48,7 @@ pub use archive::{
     CheckedSegment, MAX_PLACE_BYTES, MovedSegment, RestoreReport, StubFault, WithArchives, archive,
     archive_on, parse_stub_name, restore, restore_on, stub_name, verify_archive, verify_archive_on,
 };
-pub use artifact::{ArtifactKind, check_producer};
+pub use artifact::{ArtifactKind, check_producer, check_verdict_signature};
 pub use blobs::{BLOBS_DIR, BlobError, BlobTotals, Blobs, StoredBlob};
 pub use bundle::{BundleOrder, BundlingError, PayloadChoice, create_bundle, create_bundle_on};
 pub use catalogue::{

@@ -153,6 +153,22 @@ impl Segment {
         Seq::new(self.header.first_seq.get().saturating_add(u64::from(ordinal)))
     }
 
+    /// True when its index has more entries than the prefix shows.
+    fn is_cut(&self) -> bool {
+        self.entries < self.index.count()
+    }
+
+    /// The same segment up to this entry of the log.
+    pub(crate) fn cut_at(mut self, size: u64) -> Self {
+        let entries = self.entries.min(size.saturating_sub(self.header.first_seq.get()));
+        if entries < self.entries {
+            // The part of the tree in memory is that of all its entries.
+            self.tree = Arc::default();
+        }
+        self.entries = entries;
+        self
+    }
+
     /// True for entries inside the prefix that this segment shows.
     pub(crate) fn shows(&self, ordinal: u32) -> bool {
         u64::from(ordinal) < self.entries
@@ -383,6 +399,25 @@ impl Segments {
 
     /// Traces after `after` in byte order, each once, at most `limit`.
     pub(crate) fn traces_after(&self, after: Option<TraceId>, limit: usize) -> io::Result<Vec<TraceId>> {
+        let mut after = after;
+        loop {
+            let listed = self.listed_after(after, limit)?;
+            // The index of a segment that is cut lists traces that begin behind the cut.
+            if listed.is_empty() || !self.list.last().is_some_and(Segment::is_cut) {
+                return Ok(listed);
+            }
+            after = listed.last().copied();
+            let mut shown = Vec::new();
+            for trace in listed {
+                shown.extend(self.last_of_trace(trace)?.map(|_| trace));
+            }
+            if !shown.is_empty() {
+                return Ok(shown);
+            }
+        }
+    }
+
+    fn listed_after(&self, after: Option<TraceId>, limit: usize) -> io::Result<Vec<TraceId>> {
         let mut merged = Vec::new();
         for segment in &self.list {
             merged.extend(segment.index.traces_after(after, limit)?);

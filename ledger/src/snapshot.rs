@@ -17,6 +17,7 @@ use crate::load::{Reading, SegmentFile, Until, open_segments, read_segment};
 use crate::mark::{MARK_FILE, Mark, MarkReading, read_mark};
 use crate::segment::segment_name;
 use crate::segments::{Entry, EntryFault, ListedHash, Segment, Segments};
+use crate::tree::TreeError;
 use proofline_proof::header::{EntryHeader, EntryKind};
 use proofline_proof::{LeafHash, Seq};
 use proofline_trace::LedgerId;
@@ -97,6 +98,31 @@ impl Snapshot {
     pub fn open_with_archives(dir: impl AsRef<Path>, archives: &[PathBuf]) -> Result<Self, LedgerError> {
         let dir = dir.as_ref();
         Self::open_on(&WithArchives::open(&OsDisk, dir, archives)?, dir)
+    }
+
+    /// The first `size` entries alone, as who opened the ledger at that size saw them: what was appended
+    /// since is not there, in no list and for no look-up. Nothing is read again, so that derived files
+    /// and the damage that opening came upon are those of the whole.
+    ///
+    /// # Errors
+    /// [`TreeError::PastEnd`] for more entries than there are, or none; else when the last one cannot be read.
+    pub fn at(&self, size: u64) -> Result<Self, TreeError> {
+        if size == self.entries {
+            return Ok(self.clone());
+        }
+        if size == 0 || size > self.entries {
+            return Err(TreeError::PastEnd { size, entries: self.entries });
+        }
+        let list = self.segments.list.iter().filter(|segment| segment.header.first_seq.get() < size);
+        let list = list.map(|segment| segment.clone().cut_at(size)).collect();
+        let is_within = |damage: &&Damage| damage.seq.is_none_or(|seq| seq.get() < size);
+        Ok(Self {
+            segments: Segments { dir: self.segments.dir.clone(), list },
+            entries: size,
+            head: Some(self.tree().leaf(Seq::new(size - 1))?),
+            damage: self.damage.iter().filter(is_within).cloned().collect(),
+            ..self.clone()
+        })
     }
 
     /// What is archived, in order, archives that were brought aside.

@@ -96,6 +96,11 @@ fn producers_signatures_are_let_in_as_the_reference_says() {
 }
 
 #[test]
+fn sealed_verdicts_are_let_in_as_the_reference_says() {
+    cases("verdicts.json", 26).iter().for_each(run);
+}
+
+#[test]
 fn erasures_and_holds_are_let_in_as_the_reference_says() {
     cases("erasures.json", 16).iter().for_each(run);
 }

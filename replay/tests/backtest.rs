@@ -34,7 +34,7 @@ fn plan() -> BacktestPlan {
 }
 
 fn means() -> Means<'static> {
-    Means { payloads: None, policies: Some(&CedarEngine) }
+    Means { payloads: None, policies: Some(&CedarEngine), ..Means::default() }
 }
 
 /// All that is told.

@@ -388,7 +388,7 @@ impl ReplaySink for Heard {
 }
 
 fn hear(snapshot: &Snapshot, store: &MemoryStore, threads: usize) -> (Heard, Summary) {
-    let means = Means { payloads: Some(store), policies: Some(&CedarEngine) };
+    let means = Means { policies: Some(&CedarEngine), ..Means::payloads(store) };
     let plan = Plan { mode: Mode::Invariant, threads: NonZeroUsize::new(threads), ..Plan::default() };
     let mut heard = Heard::default();
     let summary = replay(snapshot, &means, &plan, &mut heard).unwrap();

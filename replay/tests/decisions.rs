@@ -25,7 +25,7 @@ use proofline_replay::{
 use proofline_trace::{Failure, FailureClass, FindingCode, TraceId};
 
 fn with(store: &MemoryStore) -> Means<'_> {
-    Means { payloads: Some(store), policies: Some(&CedarEngine) }
+    Means { payloads: Some(store), policies: Some(&CedarEngine), ..Means::default() }
 }
 
 fn invariant() -> Plan {
@@ -173,7 +173,10 @@ fn without_an_engine_or_a_store_nothing_is_found_and_the_coverage_says_so() {
         assert_eq!(summary.verdict(), RunVerdict::AllWell);
         [summary.policy_re_decided, summary.policy_absent, summary.policy_unusable]
     };
-    assert_eq!(totals(&Means { payloads: None, policies: Some(&CedarEngine) }), [0, 84, 0]);
+    assert_eq!(
+        totals(&Means { payloads: None, policies: Some(&CedarEngine), ..Means::default() }),
+        [0, 84, 0]
+    );
     assert_eq!(totals(&Means::payloads(&store)), [0, 0, 0]);
     // Nor does forensic replay ask, whatever is at hand.
     let (_, summary) = asked(&snapshot, &with(&store), &Plan::default());
@@ -218,7 +221,7 @@ fn bytes_that_are_not_those_of_the_name_are_no_policy() {
     let snapshot = ledger.snapshot().unwrap();
     for says_so in [false, true] {
         let store = Lying { inner: payloads(), says_so };
-        let means = Means { payloads: Some(&store), policies: Some(&CedarEngine) };
+        let means = Means { payloads: Some(&store), policies: Some(&CedarEngine), ..Means::default() };
         let (verdicts, summary) = asked(&snapshot, &means, &invariant());
         let totals = [summary.policy_re_decided, summary.policy_absent, summary.policy_unusable];
         assert_eq!((summary.verdict(), totals), (RunVerdict::AllWell, [0, 84, 0]));

@@ -67,10 +67,11 @@ mod write;
 
 pub use artifact::{
     AllowedVariance, BacktestRecord, BacktestTotals, BoundCalls, Coverage, Difference, DifferenceKind,
-    DifferenceSide, Endorsement, ErasureRecord, ErasureTarget, Failure, FailureClass, Finding, FindingCode,
-    GenesisRecord, HoldRecord, HoldTarget, KeyChange, KeyEvent, KeyRecord, MayVary, NotAFailure,
+    DifferenceSide, Endorsement, EngineVersion, ErasureRecord, ErasureTarget, Failure, FailureClass, Finding,
+    FindingCode, GenesisRecord, HoldRecord, HoldTarget, KeyChange, KeyEvent, KeyRecord, MayVary, NotAFailure,
     ProducerSignature, ReleaseRecord, ReplayDiagnostics, ReplayMode, ReplayResult, ReplayType, Severity,
-    TargetKind, Timestamp, TimestampError, TraceIndexRecord, VarianceBound, Verdict,
+    TargetKind, Timestamp, TimestampError, ToolVersion, TraceIndexRecord, TreeHead, VarianceBound, Verdict,
+    VerdictSeal, VerdictSignature,
 };
 pub use certify::{Certificate, Uncertified, certify, certify_within};
 pub use chain::{ChainKey, sort_chain};
@@ -87,7 +88,7 @@ pub use traceparent::{TraceFlags, TraceParent, TraceParentError};
 pub use validate::validate;
 pub use words::{
     ContentType, Issuer, KeyReference, KeyText, MAX_SAFE_INT, Matter, Millis, Origin, Reason, Resource,
-    SafeInt, SignatureText, StringSet, Token, WordError, WordFault,
+    SafeInt, SignatureText, StringSet, Token, VersionText, WordError, WordFault,
 };
 
 /// `spec_version` of every record: the contract this crate speaks.

@@ -2,7 +2,7 @@
 //! `trace/schemas/`. They say what the typed readers say; tests hold the two equal.
 
 /// Every schema: its name and its text, records first, then artifacts.
-pub const ALL: [(&str, &str); 14] = [
+pub const ALL: [(&str, &str); 16] = [
     ("auth_context", include_str!("../schemas/auth_context.schema.json")),
     ("policy_decision", include_str!("../schemas/policy_decision.schema.json")),
     ("model_call", include_str!("../schemas/model_call.schema.json")),
@@ -11,6 +11,8 @@ pub const ALL: [(&str, &str); 14] = [
     ("replay_diagnostics", include_str!("../schemas/replay_diagnostics.schema.json")),
     ("policy_backtest", include_str!("../schemas/policy_backtest.schema.json")),
     ("producer_signature", include_str!("../schemas/producer_signature.schema.json")),
+    ("verdict_seal", include_str!("../schemas/verdict_seal.schema.json")),
+    ("verdict_signature", include_str!("../schemas/verdict_signature.schema.json")),
     ("genesis", include_str!("../schemas/genesis.schema.json")),
     ("key", include_str!("../schemas/key.schema.json")),
     ("trace_index", include_str!("../schemas/trace_index.schema.json")),

@@ -265,6 +265,12 @@ text_word!(
 );
 
 text_word!(
+    /// The name or version of a program: 1 to 256 characters of any kind.
+    VersionText,
+    Rule { word: "a version", min_chars: 1, max_chars: 256, matches: |_| true, shape: "any text" }
+);
+
+text_word!(
     /// A log's origin (C2SP checkpoint): 1 to 255 printable ASCII characters, no space, no `+`.
     ///
     /// Narrower than C2SP, which only recommends that: an origin is compared as bytes, so two that look

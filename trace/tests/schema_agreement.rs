@@ -9,6 +9,8 @@
 )]
 
 mod common;
+#[path = "schema_agreement/verdicts.rs"]
+mod verdicts;
 
 use std::sync::LazyLock;
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 
-from . import canon, ed25519, note
+from . import canon, ed25519, note, verdicts
 from .erasures import TYPES, Erasures
 from .note import Refused, refuse_unless
 from .proofs import pae
@@ -30,7 +30,7 @@ class Ledger:
     def __init__(self, ledger_id: str, origin: str):
         self.ledger_id, self.origin = ledger_id, origin
         self.size, self.keys, self.traces, self.known = 1, [], {}, {}
-        self.evidence, self.erasures = {}, Erasures()
+        self.evidence, self.artifacts, self.erasures = {}, {}, Erasures()
 
     def current(self, role: str, size: int) -> list:
         return [k for k in self.keys if k["key"].role == role and k["added"] < size
@@ -104,7 +104,15 @@ class Ledger:
         refuse_unless(good, "keys.possession")
         self.keys.append({"key": key, "added": self.size, "retired": None})
 
-    def _artifact(self, record: dict, _digest: str) -> None:
+    def _artifact(self, record: dict, digest: str) -> None:
+        if record.get("artifact_type") == "producer_signature":
+            self._producer_signature(record)
+        else:
+            producers = [k["key"] for k in self.current("producer", self.size)]
+            verdicts.admit(record, self.artifacts, self.evidence, self.ledger_id, self.size, producers)
+        self.artifacts[digest] = record
+
+    def _producer_signature(self, record: dict) -> None:
         digest = record["envelope_sha256"]
         refuse_unless(digest in self.traces, "ledger.artifact_reference")
         refuse_unless(self.traces[digest] == record["target_trace_id"], "ledger.artifact_trace")

@@ -87,6 +87,14 @@ pub(crate) enum SegmentIndex {
 }
 
 impl SegmentIndex {
+    /// How many entries it lists.
+    pub(crate) fn count(&self) -> u64 {
+        match self {
+            SegmentIndex::Memory(table) => table.count(),
+            SegmentIndex::Sealed(index) => u64::from(index.head.count),
+        }
+    }
+
     pub(crate) fn span(&self, ordinal: u32) -> io::Result<Option<Span>> {
         match self {
             SegmentIndex::Memory(table) => Ok(table.span(ordinal)),

@@ -9,7 +9,7 @@ use proofline_proof::header::{DeclaredHash, EntryHeader, EntryKind, EntryStatus,
 use proofline_proof::tree::Frontier;
 use proofline_proof::{KeyList, LeafHash, Seq};
 use proofline_trace::{
-    Envelope, EnvelopeHash, ProducerSignature, Rejection, SealedEnvelope, TraceId, TraceIndexRecord,
+    Envelope, EnvelopeHash, LedgerId, ProducerSignature, Rejection, SealedEnvelope, TraceId, TraceIndexRecord,
 };
 
 use crate::action::Outcome;
@@ -85,6 +85,10 @@ impl<'a> Batch<'a> {
 
     pub(super) fn dir(&self) -> &Path {
         &self.log.dir
+    }
+
+    pub(super) fn ledger_id(&self) -> LedgerId {
+        self.log.ledger_id
     }
 
     pub(super) fn decide(&mut self, pending: Pending) -> Result<Outcome, LedgerError> {
@@ -188,6 +192,8 @@ impl<'a> Batch<'a> {
             ArtifactKind::PolicyBacktest(record) => {
                 self.refusal_of_log(record.log_size.get(), record.root)?
             }
+            ArtifactKind::VerdictSeal(seal) => self.refusal_of_seal(seal, seq)?,
+            ArtifactKind::VerdictSignature(signature) => self.refusal_of_verdict_signature(signature, seq)?,
             ArtifactKind::ReplayResult(_) | ArtifactKind::ReplayDiagnostics(_) => None,
         };
         if let Some(refusal) = refusal {
@@ -251,7 +257,7 @@ impl<'a> Batch<'a> {
         Ok(false)
     }
 
-    fn keys(&mut self) -> Result<&mut KeyList, LedgerError> {
+    pub(super) fn keys(&mut self) -> Result<&mut KeyList, LedgerError> {
         let keys = match self.keys.take() {
             Some(keys) => keys,
             None => self.log.segments.key_list().map_err(|fault| read_error(&self.log.dir, fault))?,
@@ -305,7 +311,7 @@ impl<'a> Batch<'a> {
         self.append_entry(EntryStatus::System, None, EnvelopeHash::of(&body), &body, 0)
     }
 
-    fn artifact_seq(&self, hash: &EnvelopeHash) -> Result<Option<Seq>, LedgerError> {
+    pub(super) fn artifact_seq(&self, hash: &EnvelopeHash) -> Result<Option<Seq>, LedgerError> {
         if let Some(seq) = self.plan.artifacts.get(hash) {
             return Ok(Some(*seq));
         }

@@ -8,6 +8,7 @@
 mod batch;
 mod erasing;
 mod given;
+mod verdicts;
 
 use std::cell::RefCell;
 use std::collections::HashMap;

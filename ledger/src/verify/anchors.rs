@@ -12,7 +12,7 @@ use proofline_proof::{
 };
 use proofline_trace::{GenesisRecord, ProducerSignature};
 
-use crate::artifact::{ArtifactKind, check_producer};
+use crate::artifact::{ArtifactKind, check_producer, check_verdict_signature};
 use crate::checkpoints::{CHECKPOINTS_DIR, KeptCheckpoint};
 use crate::error::{ArtifactRefusal, Damage, LedgerError};
 use crate::segments::read_error;
@@ -222,17 +222,22 @@ impl<'a> Watch<'a> {
 
     /// Takes in an artifact that has its form.
     pub(super) fn artifact(&mut self, seq: Seq, kind: &ArtifactKind, file: &str, offset: u64) {
-        if let (ArtifactKind::ProducerSignature(signature), Some(keys)) = (kind, &self.keys) {
-            match check_producer(signature, keys, seq.get()) {
-                Ok(()) => self.count(seq, signature),
-                Err(refusal) => self.unauthentic.push(Damage {
-                    code: refusal.code(),
-                    file: file.to_owned(),
-                    offset: Some(offset),
-                    seq: Some(seq),
-                    message: refusal.to_string(),
-                }),
-            }
+        let Some(keys) = &self.keys else { return };
+        let checked = match kind {
+            ArtifactKind::ProducerSignature(signature) => check_producer(signature, keys, seq.get()),
+            ArtifactKind::VerdictSignature(signature) => check_verdict_signature(signature, keys, seq.get()),
+            _ => return,
+        };
+        match (checked, kind) {
+            (Ok(()), ArtifactKind::ProducerSignature(signature)) => self.count(seq, signature),
+            (Ok(()), _) => {}
+            (Err(refusal), _) => self.unauthentic.push(Damage {
+                code: refusal.code(),
+                file: file.to_owned(),
+                offset: Some(offset),
+                seq: Some(seq),
+                message: refusal.to_string(),
+            }),
         }
     }
 

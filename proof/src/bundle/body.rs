@@ -4,7 +4,7 @@ use proofline_canon::{Limits, ParseError, Profile, Sha256Digest, Value, WriteErr
 use proofline_trace::{
     BacktestRecord, Envelope, ErasureRecord, ErasureTarget, GenesisRecord, HoldRecord, KeyRecord,
     ProducerSignature, ReleaseRecord, ReplayDiagnostics, ReplayResult, SealedEnvelope, TraceId,
-    TraceIndexRecord, Violation, schemas, seal_value,
+    TraceIndexRecord, VerdictSeal, VerdictSignature, Violation, schemas, seal_value,
 };
 
 use thiserror::Error;
@@ -51,6 +51,10 @@ pub enum Body {
     PolicyBacktest(BacktestRecord),
     /// That a producer stands for an envelope.
     ProducerSignature(ProducerSignature),
+    /// A verdict, with all that it rests on.
+    VerdictSeal(Box<VerdictSeal>),
+    /// That somebody stands for a sealed verdict.
+    VerdictSignature(VerdictSignature),
     /// A key is added to the ledger's list, or retired.
     Key(KeyRecord),
     /// Which traces a stretch of the log holds.
@@ -96,6 +100,8 @@ impl Body {
             Body::ReplayDiagnostics(_) => "replay_diagnostics",
             Body::PolicyBacktest(_) => BacktestRecord::ARTIFACT_TYPE,
             Body::ProducerSignature(_) => "producer_signature",
+            Body::VerdictSeal(_) => VerdictSeal::ARTIFACT_TYPE,
+            Body::VerdictSignature(_) => VerdictSignature::ARTIFACT_TYPE,
             Body::Key(_) => "key",
             Body::TraceIndex(_) => TraceIndexRecord::SYSTEM_TYPE,
             Body::Erasure(_) => ErasureRecord::SYSTEM_TYPE,
@@ -112,6 +118,8 @@ impl Body {
             Body::ReplayResult(result) => Some(result.target_trace_id),
             Body::ReplayDiagnostics(diagnostics) => Some(diagnostics.target_trace_id),
             Body::ProducerSignature(signature) => Some(signature.target_trace_id),
+            Body::VerdictSeal(seal) => Some(seal.target_trace_id),
+            Body::VerdictSignature(signature) => Some(signature.target_trace_id),
             _ => None,
         }
     }
@@ -152,6 +160,12 @@ fn artifact(value: &Value) -> Read {
         }
         Some(ProducerSignature::ARTIFACT_TYPE) => {
             Ok(ProducerSignature::from_value(value).map(Body::ProducerSignature))
+        }
+        Some(VerdictSeal::ARTIFACT_TYPE) => {
+            Ok(VerdictSeal::from_value(value).map(|seal| Body::VerdictSeal(Box::new(seal))))
+        }
+        Some(VerdictSignature::ARTIFACT_TYPE) => {
+            Ok(VerdictSignature::from_value(value).map(Body::VerdictSignature))
         }
         _ => Err(BodyError::Unknown("an artifact")),
     }

@@ -12,6 +12,7 @@ pub mod statement;
 mod text;
 pub mod tiles;
 mod tlog_proof;
+pub mod verdict;
 mod verified;
 mod verify;
 

@@ -15,6 +15,7 @@ mod timestamp;
 mod trace_index;
 mod variance;
 mod variance_bound;
+mod verdict_seal;
 
 pub use backtest::{BacktestRecord, BacktestTotals};
 pub use diagnostics::{Coverage, Failure, ReplayDiagnostics};
@@ -29,6 +30,7 @@ pub use timestamp::{Timestamp, TimestampError};
 pub use trace_index::TraceIndexRecord;
 pub use variance::{AllowedVariance, MayVary};
 pub use variance_bound::{BoundCalls, VarianceBound};
+pub use verdict_seal::{EngineVersion, ToolVersion, TreeHead, VerdictSeal, VerdictSignature};
 
 /// Canonical bytes and their digest, the same for every artifact (section 3).
 macro_rules! identity {
