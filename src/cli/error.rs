@@ -7,7 +7,7 @@ use proofline::ledger::{
     BlobError, CatalogueError, Damage, EntryFault, ErasureRefusal, LedgerError, PublishError, ReindexError,
     RetentionFault, SalvageError, TransferError,
 };
-use proofline::replay::{FormError, PairsError, RecordError, ReplayError};
+use proofline::replay::{FormError, KeysError, PairsError, RecordError, ReplayError};
 use proofline::trace::TraceId;
 use serde::Serialize;
 
@@ -121,6 +121,24 @@ pub(crate) enum CliError {
     NoPairs {
         /// The file, or `the standard input`.
         name: String,
+    },
+    /// A line of a keys file is none.
+    #[error("{source}")]
+    Keys {
+        /// The file, or `the standard input`.
+        name: String,
+        /// What is wrong with it.
+        source: KeysError,
+    },
+    /// Runs of the same work were to be compared, and there are no two.
+    #[error(
+        "no two runs to compare: {alone} traces have a key that no other has, {without} have no such key"
+    )]
+    NoRuns {
+        /// Traces with a key of their own.
+        alone: u64,
+        /// Traces without a key.
+        without: u64,
     },
     /// Nothing was published.
     #[error(transparent)]
@@ -247,6 +265,8 @@ impl CliError {
             Self::Rules { source, .. } => source.code(),
             Self::Pairs { source, .. } => source.code(),
             Self::NoPairs { .. } => "input.no_pairs",
+            Self::Keys { source, .. } => source.code(),
+            Self::NoRuns { .. } => "drift.no_runs",
             Self::Publish(error) => error.code(),
             Self::Transfer { source, .. } => source.code(),
             Self::TooLong { .. } => "input.too_long",
@@ -288,7 +308,9 @@ impl CliError {
             }
             Self::Unreadable { .. } | Self::Content { .. } | Self::TooLong { .. } => Exit::BadInput,
             Self::Form { .. } | Self::Rules { .. } => Exit::BadInput,
-            Self::Pairs { .. } | Self::NoPairs { .. } => Exit::BadInput,
+            Self::Pairs { .. } | Self::NoPairs { .. } | Self::Keys { .. } | Self::NoRuns { .. } => {
+                Exit::BadInput
+            }
             Self::Publish(error) => exit_of_publication(error),
             Self::Transfer { source, .. } => transfer_error::exit_of(source),
             Self::Empty { .. } | Self::NoSuchHash(_) | Self::NoSuchTrace(_) | Self::AmbiguousTrace { .. } => {
@@ -342,6 +364,9 @@ impl CliError {
             Self::Pairs { name, source } => {
                 Some(format!("{name}, line {}{}", source.line, pointed(source.pointer())))
             }
+            Self::Keys { name, source } => {
+                Some(format!("{name}, line {}{}", source.line, pointed(source.pointer())))
+            }
             Self::Proof(error) => error.place(),
             Self::Bundle(trouble) => trouble.place(),
             _ => None,
@@ -370,6 +395,10 @@ impl CliError {
             Self::Rules { source, .. } => Some(source.hint()),
             Self::Pairs { .. } | Self::NoPairs { .. } => {
                 Some(r#"give pairs of trace ids, one {"baseline":"...","candidate":"..."} a line"#)
+            }
+            Self::Keys { .. } => Some(r#"give keys of traces, one {"trace":"...","key":"..."} a line"#),
+            Self::NoRuns { .. } => {
+                Some("take another key, or say which traces are runs of the same work with --pairs or --keys")
             }
             Self::Publish(error) => Some(error.hint()),
             Self::Transfer { source, .. } => Some(source.hint()),

@@ -25,6 +25,8 @@ mod completions;
 mod diff;
 mod diff_view;
 mod diff_words;
+mod drift;
+mod drift_view;
 mod entry_view;
 mod erase;
 mod erase_subject;
@@ -50,6 +52,7 @@ mod man;
 mod migrate;
 mod new_file;
 mod output;
+mod payload_view;
 mod phrase;
 mod progress;
 mod proof_check;
@@ -125,8 +128,8 @@ pub(crate) struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  all well
-  1  a verdict failed, the gate refused and kept an attempt, or `diff` found
-     a difference
+  1  a verdict failed, the gate refused and kept an attempt, or `diff` or
+     `drift` found a difference
   2  the command line makes no sense
   3  the log is damaged
   4  bad input: a line that is no evidence, an unreadable file, no ledger
@@ -150,6 +153,7 @@ enum Verb {
     Traces(traces::TracesArgs),
     Trace(trace::TraceArgs),
     Diff(diff::DiffArgs),
+    Drift(drift::DriftArgs),
     Verdicts(verdicts::VerdictsArgs),
     Log(log::LogArgs),
     Stat(stat::StatArgs),
@@ -188,6 +192,7 @@ impl Verb {
             Self::Traces(args) => args.output.format,
             Self::Trace(args) => args.output.format,
             Self::Diff(args) => args.output.format,
+            Self::Drift(args) => args.output.format,
             Self::Verdicts(args) => args.output.format,
             Self::Log(args) => args.output.format,
             Self::Stat(args) => args.output.format,
@@ -231,6 +236,7 @@ impl Verb {
             Self::Traces(args) => traces::run(args, out),
             Self::Trace(args) => trace::run(args, out),
             Self::Diff(args) => diff::run(args, out),
+            Self::Drift(args) => drift::run(args, out),
             Self::Verdicts(args) => verdicts::run(args, out),
             Self::Log(args) => log::run(args, out),
             Self::Stat(args) => stat::run(args, out),

@@ -14,6 +14,7 @@ mod bad_input;
 mod bundle;
 mod damage;
 mod diff;
+mod drift;
 mod erasing;
 mod evidence;
 mod hostile;

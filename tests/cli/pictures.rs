@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::run::{Ledger, program, proofline, ran, vectors};
 
-const VERBS: [&str; 38] = [
+const VERBS: [&str; 39] = [
     "init",
     "commit",
     "replay",
@@ -15,6 +15,7 @@ const VERBS: [&str; 38] = [
     "traces",
     "trace",
     "diff",
+    "drift",
     "verdicts",
     "log",
     "stat",
