@@ -2,6 +2,7 @@
 //! the records of a step differ. Pure functions; neither side is the measure of the other.
 
 mod aspect;
+mod moves;
 mod run;
 mod sequence;
 
@@ -35,6 +36,10 @@ pub enum Change {
     OnlyA,
     /// On the second side only.
     OnlyB,
+    /// Of a span: on both sides, and this is where the first has it.
+    MovedA,
+    /// Of a span: on both sides, and this is where the second has it.
+    MovedB,
 }
 
 impl Change {
@@ -46,6 +51,8 @@ impl Change {
             Self::Changed => "changed",
             Self::OnlyA => "only_a",
             Self::OnlyB => "only_b",
+            Self::MovedA => "moved_a",
+            Self::MovedB => "moved_b",
         }
     }
 }
@@ -68,6 +75,8 @@ pub struct AlignedRecord {
     pub a: Option<u64>,
     /// The position of the second side's record.
     pub b: Option<u64>,
+    /// Of a record on a span that moved: the position of the other side's record, which stands elsewhere.
+    pub elsewhere: Option<u64>,
     /// What became of it.
     pub change: Change,
     /// How the two differ, in the order of [`Aspect::ALL`]. One without counterpart on a span that has one
@@ -86,6 +95,8 @@ pub struct AlignedSpan {
     pub a: Option<SpanId>,
     /// The span of the second side.
     pub b: Option<SpanId>,
+    /// Of a span that moved: the other side's, which stands elsewhere in the list.
+    pub elsewhere: Option<SpanId>,
     /// What became of it: of a pair, whether its own records have a difference. What is below counts
     /// for itself.
     pub change: Change,
@@ -104,6 +115,8 @@ pub struct ChangeCounts {
     pub only_a: usize,
     /// Spans of the second side alone.
     pub only_b: usize,
+    /// Spans of both sides that stand elsewhere, whether they differ or not.
+    pub moved: usize,
 }
 
 /// Two runs side by side, from [`align`].
@@ -114,7 +127,7 @@ pub struct Alignment {
 
 impl Alignment {
     /// Every span of either side once, depth first; what only the first has stands before what
-    /// only the second has.
+    /// only the second has. A span that moved thus stands there twice, once for each side.
     #[must_use]
     pub fn spans(&self) -> &[AlignedSpan] {
         &self.spans
@@ -130,6 +143,8 @@ impl Alignment {
                 Change::Changed => counts.changed += 1,
                 Change::OnlyA => counts.only_a += 1,
                 Change::OnlyB => counts.only_b += 1,
+                Change::MovedA => counts.moved += 1,
+                Change::MovedB => {} // counted where the first side has it
             }
         }
         counts
@@ -145,7 +160,8 @@ impl Alignment {
     #[must_use]
     pub fn aspects(&self) -> BTreeMap<Aspect, usize> {
         let mut counts = BTreeMap::new();
-        let records = self.spans.iter().flat_map(|span| &span.records);
+        let spans = self.spans.iter().filter(|span| span.change != Change::MovedA);
+        let records = spans.flat_map(|span| &span.records);
         for difference in records.flat_map(|record| &record.differences) {
             *counts.entry(difference.aspect).or_default() += 1;
         }
@@ -157,18 +173,23 @@ impl Alignment {
 ///
 /// From the top down, the spans below two that were paired are paired in the order in which
 /// [`SpanTree::walk`](proofline_trace::SpanTree::walk) draws them: first those that say the same with all
-/// that is below them, then between these those whose own records say the same, then those on the same
-/// subject (the actor of a context, action and resource of a decision, the model or tool of a call),
+/// that is below them, then between these those that do but for what came back of calls, then those whose own
+/// records say the same, with or without what came back, then those on the same subject (the actor of a context,
+/// action and resource of a decision, the model or tool of a call),
 /// then those that share a part of it, at last contexts with contexts and calls with calls. Pairs never
-/// cross: a step that moved is only on the first side in one place and only on the second in another.
-/// Below a span without counterpart nothing has one. The records of two paired spans are paired alike.
+/// cross, and below a span without counterpart nothing has one. The records of two paired spans are paired alike.
+///
+/// Spans that are left then may have moved: below another span, or past others of their level. Subtrees that say the
+/// same, or do but for what came back, are found wherever they stand, the largest first, then single spans that say
+/// the same; of equal ones the k-th is the k-th. Such a span stands in the list where the first side has it and where
+/// the second has it. What comes in another order on one level is set aside before anything is paired by its subject.
 ///
 /// Ids, hashes and times are not compared; what a record rests on differs when the two prerequisites were
 /// not paired. Swapping the sides swaps every pair and changes nothing else, except that what only
 /// one side has is listed before or after what only the other has.
 ///
 /// Memory grows with the number of spans and records, plus a table of 8 MiB at most, and time grows likewise:
-/// each of the ten likenesses takes at most about a thousand steps a span, however wide a level is. Levels that
+/// each of the twelve likenesses takes at most about a thousand steps a span, however wide a level is. Levels that
 /// fit the table (about 2,000 spans beside 2,000, equal beginnings and ends not counted) get as many pairs of
 /// each likeness as there can be; of larger ones the k-th is paired with the k-th of the same key, which may
 /// find fewer.
@@ -216,7 +237,12 @@ struct Row {
     spans: Pair<SpanId>,
     /// What is above a pair at the top, on either side.
     parents: Option<(&'static str, &'static str)>,
+    /// On the row of a span that moved, those of this side with their counterparts elsewhere.
     records: Vec<Pair<u64>>,
+    /// The two among the nodes of their sides.
+    places: Pair<usize>,
+    /// The counterpart of a span that moved.
+    elsewhere: Option<SpanId>,
 }
 
 fn rows(a: &Run<'_>, b: &Run<'_>) -> Vec<Row> {
@@ -225,13 +251,14 @@ fn rows(a: &Run<'_>, b: &Run<'_>) -> Vec<Row> {
     let mut open = Vec::new();
     push(&mut open, 0, sides.level(&tops_a, &tops_b));
     let mut rows = Vec::with_capacity(nodes_a.len().max(nodes_b.len()));
-    while let Some((depth, is_last, (one, other))) = open.pop() {
-        let one = one.and_then(|at| nodes_a.get(at));
-        let other = other.and_then(|at| nodes_b.get(at));
-        rows.push(sides.row(depth, is_last, one, other));
+    while let Some((depth, is_last, places)) = open.pop() {
+        let one = places.0.and_then(|at| nodes_a.get(at));
+        let other = places.1.and_then(|at| nodes_b.get(at));
+        rows.push(sides.row(depth, is_last, places, one, other));
         let below = |node: Option<&Node<'_>>| node.map(|node| node.children.clone()).unwrap_or_default();
         push(&mut open, depth + 1, sides.level(&below(one), &below(other)));
     }
+    sides.mark_moved(&mut rows);
     rows
 }
 
@@ -256,13 +283,50 @@ impl Sides<'_> {
         paired(of_a, of_b, key_a, key_b)
     }
 
-    fn row(&self, depth: usize, is_last: bool, one: Option<&Node<'_>>, other: Option<&Node<'_>>) -> Row {
+    fn records(&self, one: Option<&Node<'_>>, other: Option<&Node<'_>>) -> Vec<Pair<u64>> {
         let positions = |node: Option<&Node<'_>>| -> Vec<u64> {
             let records = node.map(|node| node.span.records()).unwrap_or_default();
             records.iter().map(|record| record.position).collect()
         };
         let key_a = |position: &u64, likeness| self.a.key_of_record(*position, likeness);
         let key_b = |position: &u64, likeness| self.b.key_of_record(*position, likeness);
+        paired(&positions(one), &positions(other), key_a, key_b)
+    }
+
+    /// Tells the rows of spans that moved of their counterparts.
+    fn mark_moved(&self, rows: &mut [Row]) {
+        let alone_a = rows.iter().filter(|row| row.places.1.is_none()).filter_map(|row| row.places.0);
+        let alone_b = rows.iter().filter(|row| row.places.0.is_none()).filter_map(|row| row.places.1);
+        let (alone_a, alone_b): (Vec<usize>, Vec<usize>) = (alone_a.collect(), alone_b.collect());
+        let found = moves::moves(self.nodes_a, self.nodes_b, &alone_a, &alone_b);
+        let of_a: BTreeMap<usize, usize> = found.iter().copied().collect();
+        let of_b: BTreeMap<usize, usize> = found.iter().map(|(one, other)| (*other, *one)).collect();
+        for row in rows {
+            let (one, other) = match row.places {
+                (Some(one), None) => (Some(one), of_a.get(&one).copied()),
+                (None, Some(other)) => (of_b.get(&other).copied(), Some(other)),
+                _ => continue,
+            };
+            let (one, other) =
+                (one.and_then(|at| self.nodes_a.get(at)), other.and_then(|at| self.nodes_b.get(at)));
+            if let (Some(one), Some(other)) = (one, other) {
+                let is_of_a = row.places.0.is_some();
+                let records = self.records(Some(one), Some(other)).into_iter();
+                let own = |pair: &Pair<u64>| if is_of_a { pair.0.is_some() } else { pair.1.is_some() };
+                row.records = records.filter(own).collect();
+                row.elsewhere = Some(if is_of_a { other.span.span_id() } else { one.span.span_id() });
+            }
+        }
+    }
+
+    fn row(
+        &self,
+        depth: usize,
+        is_last: bool,
+        places: Pair<usize>,
+        one: Option<&Node<'_>>,
+        other: Option<&Node<'_>>,
+    ) -> Row {
         let top = one.zip(other).filter(|_| depth == 0);
         Row {
             depth,
@@ -270,7 +334,9 @@ impl Sides<'_> {
             spans: (one.map(|node| node.span.span_id()), other.map(|node| node.span.span_id())),
             parents: top
                 .map(|(one, other)| (self.a.parent_of_top(one.span), self.b.parent_of_top(other.span))),
-            records: paired(&positions(one), &positions(other), key_a, key_b),
+            records: self.records(one, other),
+            places,
+            elsewhere: None,
         }
     }
 }
@@ -284,6 +350,7 @@ fn paired<'k, T: Copy>(
     key_b: impl Fn(&T, Likeness) -> Option<Key<'k>>,
 ) -> Vec<Pair<T>> {
     let mut pairs: Vec<(usize, usize)> = Vec::new();
+    let mut crossing = Crossing { a: BTreeSet::new(), b: BTreeSet::new() };
     for likeness in Likeness::ALL {
         let mut found = Vec::new();
         for (of_a, of_b) in sequence::gaps(&pairs, a.len(), b.len()) {
@@ -292,9 +359,9 @@ fn paired<'k, T: Copy>(
             }
             let (from_a, from_b) = (of_a.start, of_b.start);
             let keys_a: Vec<_> =
-                a.get(of_a).unwrap_or_default().iter().map(|item| key_a(item, likeness)).collect();
+                of_a.map(|at| (!crossing.a.contains(&at)).then(|| key_a(a.get(at)?, likeness))?).collect();
             let keys_b: Vec<_> =
-                b.get(of_b).unwrap_or_default().iter().map(|item| key_b(item, likeness)).collect();
+                of_b.map(|at| (!crossing.b.contains(&at)).then(|| key_b(b.get(at)?, likeness))?).collect();
             let common = sequence::common(&keys_a, &keys_b);
             found.extend(common.into_iter().map(|(one, other)| (from_a + one, from_b + other)));
         }
@@ -302,8 +369,57 @@ fn paired<'k, T: Copy>(
             pairs.extend(found);
             pairs.sort_unstable();
         }
+        if likeness == Likeness::AskedBelow {
+            crossing = Crossing::of(
+                open_keys(
+                    a,
+                    |at| pairs.binary_search_by_key(&at, |pair| pair.0).is_ok(),
+                    |item| key_a(item, likeness),
+                ),
+                open_keys(
+                    b,
+                    |at| pairs.binary_search_by_key(&at, |pair| pair.1).is_ok(),
+                    |item| key_b(item, likeness),
+                ),
+            );
+        }
     }
     merged(a, b, &pairs)
+}
+
+/// Items of one level that both sides have, in an order in which they cannot be paired: nothing less alike takes
+/// their place.
+struct Crossing {
+    a: BTreeSet<usize>,
+    b: BTreeSet<usize>,
+}
+
+impl Crossing {
+    fn of<'k>(a: BTreeMap<Key<'k>, Vec<usize>>, mut b: BTreeMap<Key<'k>, Vec<usize>>) -> Self {
+        let mut crossing = Self { a: BTreeSet::new(), b: BTreeSet::new() };
+        for (key, places) in a {
+            let others = b.remove(&key).unwrap_or_default();
+            let count = places.len().min(others.len());
+            crossing.a.extend(places.into_iter().take(count));
+            crossing.b.extend(others.into_iter().take(count));
+        }
+        crossing
+    }
+}
+
+/// The places of items that are not paired yet, by their keys.
+fn open_keys<'k, T>(
+    items: &[T],
+    is_paired: impl Fn(usize) -> bool,
+    key: impl Fn(&T) -> Option<Key<'k>>,
+) -> BTreeMap<Key<'k>, Vec<usize>> {
+    let mut open: BTreeMap<Key<'k>, Vec<usize>> = BTreeMap::new();
+    for (at, item) in items.iter().enumerate().filter(|(at, _)| !is_paired(*at)) {
+        if let Some(key) = key(item) {
+            open.entry(key).or_default().push(at);
+        }
+    }
+    open
 }
 
 fn merged<T: Copy>(a: &[T], b: &[T], pairs: &[(usize, usize)]) -> Vec<Pair<T>> {
@@ -352,7 +468,7 @@ impl Prerequisites {
 impl Row {
     fn compared(self, a: &Run<'_>, b: &Run<'_>, known: &Prerequisites, durations: Durations) -> AlignedSpan {
         let mut parents = self.parents.filter(|(one, other)| one != other);
-        let is_pair = matches!(self.spans, (Some(_), Some(_)));
+        let is_pair = matches!(self.spans, (Some(_), Some(_))) || self.elsewhere.is_some();
         let records = self.records.iter().map(|(one, other)| {
             let (of_a, of_b) = (one.and_then(|it| a.record(it)), other.and_then(|it| b.record(it)));
             let differences = match (of_a, of_b) {
@@ -361,17 +477,25 @@ impl Row {
                 _ => Vec::new(),
             };
             let change = change(*one, *other, &differences, durations);
-            AlignedRecord { a: *one, b: *other, change, differences }
+            let (a, b, elsewhere) = match (self.elsewhere, self.spans) {
+                (None, _) => (*one, *other, None),
+                (Some(_), (Some(_), _)) => (*one, None, *other),
+                (Some(_), (None, _)) => (None, *other, *one),
+            };
+            AlignedRecord { a, b, elsewhere, change, differences }
         });
         let records: Vec<AlignedRecord> = records.collect();
         let change = match self.spans {
+            (_, None) if self.elsewhere.is_some() => Change::MovedA,
+            (None, _) if self.elsewhere.is_some() => Change::MovedB,
             (_, None) => Change::OnlyA,
             (None, _) => Change::OnlyB,
             _ if records.iter().all(|record| record.change == Change::Same) => Change::Same,
             _ => Change::Changed,
         };
         let (a, b) = self.spans;
-        AlignedSpan { depth: self.depth, is_last: self.is_last, a, b, change, records }
+        let Self { depth, is_last, elsewhere, .. } = self;
+        AlignedSpan { depth, is_last, a, b, elsewhere, change, records }
     }
 }
 

@@ -111,6 +111,11 @@
 //! [`align`] puts any two traces beside each other, span by span, and lists what differs. It gives no
 //! verdict: constrained replay asks whether two runs follow one policy path, `align` shows where they part.
 //!
+//! # Drift
+//!
+//! [`drift`] does so for many pairs: for each the first place at which the runs part and the [`Cause`], over all
+//! where runs part, how often and in which models and tools. [`pairs_by_key`] finds the runs of the same work.
+//!
 //! # All of them
 //!
 //! Coverage says what was done: `verified` and `gate_rechecked` count records up to the failure,
@@ -137,6 +142,7 @@ mod chain;
 mod check;
 mod compare;
 mod constrained;
+mod drift;
 mod engine;
 mod error;
 mod findings;
@@ -166,6 +172,11 @@ pub use alignment::{
 pub use backtest::{
     Backtest, BacktestCounts, BacktestError, BacktestPlan, BacktestRecordError, BacktestSink, BacktestTable,
     ChangeCount, ChangedDecision, DecisionChange, LostCall, backtest, record_backtest,
+};
+pub use drift::{
+    Cause, Divergence, DriftKey, DriftPlan, DriftSink, DriftSummary, DriftVerdict, Keyed, KeysError,
+    LineChange, PairDrift, PayloadDiff, PayloadState, RecordPlace, Subject, SubjectCount, diff_payloads,
+    drift, pairs_by_key, pairs_of_keys, parse_keys,
 };
 pub use engine::replay;
 pub use error::{RecordError, ReplayError};

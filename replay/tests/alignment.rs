@@ -107,10 +107,12 @@ fn pairs(alignment: &Alignment, swap: bool) -> BTreeSet<String> {
                 .iter()
                 .map(|it| (it.aspect, side(format!("{:?}", it.a), format!("{:?}", it.b))));
             let all: Vec<_> = all.collect();
-            format!("{:?}{all:?}", side(format!("{:?}", record.a), format!("{:?}", record.b)))
+            let sides = side(format!("{:?}", record.a), format!("{:?}", record.b));
+            format!("{sides:?}{:?}{all:?}", record.elsewhere)
         });
         let records: BTreeSet<String> = records.collect();
-        format!("{}{:?}{records:?}", span.depth, side(format!("{:?}", span.a), format!("{:?}", span.b)))
+        let sides = side(format!("{:?}", span.a), format!("{:?}", span.b));
+        format!("{}{sides:?}{:?}{records:?}", span.depth, span.elsewhere)
     };
     alignment.spans().iter().map(span).collect()
 }
@@ -144,6 +146,13 @@ proptest! {
             prop_assert_eq!(seqs.len(), held.0.len());
             prop_assert_eq!(records.filter(|it| [it.a, it.b][of_side].is_some()).count(), held.0.len());
         }
+        // Who moved has a counterpart that moved too, and that is not told twice.
+        let moved = |change| alignment.spans().iter().filter(move |span| span.change == change);
+        let there: BTreeSet<_> = moved(Change::MovedB).map(|span| (span.elsewhere, span.b)).collect();
+        let here: BTreeSet<_> = moved(Change::MovedA).map(|span| (span.a, span.elsewhere)).collect();
+        prop_assert_eq!(&here, &there);
+        prop_assert_eq!(here.len(), alignment.counts().moved);
+        prop_assert!(here.iter().all(|(a, b)| a.is_some() && b.is_some()));
         let swapped = align(&b, &a, Durations::Listed);
         prop_assert_eq!(pairs(&swapped, true), pairs(&alignment, false));
         let ([same, changed, only_a, only_b], other) = (counts(&alignment), counts(&swapped));
@@ -167,6 +176,65 @@ fn a_step_that_is_gone_or_new_is_told_with_all_below_it() {
     assert_eq!(gone.iter().map(|span| span.depth).collect::<Vec<_>>(), [1, 2, 2]);
     assert_eq!(gone[0].records[0].a, Some(1 + 1 + 2 * 3));
     assert_eq!(counts(&aligned(&records(1, &fewer), &records(2, &plan()))), [13, 0, 0, 3]);
+}
+
+/// The moved spans, by the entries of their first records on either side.
+fn moved(alignment: &Alignment) -> Vec<(u64, u64)> {
+    let moved = alignment.spans().iter().filter(|span| span.change == Change::MovedB);
+    moved.map(|span| (span.records[0].elsewhere.unwrap(), span.records[0].b.unwrap())).collect()
+}
+
+#[test]
+fn what_moved_is_told_once_with_what_else_became_of_it() {
+    // A decision with its calls goes from the second place to the last, and one call of it gets another answer.
+    let mut after = plan();
+    let mut step = after.remove(1);
+    step.calls[1].response = 9;
+    after.push(step);
+    let alignment = aligned(&records(1, &plan()), &records(2, &after));
+    // Entries of a: a context, then three a step; of b likewise from a million on.
+    assert_eq!(moved(&alignment), [(5, 1_000_013), (6, 1_000_014), (7, 1_000_015)]);
+    let found = alignment.counts();
+    assert_eq!((found.same, found.changed, found.only_a, found.only_b, found.moved), (1 + 4 * 3, 0, 0, 0, 3));
+    assert_eq!(alignment.aspects().into_iter().collect::<Vec<_>>(), [(Aspect::Response, 1)]);
+    assert!(alignment.differs());
+
+    // A call under another decision rests on it, and is the same otherwise.
+    let mut after = plan();
+    let call = after[0].calls.remove(0);
+    after[3].calls.insert(1, call);
+    let alignment = aligned(&records(1, &plan()), &records(2, &after));
+    assert_eq!(alignment.counts().moved, 1);
+    assert_eq!(kinds(&alignment), [Aspect::PolicyDecision]);
+
+    // Two neighbours with other answers changed places: not two calls with other requests.
+    let mut after = plan();
+    after[2].calls.swap(0, 1);
+    (after[2].calls[0].response, after[2].calls[1].response) = (8, 7);
+    let alignment = aligned(&records(1, &plan()), &records(2, &after));
+    assert_eq!((alignment.counts().moved, kinds(&alignment)), (1, vec![Aspect::Response]));
+}
+
+#[test]
+fn thousands_that_moved_are_found() {
+    // Every call of a wide level under another decision, in the other order.
+    let (context, name) = (auth_context(1, "staff/ines"), "6".repeat(64));
+    let run = |under: u32, is_turned: bool| -> Vec<String> {
+        let holders = [2, 3].map(|span| {
+            let place = Place { trace: 1, span, parent: Some(1) };
+            let decision = decision_at(place, &"5".repeat(64), 1000 + u64::from(span), "allow");
+            decision.replace("tickets/42", &format!("tickets/{span}"))
+        });
+        let calls = (0..4_000_u32).map(|n| {
+            let start_ms = 3_000 + u64::from(if is_turned { 4_000 - n } else { n });
+            let place = Place { trace: 1, span: n + 10, parent: Some(under) };
+            call(place, (&"5".repeat(64), &name), start_ms, (&format!("request {n}"), "a"), "ok", None)
+        });
+        [context.clone()].into_iter().chain(holders).chain(calls).collect()
+    };
+    let alignment = aligned(&run(2, false), &run(3, true));
+    let found = alignment.counts();
+    assert_eq!((found.same, found.moved, found.changed, found.only_a, found.only_b), (3, 4_000, 0, 0, 0));
 }
 
 #[test]

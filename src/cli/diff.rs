@@ -4,13 +4,18 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use proofline::canon::{Profile, Value};
-use proofline::replay::{AlignedSpan, Alignment, AspectDifference, Durations, Run, RunRecord, align};
+use proofline::ledger::Blobs;
+use proofline::replay::{
+    AlignedRecord, AlignedSpan, Alignment, AspectDifference, Change, Durations, PayloadDiff, PayloadState,
+    Run, RunRecord, align, diff_payloads,
+};
 use proofline::trace::SpanId;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::archives::ArchivesArgs;
 use super::diff_view;
+use super::drift::payloads;
 use super::entry_view::warn_of_damage;
 use super::error::CliError;
 use super::exit::Exit;
@@ -21,16 +26,17 @@ use super::tree_view::RecordLine;
 /// Shows where two traces differ, span by span
 ///
 /// Spans that are the same step stand together: `~` marks those that differ,
-/// `-` what only A has, `+` what only B has. A step that moved is both. Ids,
-/// hashes and times differ between any two runs and are not compared;
-/// durations are shown and not counted. With 160 columns and more the two
-/// stand side by side.
+/// `-` what only A has, `+` what only B has. A step that moved stands where A
+/// has it, with `<`, and where B has it, with `>`. Ids, hashes and times differ
+/// between any two runs and are not compared; durations are shown and not
+/// counted. With 160 columns and more the two stand side by side.
 ///
 /// The exit code is 0 when nothing differs and 1 when something does.
 ///
 /// Examples:
 ///   proofline diff ledger da95 31d9
 ///   proofline diff ledger da95 31d9 --all --durations
+///   proofline diff ledger da95 31d9 --payloads
 ///   proofline diff ledger da95 31d9 --format json
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
@@ -46,6 +52,9 @@ pub(crate) struct DiffArgs {
     /// Count a call that took another time as different
     #[arg(long)]
     durations: bool,
+    /// Show how requests and responses differ, line by line, where both are at hand and text
+    #[arg(long)]
+    payloads: bool,
     /// Draw also long runs of spans that do not differ
     #[arg(long)]
     all: bool,
@@ -64,6 +73,35 @@ pub(crate) struct DiffView<'a> {
     pub(crate) b: &'a TraceView,
     pub(crate) alignment: &'a Alignment,
     pub(crate) durations: Durations,
+    /// Where payloads are looked for, if they are compared.
+    payloads: Option<Payloads<'a>>,
+}
+
+/// Payloads, and the records of both sides that name them.
+struct Payloads<'a> {
+    store: Option<&'a Blobs>,
+    a: BTreeMap<u64, &'a TraceRecord>,
+    b: BTreeMap<u64, &'a TraceRecord>,
+}
+
+impl DiffView<'_> {
+    /// How the payloads of two records differ, where that was asked for: told with the second of a span that moved.
+    pub(crate) fn payloads(&self, record: &AlignedRecord) -> Result<Vec<PayloadDiff>, CliError> {
+        let Some(Payloads { store, a, b }) = &self.payloads else { return Ok(Vec::new()) };
+        let one = record.a.or(record.elsewhere).and_then(|seq| a.get(&seq));
+        let other = record.b.and_then(|seq| b.get(&seq));
+        let (Some(one), Some(other)) = (one, other) else { return Ok(Vec::new()) };
+        let blobs = one.envelope.blobs().zip(other.envelope.blobs());
+        let differing = ["request", "response"].into_iter().zip(blobs);
+        let differing = differing.filter(|(_, (one, other))| one.sha256 != other.sha256);
+        let diff = |(member, (one, other))| match store {
+            Some(store) => Ok(diff_payloads(*store, member, one, other)?),
+            None => {
+                Ok(PayloadDiff { member, state: PayloadState::NotAtHand, lines: Vec::new(), is_cut: false })
+            }
+        };
+        differing.map(diff).collect()
+    }
 }
 
 /// Compares the traces.
@@ -73,7 +111,9 @@ pub(crate) fn run(args: &DiffArgs, out: &mut Out) -> Result<Exit, CliError> {
     let (b, of_b) = read_trace(&snapshot, &args.b, args.output)?;
     let durations = if args.durations { Durations::Counted } else { Durations::Listed };
     let alignment = align(&as_run(&a), &as_run(&b), durations);
-    let view = DiffView { a: &a, b: &b, alignment: &alignment, durations };
+    let store = if args.payloads { payloads(&snapshot)? } else { None };
+    let payloads = args.payloads.then(|| Payloads { store: store.as_ref(), a: by_seq(&a), b: by_seq(&b) });
+    let view = DiffView { a: &a, b: &b, alignment: &alignment, durations, payloads };
     if out.is_json() {
         print_json(out, &view)?;
     } else {
@@ -103,6 +143,9 @@ struct PairLine<'a> {
     a: Option<SpanLine<'a>>,
     b: Option<SpanLine<'a>>,
     differences: Vec<DifferenceLine>,
+    /// Of a span that moved, the one of the other side.
+    elsewhere: Option<String>,
+    payloads: Vec<Box<RawValue>>,
 }
 
 #[derive(Serialize)]
@@ -140,6 +183,7 @@ struct Summary<'a> {
     changed: usize,
     only_a: usize,
     only_b: usize,
+    moved: usize,
     differences: BTreeMap<&'a str, usize>,
 }
 
@@ -169,6 +213,8 @@ fn print_json(out: &mut Out, view: &DiffView<'_>) -> Result<(), CliError> {
             a: span.a.and_then(|id| span_line(view.a, id, &of_a)),
             b: span.b.and_then(|id| span_line(view.b, id, &of_b)),
             differences: difference_lines(span),
+            elsewhere: span.elsewhere.map(|id| id.to_string()),
+            payloads: payload_values(view, span)?,
         })?;
     }
     let counts = view.alignment.counts();
@@ -182,6 +228,7 @@ fn print_json(out: &mut Out, view: &DiffView<'_>) -> Result<(), CliError> {
             changed: counts.changed,
             only_a: counts.only_a,
             only_b: counts.only_b,
+            moved: counts.moved,
             differences: differences.collect(),
         },
     })
@@ -201,11 +248,24 @@ fn span_line<'a>(
     })
 }
 
+fn payload_values(view: &DiffView<'_>, span: &AlignedSpan) -> Result<Vec<Box<RawValue>>, CliError> {
+    let mut values = Vec::new();
+    for record in span.records.iter().filter(|record| record.b.is_some()) {
+        values.extend(view.payloads(record)?.iter().filter_map(|diff| raw(&diff.to_value())));
+    }
+    Ok(values)
+}
+
+/// The differences of a span that moved stand where B has it.
 fn difference_lines(span: &AlignedSpan) -> Vec<DifferenceLine> {
+    if span.change == Change::MovedA {
+        return Vec::new();
+    }
     let of_record = span.records.iter().flat_map(|record| {
-        record.differences.iter().map(|AspectDifference { aspect, a, b }| DifferenceLine {
+        let seq_a = record.a.or(record.elsewhere);
+        record.differences.iter().map(move |AspectDifference { aspect, a, b }| DifferenceLine {
             kind: aspect.as_str(),
-            a: side_line(record.a, a.as_ref()),
+            a: side_line(seq_a, a.as_ref()),
             b: side_line(record.b, b.as_ref()),
         })
     });

@@ -10,6 +10,7 @@ use super::diff::{DiffView, by_seq};
 use super::diff_words::{Entries, Words, label, words};
 use super::error::CliError;
 use super::output::{Out, Paint};
+use super::payload_view::payload_lines;
 use super::phrase::{counted, wrap_words};
 use super::record_facts::{Phrase, Tone};
 use super::trace::{TraceRecord, TraceView};
@@ -40,6 +41,7 @@ pub(crate) fn draw(out: &mut Out, view: &DiffView<'_>, ascii: bool, all: bool) -
             columns: out.columns(),
             records: Sides { a: by_seq(view.a), b: by_seq(view.b) },
             entries: Entries::of(view.a, view.b),
+            view,
         };
         drawing.legend(out)?;
         drawing.spans(out, view.alignment.spans(), all)?;
@@ -78,8 +80,9 @@ fn result(out: &mut Out, view: &DiffView<'_>) -> Result<(), CliError> {
     let spans = |count: usize| counted(count as u64, "span", "spans");
     let differs = view.alignment.differs();
     let text = if differs {
+        let moved = if counts.moved > 0 { format!("{} moved, ", counts.moved) } else { String::new() };
         format!(
-            "The traces differ: {} changed, {} only in a, {} only in b, {} the same.",
+            "The traces differ: {} changed, {} only in a, {} only in b, {moved}{} the same.",
             spans(counts.changed),
             counts.only_a,
             counts.only_b,
@@ -185,6 +188,7 @@ struct Drawing<'a> {
     columns: usize,
     records: Sides<BTreeMap<u64, &'a TraceRecord>>,
     entries: Entries,
+    view: &'a DiffView<'a>,
 }
 
 impl Drawing<'_> {
@@ -198,7 +202,10 @@ impl Drawing<'_> {
     }
 
     fn legend(&self, out: &mut Out) -> Result<(), CliError> {
-        let legend = "~ changed   - only in a   + only in b";
+        let legend = match self.view.alignment.counts().moved {
+            0 => "~ changed   - only in a   + only in b",
+            _ => "~ changed   - only in a   + only in b   < > moved",
+        };
         let text = if self.is_side_by_side() {
             let room = self.side_chars().saturating_sub(ENTRY_CHARS);
             format!("{legend:<room$}{:>ENTRY_CHARS$}   {:room$}{:>ENTRY_CHARS$}", "a", "", "b")
@@ -267,43 +274,65 @@ impl Drawing<'_> {
             let mut a = self.fronts(&lasts.a, place.a, side, span.a.is_some());
             let mut b = self.fronts(&lasts.b, place.b, side, span.b.is_some());
             for record in &span.records {
-                self.record_beside(out, record, &mut a, &mut b)?;
+                self.record_beside(out, span.change, record, &mut a, &mut b)?;
+                self.payloads(out, record, "    ")?;
             }
             return Ok(());
         }
         let width = self.columns.saturating_sub(MARK_CHARS);
         let mut front = self.fronts(&lasts.both, place.both, width, true);
         for record in &span.records {
-            self.record(out, record, &front)?;
+            self.record(out, span.change, record, &front)?;
             front.go_on();
+            self.payloads(out, record, &format!("  {}{CONTINUED}", front.below))?;
+        }
+        Ok(())
+    }
+
+    fn payloads(&self, out: &mut Out, record: &AlignedRecord, before: &str) -> Result<(), CliError> {
+        let room = self.columns.saturating_sub(before.chars().count()).max(WORDS_CHARS / 2);
+        for diff in self.view.payloads(record)? {
+            for line in payload_lines(self.paint, &diff, room) {
+                out.line(format!("{before}{line}").trim_end())?;
+            }
         }
         Ok(())
     }
 
     /// A record of both on one line, marked, and below it what differs.
-    fn record(&self, out: &mut Out, record: &AlignedRecord, front: &Fronts) -> Result<(), CliError> {
-        let of_a = record.a.and_then(|seq| self.records.a.get(&seq));
-        let of_b = record.b.and_then(|seq| self.records.b.get(&seq));
+    fn record(
+        &self,
+        out: &mut Out,
+        of_span: Change,
+        record: &AlignedRecord,
+        front: &Fronts,
+    ) -> Result<(), CliError> {
+        let (seq_a, seq_b) = seqs(record);
+        // Of a step that moved all is told where b has it.
+        let is_told = of_span != Change::MovedA;
+        let of_a = seq_a.and_then(|seq| self.records.a.get(&seq));
+        let of_b = seq_b.filter(|_| is_told).and_then(|seq| self.records.b.get(&seq));
         let seq = |seq: Option<u64>| seq.map(|seq| format!("#{seq}")).unwrap_or_default();
-        let right = format!("{:>ENTRY_CHARS$}{:>ENTRY_CHARS$}", seq(record.a), seq(record.b));
+        let right = format!("{:>ENTRY_CHARS$}{:>ENTRY_CHARS$}", seq(seq_a), seq(seq_b));
         let phrases = match (of_a, of_b) {
             (Some(a), Some(b)) => self.title_of_both(a, b),
             (one, other) => one.or(other).map(|record| record.facts.phrases()).unwrap_or_default(),
         };
         let refused = match record.change {
             // What differs says it.
-            Change::Changed => refused_line(of_a).filter(|line| Some(line) == refused_line(of_b).as_ref()),
+            Change::Changed if is_told => {
+                refused_line(of_a).filter(|line| Some(line) == refused_line(of_b).as_ref())
+            }
             _ => refused_line(of_a.or(of_b)),
         };
         let width = self.columns.saturating_sub(MARK_CHARS);
         let mut lines = self.block(width, front, &phrases, &right, refused.is_some());
         lines.extend(refused.map(|text| self.below(front, &text)));
-        for difference in
-            record.differences.iter().filter(|it| record.change == Change::Changed && !is_in_title(it.aspect))
-        {
+        let is_changed = record.change == Change::Changed && is_told;
+        for difference in record.differences.iter().filter(|it| is_changed && !is_in_title(it.aspect)) {
             lines.extend(self.difference(width, front, difference));
         }
-        let mark = self.mark(record.change);
+        let mark = self.mark(marked(of_span, record.change));
         for line in lines {
             out.line(format_args!("{mark} {}", line.text.trim_end()))?;
         }
@@ -340,11 +369,13 @@ impl Drawing<'_> {
     fn record_beside(
         &self,
         out: &mut Out,
+        of_span: Change,
         record: &AlignedRecord,
         a: &mut Fronts,
         b: &mut Fronts,
     ) -> Result<(), CliError> {
-        let (side, is_changed) = (self.side_chars(), record.change == Change::Changed);
+        let (side, is_beside) = (self.side_chars(), record.elsewhere.is_none());
+        let is_changed = record.change == Change::Changed && is_beside;
         let of_a = record.a.and_then(|seq| self.records.a.get(&seq));
         let of_b = record.b.and_then(|seq| self.records.b.get(&seq));
         let block = |record: Option<&&TraceRecord>, front: &Fronts| {
@@ -374,7 +405,13 @@ impl Drawing<'_> {
             lines.b.extend(self.labelled(side, b, difference.aspect, &other));
             self.level_off(&mut lines, (a, true), (b, true));
         }
-        self.beside(out, record.change, &lines)?;
+        // Of a step that moved the other side stands elsewhere: both are told on one.
+        let is_told = record.change == Change::Changed && of_span == Change::MovedB;
+        for difference in record.differences.iter().filter(|_| is_told) {
+            lines.b.extend(self.difference(side, b, difference));
+            self.level_off(&mut lines, (a, false), (b, true));
+        }
+        self.beside(out, marked(of_span, record.change), &lines)?;
         for (front, is_there) in [(a, of_a.is_some()), (b, of_b.is_some())] {
             if is_there {
                 front.go_on();
@@ -454,6 +491,8 @@ impl Drawing<'_> {
             Change::Changed => self.paint.odd("~"),
             Change::OnlyA => self.paint.bad("-"),
             Change::OnlyB => self.paint.good("+"),
+            Change::MovedA => self.paint.odd("<"),
+            Change::MovedB => self.paint.odd(">"),
         }
     }
 }
@@ -475,6 +514,20 @@ impl Fronts {
     fn go_on(&mut self) {
         self.first.clone_from(&self.below);
         self.beside.clone_from(&self.below);
+    }
+}
+
+/// The entries of both sides, wherever they stand.
+fn seqs(record: &AlignedRecord) -> (Option<u64>, Option<u64>) {
+    let is_of_a = record.a.is_some();
+    (record.a.or(record.elsewhere.filter(|_| !is_of_a)), record.b.or(record.elsewhere.filter(|_| is_of_a)))
+}
+
+/// A span that moved is marked so, whatever else became of its records.
+const fn marked(of_span: Change, record: Change) -> Change {
+    match of_span {
+        Change::MovedA | Change::MovedB => of_span,
+        _ => record,
     }
 }
 

@@ -32,6 +32,11 @@ pub(crate) struct Entries {
 }
 
 impl Entries {
+    /// No entries: hashes stand for themselves.
+    pub(crate) const fn none() -> Self {
+        Self { a: BTreeMap::new(), b: BTreeMap::new() }
+    }
+
     pub(crate) fn of(a: &TraceView, b: &TraceView) -> Self {
         let of = |view: &TraceView| {
             view.records.iter().map(|record| (record.span.hash.to_string(), record.span.position)).collect()

@@ -7,7 +7,7 @@ use proofline::ledger::{
     BlobError, CatalogueError, Damage, EntryFault, ErasureRefusal, LedgerError, PublishError, ReindexError,
     RetentionFault, SalvageError, TransferError,
 };
-use proofline::replay::{BacktestRecordError, FormError, PairsError, RecordError, ReplayError};
+use proofline::replay::{BacktestRecordError, FormError, KeysError, PairsError, RecordError, ReplayError};
 use proofline::trace::TraceId;
 use serde::Serialize;
 
@@ -126,6 +126,24 @@ pub(crate) enum CliError {
     NoPairs {
         /// The file, or `the standard input`.
         name: String,
+    },
+    /// A line of a keys file is none.
+    #[error("{source}")]
+    Keys {
+        /// The file, or `the standard input`.
+        name: String,
+        /// What is wrong with it.
+        source: KeysError,
+    },
+    /// Runs of the same work were to be compared, and there are no two.
+    #[error(
+        "no two runs to compare: {alone} traces have a key that no other has, {without} have no such key"
+    )]
+    NoRuns {
+        /// Traces with a key of their own.
+        alone: u64,
+        /// Traces without a key.
+        without: u64,
     },
     /// Nothing was published.
     #[error(transparent)]
@@ -258,6 +276,8 @@ impl CliError {
             Self::Rules { source, .. } => source.code(),
             Self::Pairs { source, .. } => source.code(),
             Self::NoPairs { .. } => "input.no_pairs",
+            Self::Keys { source, .. } => source.code(),
+            Self::NoRuns { .. } => "drift.no_runs",
             Self::Publish(error) => error.code(),
             Self::Transfer { source, .. } => source.code(),
             Self::TooLong { .. } => "input.too_long",
@@ -304,7 +324,9 @@ impl CliError {
             }
             Self::Unreadable { .. } | Self::Content { .. } | Self::TooLong { .. } => Exit::BadInput,
             Self::Form { .. } | Self::Rules { .. } => Exit::BadInput,
-            Self::Pairs { .. } | Self::NoPairs { .. } => Exit::BadInput,
+            Self::Pairs { .. } | Self::NoPairs { .. } | Self::Keys { .. } | Self::NoRuns { .. } => {
+                Exit::BadInput
+            }
             Self::Publish(error) => exit_of_publication(error),
             Self::Transfer { source, .. } => transfer_error::exit_of(source),
             Self::Empty { .. } | Self::NoSuchHash(_) | Self::NoSuchTrace(_) | Self::AmbiguousTrace { .. } => {
@@ -361,6 +383,9 @@ impl CliError {
             Self::Pairs { name, source } => {
                 Some(format!("{name}, line {}{}", source.line, pointed(source.pointer())))
             }
+            Self::Keys { name, source } => {
+                Some(format!("{name}, line {}{}", source.line, pointed(source.pointer())))
+            }
             Self::Proof(error) => error.place(),
             Self::Deciding(error) => error.place(),
             Self::Bundle(trouble) => trouble.place(),
@@ -390,6 +415,10 @@ impl CliError {
             Self::Rules { source, .. } => Some(source.hint()),
             Self::Pairs { .. } | Self::NoPairs { .. } => {
                 Some(r#"give pairs of trace ids, one {"baseline":"...","candidate":"..."} a line"#)
+            }
+            Self::Keys { .. } => Some(r#"give keys of traces, one {"trace":"...","key":"..."} a line"#),
+            Self::NoRuns { .. } => {
+                Some("take another key, or say which traces are runs of the same work with --pairs or --keys")
             }
             Self::Publish(error) => Some(error.hint()),
             Self::Transfer { source, .. } => Some(source.hint()),

@@ -28,6 +28,8 @@ mod deciding_error;
 mod diff;
 mod diff_view;
 mod diff_words;
+mod drift;
+mod drift_view;
 mod entry_view;
 mod erase;
 mod erase_subject;
@@ -53,6 +55,7 @@ mod man;
 mod migrate;
 mod new_file;
 mod output;
+mod payload_view;
 mod phrase;
 mod policy;
 mod policy_file;
@@ -134,8 +137,8 @@ pub(crate) struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  all well
-  1  a verdict failed, the gate refused and kept an attempt, `diff` found a
-     difference, or `decide` says deny
+  1  a verdict failed, the gate refused and kept an attempt, `diff` or `drift`
+     found a difference, or `decide` says deny
   2  the command line makes no sense
   3  the log is damaged
   4  bad input: a line that is no evidence, an unreadable file, no ledger
@@ -161,6 +164,7 @@ enum Verb {
     Traces(traces::TracesArgs),
     Trace(trace::TraceArgs),
     Diff(diff::DiffArgs),
+    Drift(drift::DriftArgs),
     Verdicts(verdicts::VerdictsArgs),
     Log(log::LogArgs),
     Stat(stat::StatArgs),
@@ -201,6 +205,7 @@ impl Verb {
             Self::Traces(args) => args.output.format,
             Self::Trace(args) => args.output.format,
             Self::Diff(args) => args.output.format,
+            Self::Drift(args) => args.output.format,
             Self::Verdicts(args) => args.output.format,
             Self::Log(args) => args.output.format,
             Self::Stat(args) => args.output.format,
@@ -246,6 +251,7 @@ impl Verb {
             Self::Traces(args) => traces::run(args, out),
             Self::Trace(args) => trace::run(args, out),
             Self::Diff(args) => diff::run(args, out),
+            Self::Drift(args) => drift::run(args, out),
             Self::Verdicts(args) => verdicts::run(args, out),
             Self::Log(args) => log::run(args, out),
             Self::Stat(args) => stat::run(args, out),

@@ -1,7 +1,7 @@
 //! Which questions `proofline replay` asks, and of which traces or pairs of them.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use proofline::canon::Limits;
@@ -118,13 +118,7 @@ impl QuestionArgs {
     }
 
     fn variance(&self) -> Result<VariancePolicy, CliError> {
-        let Some(given) = &self.variance else { return Ok(VariancePolicy::NOTHING) };
-        if let Some(policy) = given.to_str().and_then(VariancePolicy::preset) {
-            return Ok(policy);
-        }
-        let source = Source::of(Some(Path::new(given)));
-        let bytes = source.read_all(Limits::ENVELOPE.max_bytes())?;
-        VariancePolicy::parse(&bytes).map_err(|fault| CliError::Form { name: source.name(), source: fault })
+        read_variance(self.variance.as_deref())
     }
 
     fn pairs(&self) -> Result<Pairs, CliError> {
@@ -135,10 +129,26 @@ impl QuestionArgs {
                 .map(|baseline| Pairs::against(baseline, candidates))
                 .unwrap_or_default());
         };
-        let source = Source::of(Some(file));
-        let bytes = source.read_all(Limits::CONTENT.max_bytes())?;
-        let pairs = Pairs::parse(&bytes);
-        let pairs = pairs.map_err(|fault| CliError::Pairs { name: source.name(), source: fault })?;
-        if pairs.is_empty() { Err(CliError::NoPairs { name: source.name() }) } else { Ok(pairs) }
+        read_pairs(file)
     }
+}
+
+/// What may differ: nothing, what a name stands for, or what a file says.
+pub(crate) fn read_variance(given: Option<&OsStr>) -> Result<VariancePolicy, CliError> {
+    let Some(given) = given else { return Ok(VariancePolicy::NOTHING) };
+    if let Some(policy) = given.to_str().and_then(VariancePolicy::preset) {
+        return Ok(policy);
+    }
+    let source = Source::of(Some(Path::new(given)));
+    let bytes = source.read_all(Limits::ENVELOPE.max_bytes())?;
+    VariancePolicy::parse(&bytes).map_err(|fault| CliError::Form { name: source.name(), source: fault })
+}
+
+/// The pairs of a file, of which there is at least one.
+pub(crate) fn read_pairs(file: &Path) -> Result<Pairs, CliError> {
+    let source = Source::of(Some(file));
+    let bytes = source.read_all(Limits::CONTENT.max_bytes())?;
+    let pairs = Pairs::parse(&bytes);
+    let pairs = pairs.map_err(|fault| CliError::Pairs { name: source.name(), source: fault })?;
+    if pairs.is_empty() { Err(CliError::NoPairs { name: source.name() }) } else { Ok(pairs) }
 }

@@ -15,6 +15,7 @@ mod bundle;
 mod damage;
 mod deciding;
 mod diff;
+mod drift;
 mod erasing;
 mod evidence;
 mod hostile;

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::run::{Ledger, program, proofline, ran, vectors};
 
-const VERBS: [&str; 40] = [
+const VERBS: [&str; 41] = [
     "init",
     "commit",
     "decide",
@@ -17,6 +17,7 @@ const VERBS: [&str; 40] = [
     "traces",
     "trace",
     "diff",
+    "drift",
     "verdicts",
     "log",
     "stat",

@@ -73,7 +73,7 @@ fn other_verbs_keep_their_shapes() {
     let names_of_record = member_names(&record);
     let compared = ledger.run("diff", &["e85a", "da95", "--format", "json"]).exits(1);
     let pair = compared.stdout.lines().find(|line| line.starts_with(r#"{"change":"changed""#)).unwrap();
-    assert_shape(pair, "change depth a b differences");
+    assert_shape(pair, "change depth a b differences elsewhere payloads");
     let span = member(pair, "b");
     assert_shape(span, "span_id parent_span_id records");
     assert_shape(member(span, "records").trim_matches(['[', ']']), &names_of_record.join(" "));
@@ -83,7 +83,7 @@ fn other_verbs_keep_their_shapes() {
     assert_shape(member(&difference, "a"), "seq value");
     let summary = compared.stdout.lines().last().unwrap();
     assert_shape(summary, "summary");
-    assert_shape(member(summary, "summary"), "a b differ same changed only_a only_b differences");
+    assert_shape(member(summary, "summary"), "a b differ same changed only_a only_b moved differences");
     assert_shape(member(member(summary, "summary"), "a"), "trace_id spans accepted rejected");
     assert_shape(
         &line("stat", &[]),

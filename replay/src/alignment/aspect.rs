@@ -145,10 +145,34 @@ fn set(set: &StringSet) -> Value {
     Value::array(set.iter().map(|token| Value::from(token.as_str())))
 }
 
-/// One digest for all that a record says but how long it took.
-pub(super) fn digest(record: &RunRecord<'_>) -> Sha256Digest {
+/// Digests of a record, which steer what is paired and are no proof of anything.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Digests {
+    /// Of all that it says but how long it took.
+    pub(super) content: Sha256Digest,
+    /// The same without what came back: response, outcome, usage.
+    pub(super) asked: Sha256Digest,
+}
+
+/// What came back of a call, and nobody asked for.
+const fn came_back(aspect: Aspect) -> bool {
+    matches!(aspect, Aspect::Response | Aspect::Outcome | Aspect::Usage)
+}
+
+pub(super) fn digests(record: &RunRecord<'_>) -> Digests {
     let said = said(record).into_iter().filter(|(aspect, _)| *aspect != Aspect::Duration);
-    let value = Value::object(said.map(|(aspect, value)| (aspect.as_str(), value)));
-    // It steers which records are paired and is no proof of anything.
+    let (back, asked): (Vec<_>, Vec<_>) = said.partition(|(aspect, _)| came_back(*aspect));
+    let asked = digest(asked);
+    // Most records are no calls.
+    let content = if back.is_empty() { asked } else { both(asked, digest(back)) };
+    Digests { content, asked }
+}
+
+fn digest(said: Vec<(Aspect, Value)>) -> Sha256Digest {
+    let value = Value::object(said.into_iter().map(|(aspect, value)| (aspect.as_str(), value)));
     Sha256Digest::of(&value.to_canonical(Profile::Envelope).unwrap_or_default())
+}
+
+fn both(one: Sha256Digest, other: Sha256Digest) -> Sha256Digest {
+    Sha256Digest::of(&[*one.as_bytes(), *other.as_bytes()].concat())
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proofline_canon::Sha256Digest;
 use proofline_trace::{Classification, Envelope, EnvelopeHash, ErrorKind, SpanNode, SpanRecord, SpanTree};
 
-use super::aspect;
+use super::aspect::{self, Digests};
 
 /// One record of a trace, accepted or refused.
 #[derive(Debug, Clone)]
@@ -29,15 +29,15 @@ pub struct Run<'a> {
 #[derive(Debug)]
 struct Keyed<'a> {
     record: RunRecord<'a>,
-    content: Sha256Digest,
+    digests: Digests,
 }
 
 impl<'a> Run<'a> {
     /// The run of one trace, its records in ledger order.
     pub fn of(records: impl IntoIterator<Item = RunRecord<'a>>) -> Self {
         let records = records.into_iter().map(|record| {
-            let content = aspect::digest(&record);
-            (record.span.position, Keyed { record, content })
+            let digests = aspect::digests(&record);
+            (record.span.position, Keyed { record, digests })
         });
         let records: BTreeMap<u64, Keyed<'a>> = records.collect();
         let tree = SpanTree::build(records.values().map(|keyed| keyed.record.span));
@@ -76,8 +76,12 @@ impl<'a> Run<'a> {
 pub(super) enum Likeness {
     /// The span and all below say the same.
     Below,
+    /// They say the same but for what came back.
+    AskedBelow,
     /// The span's own records say the same; of records, they do.
     Content,
+    /// They do but for what came back.
+    Asked,
     /// The same actor; the same action and resource; the same model or tool.
     Subject { answered_alike: bool },
     /// The same action; the same model or tool of another provider or adapter.
@@ -89,9 +93,11 @@ pub(super) enum Likeness {
 }
 
 impl Likeness {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Below,
+        Self::AskedBelow,
         Self::Content,
+        Self::Asked,
         Self::Subject { answered_alike: true },
         Self::Subject { answered_alike: false },
         Self::Verb { answered_alike: true },
@@ -115,8 +121,14 @@ pub(super) enum Key<'a> {
 pub(super) struct Node<'a> {
     pub(super) span: &'a SpanNode,
     pub(super) children: Vec<usize>,
-    content: Sha256Digest,
-    below: Sha256Digest,
+    /// Of its own records.
+    pub(super) content: Sha256Digest,
+    /// The same without what came back.
+    asked: Sha256Digest,
+    /// Of its records and all below.
+    pub(super) below: Sha256Digest,
+    /// The same without what came back.
+    pub(super) asked_below: Sha256Digest,
 }
 
 /// The spans of a run in the order of its drawing, and which of them are at the top.
@@ -130,16 +142,18 @@ pub(super) fn nodes<'a>(run: &'a Run<'_>) -> (Vec<Node<'a>>, Vec<usize>) {
             None => tops.push(at),
         }
         above.push(at);
-        let content = content(run, drawn.span);
-        nodes.push(Node { span: drawn.span, children: Vec::new(), content, below: content });
+        let content = of_records(run, drawn.span, |digests| digests.content);
+        let asked = of_records(run, drawn.span, |digests| digests.asked);
+        let (below, asked_below) = (content, asked);
+        nodes.push(Node { span: drawn.span, children: Vec::new(), content, asked, below, asked_below });
     }
     add_what_is_below(&mut nodes);
     (nodes, tops)
 }
 
-fn content(run: &Run<'_>, span: &SpanNode) -> Sha256Digest {
-    let digests = span.records().iter().filter_map(|record| run.records.get(&record.position));
-    digest_of(digests.map(|keyed| keyed.content))
+fn of_records(run: &Run<'_>, span: &SpanNode, of: impl Fn(&Digests) -> Sha256Digest) -> Sha256Digest {
+    let records = span.records().iter().filter_map(|record| run.records.get(&record.position));
+    digest_of(records.map(|keyed| of(&keyed.digests)))
 }
 
 fn digest_of(digests: impl Iterator<Item = Sha256Digest>) -> Sha256Digest {
@@ -151,10 +165,15 @@ fn digest_of(digests: impl Iterator<Item = Sha256Digest>) -> Sha256Digest {
 fn add_what_is_below(nodes: &mut [Node<'_>]) {
     for at in (0..nodes.len()).rev() {
         let Some(node) = nodes.get(at) else { continue };
-        let below = node.children.iter().filter_map(|child| nodes.get(*child)).map(|child| child.below);
+        let of_children = |of: fn(&Node<'_>) -> Sha256Digest| -> Vec<Sha256Digest> {
+            node.children.iter().filter_map(|child| nodes.get(*child)).map(of).collect()
+        };
+        let below = of_children(|child| child.below);
+        let asked_below = of_children(|child| child.asked_below);
         let below = digest_of(std::iter::once(node.content).chain(below));
+        let asked_below = digest_of(std::iter::once(node.asked).chain(asked_below));
         if let Some(node) = nodes.get_mut(at) {
-            node.below = below;
+            (node.below, node.asked_below) = (below, asked_below);
         }
     }
 }
@@ -164,7 +183,9 @@ impl<'a> Run<'a> {
     pub(super) fn key_of_span(&self, node: &Node<'_>, likeness: Likeness) -> Option<Key<'_>> {
         match likeness {
             Likeness::Below => return Some(Key::Digest(node.below)),
+            Likeness::AskedBelow => return Some(Key::Digest(node.asked_below)),
             Likeness::Content => return Some(Key::Digest(node.content)),
+            Likeness::Asked => return Some(Key::Digest(node.asked)),
             _ => {}
         }
         let own = || node.span.records().iter().filter_map(|record| self.records.get(&record.position));
@@ -176,8 +197,9 @@ impl<'a> Run<'a> {
     pub(super) fn key_of_record(&self, position: u64, likeness: Likeness) -> Option<Key<'_>> {
         let keyed = self.records.get(&position)?;
         match likeness {
-            Likeness::Below => None,
-            Likeness::Content => Some(Key::Digest(keyed.content)),
+            Likeness::Below | Likeness::AskedBelow => None,
+            Likeness::Content => Some(Key::Digest(keyed.digests.content)),
+            Likeness::Asked => Some(Key::Digest(keyed.digests.asked)),
             _ => words(&keyed.record, likeness),
         }
     }
@@ -200,7 +222,7 @@ fn words<'a>(record: &RunRecord<'a>, likeness: Likeness) -> Option<Key<'a>> {
         Some(Key::Words(answered_alike && record.refusal.is_some(), kind, verb, object))
     };
     match likeness {
-        Likeness::Below | Likeness::Content => None,
+        Likeness::Below | Likeness::AskedBelow | Likeness::Content | Likeness::Asked => None,
         Likeness::Subject { answered_alike } => key(answered_alike, kind, verb, object),
         Likeness::Verb { answered_alike } => key(answered_alike, kind, verb, ""),
         Likeness::Object { answered_alike } => key(answered_alike, kind, object, ""),
