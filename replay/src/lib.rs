@@ -91,6 +91,11 @@
 //! path is the same, what paired calls differ in, allowed or not. Findings are told by invariant
 //! replay of the traces.
 //!
+//! # Tools and seals
+//!
+//! [`Tools`] run the calls of deterministic tools again, in forensic replay alone. [`Sealing`] makes the artifact that
+//! says what a verdict rests on, and [`check_seal`] replays such a verdict over the entries that were read.
+//!
 //! # Two traces side by side
 //!
 //! [`align`] puts any two traces beside each other, span by span, and lists what differs. It gives no
@@ -128,6 +133,7 @@ mod means;
 mod pairs;
 mod plan;
 mod reading;
+mod seal;
 mod signatures;
 mod single;
 mod sink;
@@ -146,6 +152,10 @@ pub use form::FormError;
 pub use means::Means;
 pub use pairs::{Pair, Pairs, PairsError};
 pub use plan::{Mode, Plan, Selection};
+pub use seal::{
+    Explanation, KeptSignature, SealCheck, SealError, SealSigner, SealedVerdict, Sealing, VersionChange,
+    check_seal, record_seals,
+};
 pub use sink::{Event, ReplaySink, Unlisted};
 pub use summary::{RunVerdict, Summary};
 pub use tools::{Calculator, JsonTransform, OutputDifference, Tool, ToolFault, ToolName, Tools, ToolsError};

@@ -26,6 +26,12 @@ use crate::form::{self, FormError};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct VariancePolicy(AllowedVariance);
 
+impl From<AllowedVariance> for VariancePolicy {
+    fn from(allowed: AllowedVariance) -> Self {
+        Self(allowed)
+    }
+}
+
 const MEMBERS: &str = "\"response\", \"outcome\" and \"usage\"";
 
 fn read_members(value: &Value, at: &Pointer) -> Result<MayVary, FormError> {

@@ -7,7 +7,7 @@ use proofline::ledger::{
     BlobError, CatalogueError, Damage, EntryFault, ErasureRefusal, LedgerError, PublishError, ReindexError,
     RetentionFault, SalvageError, TransferError,
 };
-use proofline::replay::{FormError, PairsError, RecordError, ReplayError};
+use proofline::replay::{FormError, PairsError, RecordError, ReplayError, SealError};
 use proofline::trace::TraceId;
 use serde::Serialize;
 
@@ -54,6 +54,19 @@ impl From<PublishError> for CliError {
     }
 }
 
+impl From<SealError> for CliError {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::Replay(error) => error.into(),
+            SealError::Ledger(error) => error.into(),
+            SealError::Record(error) => error.into(),
+            SealError::Root(error) => SigningError::Checkpointing(error).into(),
+            SealError::Tree(error) => SigningError::Tree(error).into(),
+            other => Self::Seal(other),
+        }
+    }
+}
+
 /// Why a verb ended early.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
@@ -63,6 +76,9 @@ pub(crate) enum CliError {
     /// An entry cannot be read.
     #[error("{0}")]
     Entry(#[from] EntryFault),
+    /// Verdicts were not sealed, or seals not looked at.
+    #[error(transparent)]
+    Seal(SealError),
     /// What was given as a tool is none.
     #[error(transparent)]
     Tool(#[from] ToolTrouble),
@@ -264,6 +280,7 @@ impl CliError {
             Self::Erasure(refusal) => refusal.code(),
             Self::Bundle(trouble) => trouble.code(),
             Self::Tool(trouble) => trouble.code(),
+            Self::Seal(error) => error.code(),
             Self::NoSuchHash(_) => "ledger.no_such_hash",
             Self::NoSuchTrace(_) => "ledger.no_such_trace",
             Self::AmbiguousTrace { .. } => "cli.ambiguous_trace",
@@ -306,6 +323,8 @@ impl CliError {
             Self::Proof(error) => error.exit(),
             Self::Bundle(trouble) => trouble.exit(),
             Self::Tool(trouble) => trouble.exit(),
+            Self::Seal(SealError::Sign(_)) => Exit::Unauthentic,
+            Self::Seal(_) => Exit::BadInput,
             Self::Record(_) | Self::Internal(_) => Exit::Internal,
         }
     }
@@ -396,6 +415,7 @@ impl CliError {
             Self::Proof(error) => error.hint(),
             Self::Bundle(trouble) => trouble.hint(),
             Self::Tool(trouble) => Some(trouble.hint()),
+            Self::Seal(_) => Some("sign with a producer key; its role is part of it"),
             Self::Entry(_) | Self::Random(_) => None,
         }
     }

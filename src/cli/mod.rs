@@ -66,6 +66,7 @@ mod replay_differences;
 mod replay_mode;
 mod replay_output;
 mod replay_report;
+mod replay_seal;
 mod replay_tools;
 mod retention;
 mod retention_erase;
@@ -85,6 +86,7 @@ mod transfer_error;
 mod tree_view;
 mod unseal;
 mod verdicts;
+mod verdicts_verify;
 mod verify;
 mod verify_proof;
 mod verify_report;
@@ -189,7 +191,7 @@ impl Verb {
             Self::Traces(args) => args.output.format,
             Self::Trace(args) => args.output.format,
             Self::Diff(args) => args.output.format,
-            Self::Verdicts(args) => args.output.format,
+            Self::Verdicts(args) => args.format(),
             Self::Log(args) => args.output.format,
             Self::Stat(args) => args.output.format,
             Self::Replay(args) => args.output.format,

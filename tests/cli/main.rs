@@ -33,3 +33,4 @@ mod streams;
 mod tools;
 mod transfer;
 mod verbs;
+mod verdicts;

@@ -46,7 +46,7 @@ const VERBS: [&str; 38] = [
 ];
 
 /// Verbs below verbs.
-const STEPS: [(&str, &str); 15] = [
+const STEPS: [(&str, &str); 16] = [
     ("archive", "restore"),
     ("archive", "verify"),
     ("keys", "add"),
@@ -62,6 +62,7 @@ const STEPS: [(&str, &str); 15] = [
     ("bundle", "show"),
     ("bundle", "extract"),
     ("bundle", "withhold"),
+    ("verdicts", "verify"),
 ];
 
 #[test]
