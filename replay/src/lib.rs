@@ -106,6 +106,11 @@
 //! the calls that would not have happened. It gives no verdict. Traces that do not pass the checks of invariant
 //! replay, the decisions aside, are not asked about.
 //!
+//! # Tools and seals
+//!
+//! [`Tools`] run the calls of deterministic tools again, in forensic replay alone. [`Sealing`] makes the artifact that
+//! says what a verdict rests on, and [`check_seal`] replays such a verdict over the entries that were read.
+//!
 //! # Two traces side by side
 //!
 //! [`align`] puts any two traces beside each other, span by span, and lists what differs. It gives no
@@ -155,6 +160,7 @@ mod pairs;
 mod plan;
 mod reading;
 mod redecide;
+mod seal;
 mod shelf;
 mod signatures;
 mod single;
@@ -184,6 +190,10 @@ pub use form::FormError;
 pub use means::Means;
 pub use pairs::{Pair, Pairs, PairsError};
 pub use plan::{Mode, Plan, Selection};
+pub use seal::{
+    Explanation, KeptSignature, SealCheck, SealError, SealSigner, SealedVerdict, Sealing, VersionChange,
+    check_seal, record_seals,
+};
 pub use sink::{Event, ReplaySink, Unlisted};
 pub use summary::{RunVerdict, Summary};
 pub use tools::{Calculator, JsonTransform, OutputDifference, Tool, ToolFault, ToolName, Tools, ToolsError};

@@ -29,6 +29,12 @@ use crate::variance_bounds;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct VariancePolicy(AllowedVariance);
 
+impl From<AllowedVariance> for VariancePolicy {
+    fn from(allowed: AllowedVariance) -> Self {
+        Self(allowed)
+    }
+}
+
 const MEMBERS: &str = "\"response\", \"outcome\" and \"usage\"";
 
 pub(crate) fn read_members(value: &Value, at: &Pointer) -> Result<MayVary, FormError> {

@@ -133,7 +133,7 @@ pub fn record_all(
     replays.iter().map(one).collect()
 }
 
-fn place(trace_id: TraceId, outcome: Option<Outcome>) -> Result<Place, RecordError> {
+pub(crate) fn place(trace_id: TraceId, outcome: Option<Outcome>) -> Result<Place, RecordError> {
     match outcome {
         Some(Outcome::Accepted { envelope_hash: hash, seq, duplicate }) => Ok(Place { hash, seq, duplicate }),
         Some(Outcome::ArtifactRefused(refusal)) => Err(RecordError::Refused { trace_id, refusal }),

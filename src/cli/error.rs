@@ -7,7 +7,9 @@ use proofline::ledger::{
     BlobError, CatalogueError, Damage, EntryFault, ErasureRefusal, LedgerError, PublishError, ReindexError,
     RetentionFault, SalvageError, TransferError,
 };
-use proofline::replay::{BacktestRecordError, FormError, KeysError, PairsError, RecordError, ReplayError};
+use proofline::replay::{
+    BacktestRecordError, FormError, KeysError, PairsError, RecordError, ReplayError, SealError,
+};
 use proofline::trace::TraceId;
 use serde::Serialize;
 
@@ -55,6 +57,19 @@ impl From<PublishError> for CliError {
     }
 }
 
+impl From<SealError> for CliError {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::Replay(error) => error.into(),
+            SealError::Ledger(error) => error.into(),
+            SealError::Record(error) => error.into(),
+            SealError::Root(error) => SigningError::Checkpointing(error).into(),
+            SealError::Tree(error) => SigningError::Tree(error).into(),
+            other => Self::Seal(other),
+        }
+    }
+}
+
 /// Why a verb ended early.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
@@ -64,6 +79,9 @@ pub(crate) enum CliError {
     /// An entry cannot be read.
     #[error("{0}")]
     Entry(#[from] EntryFault),
+    /// Verdicts were not sealed, or seals not looked at.
+    #[error(transparent)]
+    Seal(SealError),
     /// What was given as a tool is none.
     #[error(transparent)]
     Tool(#[from] ToolTrouble),
@@ -293,6 +311,7 @@ impl CliError {
             Self::Deciding(error) => error.code(),
             Self::Bundle(trouble) => trouble.code(),
             Self::Tool(trouble) => trouble.code(),
+            Self::Seal(error) => error.code(),
             Self::NoSuchHash(_) => "ledger.no_such_hash",
             Self::NoSuchTrace(_) => "ledger.no_such_trace",
             Self::AmbiguousTrace { .. } => "cli.ambiguous_trace",
@@ -340,6 +359,8 @@ impl CliError {
             Self::Deciding(error) => error.exit(),
             Self::Bundle(trouble) => trouble.exit(),
             Self::Tool(trouble) => trouble.exit(),
+            Self::Seal(SealError::Sign(_)) => Exit::Unauthentic,
+            Self::Seal(_) => Exit::BadInput,
             Self::BacktestRecord(BacktestRecordError::Refused(_)) => Exit::BadInput,
             Self::Record(_) | Self::BacktestRecord(_) | Self::Internal(_) => Exit::Internal,
         }
@@ -441,6 +462,7 @@ impl CliError {
             Self::Deciding(error) => error.hint(),
             Self::Bundle(trouble) => trouble.hint(),
             Self::Tool(trouble) => Some(trouble.hint()),
+            Self::Seal(_) => Some("sign with a producer key; its role is part of it"),
             Self::Entry(_) | Self::Random(_) => None,
         }
     }

@@ -62,6 +62,14 @@ enum ArtifactFacts {
         envelope_sha256: EnvelopeHash,
         key: String,
     },
+    VerdictSeal {
+        result_sha256: String,
+        size: u64,
+    },
+    VerdictSignature {
+        seal_sha256: EnvelopeHash,
+        key: String,
+    },
 }
 
 /// What a system entry is about.
@@ -214,6 +222,14 @@ impl ArtifactFacts {
                 key: signature.key.to_string(),
             }),
             ArtifactKind::PolicyBacktest(record) => Some(Self::of_backtest(&record)),
+            ArtifactKind::VerdictSeal(seal) => Some(Self::VerdictSeal {
+                result_sha256: seal.result_sha256.to_string(),
+                size: seal.log.size.get(),
+            }),
+            ArtifactKind::VerdictSignature(signature) => Some(Self::VerdictSignature {
+                seal_sha256: signature.seal_sha256,
+                key: signature.key.to_string(),
+            }),
             _ => None,
         }
     }
@@ -271,6 +287,14 @@ impl ArtifactFacts {
             Self::ProducerSignature { envelope_sha256, key } => {
                 let hash: String = envelope_sha256.to_string().chars().take(16).collect();
                 format!("producer signature  {key}  of {hash}…")
+            }
+            Self::VerdictSeal { result_sha256, size } => {
+                let hash: String = result_sha256.chars().take(16).collect();
+                format!("verdict seal  of {hash}…  over {size} entries")
+            }
+            Self::VerdictSignature { seal_sha256, key } => {
+                let hash: String = seal_sha256.to_string().chars().take(16).collect();
+                format!("verdict signature  {key}  of {hash}…")
             }
         }
     }

@@ -76,6 +76,7 @@ mod replay_mode;
 mod replay_output;
 mod replay_policy;
 mod replay_report;
+mod replay_seal;
 mod replay_tools;
 mod retention;
 mod retention_erase;
@@ -96,6 +97,7 @@ mod tree_view;
 mod unseal;
 mod variance_words;
 mod verdicts;
+mod verdicts_verify;
 mod verify;
 mod verify_proof;
 mod verify_report;
@@ -206,7 +208,7 @@ impl Verb {
             Self::Trace(args) => args.output.format,
             Self::Diff(args) => args.output.format,
             Self::Drift(args) => args.output.format,
-            Self::Verdicts(args) => args.output.format,
+            Self::Verdicts(args) => args.format(),
             Self::Log(args) => args.output.format,
             Self::Stat(args) => args.output.format,
             Self::Replay(args) => args.output.format,

@@ -12,6 +12,7 @@ use proofline::ledger::{
     BLOBS_DIR, Blobs, Genesis, Ledger, LedgerError, Options, Seq, Snapshot, WithArchives, is_ledger,
 };
 use proofline::policy::CedarEngine;
+use proofline::proof::SecretKey;
 use proofline::replay::{
     BacktestPlan, Event, Means, Mode, Plan, ReplayError, ReplaySink, RunVerdict, Summary, Tools, TraceReplay,
     record_all, replay,
@@ -33,7 +34,8 @@ use super::progress::Progress;
 use super::replay_backtest::{Backtesting, PolicyArgs};
 use super::replay_mode::QuestionArgs;
 use super::replay_output::Again;
-use super::replay_report::{Report, Tail};
+use super::replay_report::{RecordedCounts, Report, Tail};
+use super::replay_seal::{SealArgs, Sealer};
 use super::replay_tools::ToolArgs;
 use super::scratch_disk::ScratchDisk;
 use super::table::titles;
@@ -55,6 +57,7 @@ use super::table::titles;
 ///   proofline replay evidence.jsonl
 ///   proofline replay ledger --trace 4bf92f3577b34da6a3ce929d0e0e4736
 ///   proofline replay ledger --record --clock now --fail-on-findings
+///   proofline replay ledger --record --seal --key auditor.key
 ///   proofline replay ledger --mode all
 ///   proofline replay ledger --mode constrained --pairs pairs.jsonl
 ///   proofline replay ledger --with-policy next.cedar
@@ -78,6 +81,8 @@ pub(crate) struct ReplayArgs {
     /// Append the verdicts, or the report of a back-test, to the ledger
     #[arg(long)]
     record: bool,
+    #[command(flatten)]
+    seal: SealArgs,
     /// Exit with 1 when there is any finding
     #[arg(long)]
     fail_on_findings: bool,
@@ -103,6 +108,7 @@ pub(crate) fn run(args: &ReplayArgs, out: &mut Out) -> Result<Exit, CliError> {
     // What steers the run is read first: a slip there must not cost a commit.
     let (plans, backtesting) = (args.plans()?, args.backtesting()?);
     let tools = args.tools.registry(args.output.format)?;
+    let key = args.seal.key()?;
     let subject = Subject::prepare(args, out)?;
     let with_archives = WithArchives::open(&*subject.disk, &subject.dir, &args.archives.archives)?;
     let snapshot = Snapshot::open_on(&with_archives, &subject.dir)?;
@@ -116,7 +122,7 @@ pub(crate) fn run(args: &ReplayArgs, out: &mut Out) -> Result<Exit, CliError> {
             out.heading(&format!("{} replay", plan.mode.replay_type()))?;
         }
         // The first summary tells of the ingest, so that sums over all of them count it once.
-        let summary = answer(args, &subject, &snapshot, &tools, plan, ingest.take(), out)?;
+        let summary = answer(args, &subject, &snapshot, (&tools, key.as_ref()), plan, ingest.take(), out)?;
         verdict = verdict.max(summary.verdict());
         found |= summary.worst_finding().is_some();
     }
@@ -129,17 +135,20 @@ fn answer(
     args: &ReplayArgs,
     subject: &Subject,
     snapshot: &Snapshot,
-    tools: &Tools,
+    (tools, key): (&Tools, Option<&SecretKey>),
     plan: &Plan,
     ingest: Option<&Counts>,
     out: &mut Out,
 ) -> Result<Summary, CliError> {
-    let recorder = if args.record { Recorder::open(args, &subject.dir)? } else { None };
     let payloads = if subject.dir.join(BLOBS_DIR).is_dir() { Some(Blobs::open(&subject.dir)?) } else { None };
     let closed = closed(snapshot, payloads.as_ref())?;
     let plan = &Plan { closed, ..plan.clone() };
     let payloads = payloads.as_ref().map(|blobs| blobs as &(dyn ContentStore + Sync));
     let means = Means { payloads, policies: Some(&CedarEngine), tools: Some(tools) };
+    let recorder = match args.record {
+        true => Recorder::open(args, &subject.dir, args.seal.sealer(snapshot, means, key)?)?,
+        false => None,
+    };
     let mut sink = Sink {
         report: Report::new(out, plan.mode.replay_type()),
         recorder,
@@ -164,7 +173,10 @@ fn answer(
 }
 
 /// Sealed payloads whose subject's key is erased. Damage of a system entry is for the replay to report.
-fn closed(snapshot: &Snapshot, payloads: Option<&Blobs>) -> Result<BTreeMap<Sha256Digest, Seq>, CliError> {
+pub(crate) fn closed(
+    snapshot: &Snapshot,
+    payloads: Option<&Blobs>,
+) -> Result<BTreeMap<Sha256Digest, Seq>, CliError> {
     let erasures = snapshot.readable_erasures()?;
     let closed = payloads.map(|blobs| blobs.closed(&erasures)).transpose()?;
     Ok(closed.unwrap_or_default().into_iter().collect())
@@ -339,7 +351,7 @@ fn bring_in(ledger: &Ledger, lines: &mut Lines, clock: Clock, out: &mut Out) -> 
 /// Takes verdicts to the report, and to the ledger where that was asked for.
 struct Sink<'a> {
     report: Report<'a>,
-    recorder: Option<Recorder>,
+    recorder: Option<Recorder<'a>>,
     progress: Option<Progress>,
     /// What is replayed when it was chosen.
     replayed: &'static str,
@@ -400,20 +412,21 @@ impl ReplaySink for Sink<'_> {
 const RECORDED_TOGETHER: usize = 256;
 
 /// Appends verdicts to the ledger that was replayed.
-struct Recorder {
+struct Recorder<'a> {
     ledger: Ledger,
+    sealer: Option<Sealer<'a>>,
     waiting: Vec<TraceReplay>,
     appended: u64,
     there_before: u64,
 }
 
-impl Recorder {
+impl<'a> Recorder<'a> {
     /// None for a damaged ledger, which takes nothing more and is replayed all the same.
-    fn open(args: &ReplayArgs, dir: &Path) -> Result<Option<Self>, CliError> {
+    fn open(args: &ReplayArgs, dir: &Path, sealer: Option<Sealer<'a>>) -> Result<Option<Self>, CliError> {
         match Ledger::open(dir, Options::default()) {
             Ok(ledger) => {
                 tell_recovery(args.output.format, &ledger.recovery());
-                Ok(Some(Self { ledger, waiting: Vec::new(), appended: 0, there_before: 0 }))
+                Ok(Some(Self { ledger, sealer, waiting: Vec::new(), appended: 0, there_before: 0 }))
             }
             Err(error @ LedgerError::Damaged(_)) => {
                 tell_not_recorded(args.output.format, &error);
@@ -430,17 +443,21 @@ impl Recorder {
 
     fn append(&mut self) -> Result<(), CliError> {
         let verdicts = std::mem::take(&mut self.waiting);
-        for recorded in record_all(&self.ledger, &verdicts, Clock::System.now_ms())? {
+        let now_ms = Clock::System.now_ms();
+        for recorded in record_all(&self.ledger, &verdicts, now_ms)? {
             let was_there = recorded.result.duplicate && recorded.diagnostics.duplicate;
             *(if was_there { &mut self.there_before } else { &mut self.appended }) += 1;
+        }
+        if let Some(sealer) = &mut self.sealer {
+            sealer.take(&self.ledger, &verdicts, now_ms)?;
         }
         Ok(())
     }
 
-    /// How many verdicts were appended, and how many were there before.
-    fn finish(mut self) -> Result<(u64, u64), CliError> {
+    fn finish(mut self) -> Result<RecordedCounts, CliError> {
         self.append()?;
-        Ok((self.appended, self.there_before))
+        let sealed = self.sealer.map(|sealer| sealer.sealed);
+        Ok(RecordedCounts { appended: self.appended, there_before: self.there_before, sealed })
     }
 }
 

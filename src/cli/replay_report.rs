@@ -26,12 +26,20 @@ const FAILURES_SHOWN: usize = 100;
 /// Findings of one code that text shows.
 const FINDINGS_SHOWN: usize = 3;
 
+/// What became of verdicts that were to be recorded.
+#[derive(Clone, Copy)]
+pub(crate) struct RecordedCounts {
+    pub(crate) appended: u64,
+    pub(crate) there_before: u64,
+    /// Those that were sealed, if that was asked for.
+    pub(crate) sealed: Option<u64>,
+}
+
 /// What is known when the last trace is through.
 pub(crate) struct Tail<'a> {
     pub(crate) summary: &'a Summary,
     pub(crate) ingest: Option<&'a Counts>,
-    /// Verdicts that were appended, and those that were there before.
-    pub(crate) recorded: Option<(u64, u64)>,
+    pub(crate) recorded: Option<RecordedCounts>,
     /// What a failed tool call is looked at with.
     pub(crate) again: Again<'a>,
 }
@@ -294,9 +302,10 @@ impl<'a> Report<'a> {
             false => "of the log only the chosen traces checked, and the entries beside theirs".to_owned(),
         });
         lines.push(end_text(summary.end).to_owned());
-        if let Some((appended, there_before)) = tail.recorded {
+        if let Some(RecordedCounts { appended, there_before, sealed }) = tail.recorded {
             let verdicts = counted(appended, "verdict", "verdicts");
-            lines.push(format!("{verdicts} recorded, {there_before} there before"));
+            let sealed = sealed.map(|sealed| format!(", {sealed} sealed")).unwrap_or_default();
+            lines.push(format!("{verdicts} recorded, {there_before} there before{sealed}"));
         }
         self.out.heading("coverage")?;
         lines.iter().try_for_each(|line| self.out.line(format_args!("  {line}")))
@@ -399,9 +408,10 @@ fn summary_json(tail: &Tail<'_>) -> Result<String, CliError> {
         if let Some(counts) = tail.ingest {
             summary.insert("ingest", ingest_value(counts));
         }
-        if let Some((appended, there_before)) = tail.recorded {
+        if let Some(RecordedCounts { appended, there_before, sealed }) = tail.recorded {
             let members = [("appended", Value::from(appended)), ("there_before", Value::from(there_before))];
-            summary.insert("recorded", Value::object(members));
+            let sealed = sealed.map(|sealed| ("sealed", Value::from(sealed)));
+            summary.insert("recorded", Value::object(members.into_iter().chain(sealed)));
         }
         line.insert("summary", summary);
     }

@@ -36,3 +36,4 @@ mod streams;
 mod tools;
 mod transfer;
 mod verbs;
+mod verdicts;

@@ -413,7 +413,7 @@ fn recorded_verdicts_are_listed_the_newest_last() {
     let pair = expected["pairs"].as_array().unwrap().iter().find(|pair| pair["candidate"] == other).unwrap();
     let listed = ledger.run("verdicts", &["--format", "json"]).well();
     let names = "seq replay_type trace_id reference_trace_id result failure_class artifact_sha256 generated_at \
-                 recorded_at_ms";
+                 recorded_at_ms seals";
     assert_eq!(crate::run::member_names(listed.stdout.lines().next().unwrap()).join(" "), names);
     let listed = listed.json();
     assert_eq!(listed.len(), 2);

@@ -49,7 +49,7 @@ const VERBS: [&str; 41] = [
 ];
 
 /// Verbs below verbs.
-const STEPS: [(&str, &str); 16] = [
+const STEPS: [(&str, &str); 17] = [
     ("policy", "check"),
     ("archive", "restore"),
     ("archive", "verify"),
@@ -66,6 +66,7 @@ const STEPS: [(&str, &str); 16] = [
     ("bundle", "show"),
     ("bundle", "extract"),
     ("bundle", "withhold"),
+    ("verdicts", "verify"),
 ];
 
 #[test]

@@ -202,6 +202,20 @@ impl Tools {
         exact.or_else(|| self.handlers.get(&name(None))).map(|tool| &**tool)
     }
 
+    /// Takes the handler that another registry has for this very tool, and gives its version.
+    pub(crate) fn take_from(
+        &mut self,
+        other: &Self,
+        adapter_id: &Token,
+        tool_name: &Token,
+    ) -> Option<String> {
+        let name = |adapter_id| ToolName { adapter_id, tool_name: tool_name.clone() };
+        let exact = name(Some(adapter_id.clone()));
+        let tool = other.handlers.get(&exact).or_else(|| other.handlers.get(&name(None)))?;
+        self.handlers.insert(exact, Arc::clone(tool));
+        Some(tool.version())
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
