@@ -3,6 +3,7 @@
 //! threads there are or which was first.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
 use proofline_ledger::{EntryFault, Seq, Snapshot};
@@ -24,10 +25,10 @@ use crate::variance::VariancePolicy;
 use crate::verdict::TraceReplay;
 
 /// Traces, or pairs of them, that are looked up at once.
-const TRACES_PER_CHUNK: usize = 256;
+pub(crate) const TRACES_PER_CHUNK: usize = 256;
 /// A batch ends with the trace that brings it to this many entries. Memory holds one batch: so
 /// many records, or one trace that is longer.
-const ENTRIES_PER_BATCH: usize = 1 << 16;
+pub(crate) const ENTRIES_PER_BATCH: usize = 1 << 16;
 
 /// Replays what the plan asks for over a fixed prefix of a ledger.
 ///
@@ -46,7 +47,7 @@ pub fn replay(
 ) -> Result<Summary, ReplayError> {
     let erasures = snapshot.readable_erasures().map_err(ReplayError::Lookup)?;
     let inputs = Inputs { snapshot, means: *means, plan, erasures: &erasures };
-    let (pool, tally) = (pool(plan)?, Tally::new(snapshot, plan));
+    let (pool, tally) = (pool(plan.threads)?, Tally::new(snapshot, plan));
     let mut run = Run { pool, inputs, sink, tally, entries: 0, census: Census::default() };
     let unfit = |wanted| Err(ReplayError::Plan { replay_type: plan.mode.replay_type(), wanted });
     match (plan.mode, &plan.traces) {
@@ -65,9 +66,9 @@ pub fn replay(
 }
 
 /// Threads of this run alone. Their number never comes from the environment.
-fn pool(plan: &Plan) -> Result<ThreadPool, ReplayError> {
-    let asked = plan.threads.or_else(|| std::thread::available_parallelism().ok());
-    let threads = asked.map_or(1, std::num::NonZeroUsize::get);
+pub(crate) fn pool(threads: Option<NonZeroUsize>) -> Result<ThreadPool, ReplayError> {
+    let asked = threads.or_else(|| std::thread::available_parallelism().ok());
+    let threads = asked.map_or(1, NonZeroUsize::get);
     let name = |index| format!("replay-{index}");
     Ok(ThreadPoolBuilder::new().num_threads(threads).thread_name(name).build()?)
 }
@@ -243,7 +244,7 @@ fn batch_of_pairs(pairs: &[Pair], seqs: &BTreeMap<TraceId, Vec<Seq>>, sides: &Si
     taken
 }
 
-fn stop(answer: ControlFlow<()>) -> Result<(), ReplayError> {
+pub(crate) fn stop(answer: ControlFlow<()>) -> Result<(), ReplayError> {
     match answer {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(ReplayError::Stopped),

@@ -127,6 +127,7 @@ mod means;
 mod pairs;
 mod plan;
 mod reading;
+mod rules;
 mod signatures;
 mod single;
 mod sink;
@@ -144,6 +145,9 @@ pub use form::FormError;
 pub use means::Means;
 pub use pairs::{Pair, Pairs, PairsError};
 pub use plan::{Mode, Plan, Selection};
+pub use rules::{
+    Part, RecordAt, RuleTally, RulesEvent, RulesPlan, RulesSink, RulesSummary, Violation, check_rules,
+};
 pub use sink::{Event, ReplaySink, Unlisted};
 pub use summary::{RunVerdict, Summary};
 pub use variance::VariancePolicy;
