@@ -12,6 +12,7 @@ use proofline::trace::TraceId;
 use serde::Serialize;
 
 use super::bundle_error::BundleTrouble;
+use super::check_bundle::CheckError;
 use super::exit::Exit;
 use super::proof_error::ProofError;
 use super::sealing_error::SealingError;
@@ -176,6 +177,9 @@ pub(crate) enum CliError {
     /// There is no bundle, or it does not hold.
     #[error(transparent)]
     Bundle(Box<BundleTrouble>),
+    /// A check has no rules, or could not show what it found.
+    #[error(transparent)]
+    Check(Box<CheckError>),
     /// No entry has that hash.
     #[error("no entry of the ledger has the hash {0}")]
     NoSuchHash(String),
@@ -259,6 +263,7 @@ impl CliError {
             Self::Proof(error) => error.code(),
             Self::Erasure(refusal) => refusal.code(),
             Self::Bundle(trouble) => trouble.code(),
+            Self::Check(error) => error.code(),
             Self::NoSuchHash(_) => "ledger.no_such_hash",
             Self::NoSuchTrace(_) => "ledger.no_such_trace",
             Self::AmbiguousTrace { .. } => "cli.ambiguous_trace",
@@ -300,6 +305,7 @@ impl CliError {
             Self::Usage(_) => Exit::Usage,
             Self::Proof(error) => error.exit(),
             Self::Bundle(trouble) => trouble.exit(),
+            Self::Check(error) => error.exit(),
             Self::Record(_) | Self::Internal(_) => Exit::Internal,
         }
     }
@@ -344,6 +350,7 @@ impl CliError {
             }
             Self::Proof(error) => error.place(),
             Self::Bundle(trouble) => trouble.place(),
+            Self::Check(error) => error.place(),
             _ => None,
         }
     }
@@ -389,6 +396,7 @@ impl CliError {
             Self::Record(error) => Some(error.hint()),
             Self::Proof(error) => error.hint(),
             Self::Bundle(trouble) => trouble.hint(),
+            Self::Check(error) => Some(error.hint()),
             Self::Entry(_) | Self::Random(_) => None,
         }
     }

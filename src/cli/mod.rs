@@ -15,6 +15,9 @@ mod bundle_show;
 mod bundle_verify;
 mod bundle_withhold;
 mod canon;
+mod check;
+mod check_bundle;
+mod check_report;
 mod checkpoint;
 mod checkpoint_add;
 mod checkpoint_verify;
@@ -141,6 +144,7 @@ enum Verb {
     Init(init::InitArgs),
     Commit(commit::CommitArgs),
     Replay(replay::ReplayArgs),
+    Check(check::CheckArgs),
     Verify(verify::VerifyArgs),
     Bundle(bundle::BundleArgs),
     Prove(prove::ProveArgs),
@@ -191,6 +195,7 @@ impl Verb {
             Self::Log(args) => args.output.format,
             Self::Stat(args) => args.output.format,
             Self::Replay(args) => args.output.format,
+            Self::Check(args) => args.output.format,
             Self::Verify(args) => args.output.format,
             Self::Keygen(args) => args.output.format,
             Self::Keys(args) => args.format(),
@@ -234,6 +239,7 @@ impl Verb {
             Self::Log(args) => log::run(args, out),
             Self::Stat(args) => stat::run(args, out),
             Self::Replay(args) => replay::run(args, out),
+            Self::Check(args) => check::run(args, out),
             Self::Verify(args) => verify::run(args, out),
             Self::Keygen(args) => keygen::run(args, out),
             Self::Keys(args) => keys::run(args, out),

@@ -4,10 +4,11 @@ use insta::assert_snapshot;
 
 use crate::run::{Ledger, program, proofline, ran, vectors};
 
-const VERBS: [&str; 38] = [
+const VERBS: [&str; 39] = [
     "init",
     "commit",
     "replay",
+    "check",
     "verify",
     "prove",
     "verify-proof",
@@ -137,6 +138,12 @@ fn what_came_in_and_what_was_found() {
     record(&ledger);
     assert_snapshot!("log", both(&ledger, "log", &[]));
     assert_snapshot!("verdicts", both(&ledger, "verdicts", &[]));
+}
+
+#[test]
+fn rules() {
+    let ledger = Ledger::of("evidence/trouble/denied-call.jsonl");
+    assert_snapshot!("check", both(&ledger, "check", &["--include-rejected"]));
 }
 
 #[test]
