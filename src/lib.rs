@@ -48,6 +48,9 @@
 //! # }
 //! ```
 
+mod decide;
+
+pub use decide::{DecideError, Decided, DecisionOrder, NamedPolicy, Weighed, decide, weigh};
 #[doc(inline)]
 pub use proofline_canon as canon;
 #[doc(inline)]

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::bundle_error::BundleTrouble;
 use super::check_bundle::CheckError;
+use super::deciding_error::DecidingError;
 use super::exit::Exit;
 use super::proof_error::ProofError;
 use super::sealing_error::SealingError;
@@ -174,6 +175,9 @@ pub(crate) enum CliError {
     /// The gate refuses an erasure, a hold or a release.
     #[error("{0}")]
     Erasure(ErasureRefusal),
+    /// A policy was not asked, or its answer not recorded.
+    #[error(transparent)]
+    Deciding(Box<DecidingError>),
     /// There is no bundle, or it does not hold.
     #[error(transparent)]
     Bundle(Box<BundleTrouble>),
@@ -262,6 +266,7 @@ impl CliError {
             Self::Sealing(error) => error.code(),
             Self::Proof(error) => error.code(),
             Self::Erasure(refusal) => refusal.code(),
+            Self::Deciding(error) => error.code(),
             Self::Bundle(trouble) => trouble.code(),
             Self::Check(error) => error.code(),
             Self::NoSuchHash(_) => "ledger.no_such_hash",
@@ -304,6 +309,7 @@ impl CliError {
             Self::Sealing(error) => error.exit(),
             Self::Usage(_) => Exit::Usage,
             Self::Proof(error) => error.exit(),
+            Self::Deciding(error) => error.exit(),
             Self::Bundle(trouble) => trouble.exit(),
             Self::Check(error) => error.exit(),
             Self::Record(_) | Self::Internal(_) => Exit::Internal,
@@ -349,6 +355,7 @@ impl CliError {
                 Some(format!("{name}, line {}{}", source.line, pointed(source.pointer())))
             }
             Self::Proof(error) => error.place(),
+            Self::Deciding(error) => error.place(),
             Self::Bundle(trouble) => trouble.place(),
             Self::Check(error) => error.place(),
             _ => None,
@@ -395,6 +402,7 @@ impl CliError {
             Self::Replay(error) => Some(error.hint()),
             Self::Record(error) => Some(error.hint()),
             Self::Proof(error) => error.hint(),
+            Self::Deciding(error) => error.hint(),
             Self::Bundle(trouble) => trouble.hint(),
             Self::Check(error) => Some(error.hint()),
             Self::Entry(_) | Self::Random(_) => None,

@@ -8,7 +8,7 @@ pub(crate) enum Exit {
     /// 0: all well.
     Ok,
     /// 1: a verdict failed, a finding was asked to fail the run, the gate refused and kept an attempt of a
-    /// `commit`, `canon --check` met bytes that are not canonical, or `diff` found a difference.
+    /// `commit`, `canon --check` met bytes that are not canonical, `diff` found a difference, or `decide` says deny.
     Failed,
     /// 2: the command line makes no sense.
     Usage,

@@ -25,6 +25,8 @@ mod clock;
 mod commit;
 mod commit_checkpoints;
 mod completions;
+mod decide;
+mod deciding_error;
 mod diff;
 mod diff_view;
 mod diff_words;
@@ -54,6 +56,8 @@ mod migrate;
 mod new_file;
 mod output;
 mod phrase;
+mod policy;
+mod policy_file;
 mod progress;
 mod proof_check;
 mod proof_error;
@@ -127,8 +131,8 @@ pub(crate) struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  all well
-  1  a verdict failed, the gate refused and kept an attempt, or `diff` found
-     a difference
+  1  a verdict failed, the gate refused and kept an attempt, `diff` found a
+     difference, or `decide` says deny
   2  the command line makes no sense
   3  the log is damaged
   4  bad input: a line that is no evidence, an unreadable file, no ledger
@@ -143,6 +147,8 @@ Exit codes:
 enum Verb {
     Init(init::InitArgs),
     Commit(commit::CommitArgs),
+    Decide(decide::DecideArgs),
+    Policy(policy::PolicyArgs),
     Replay(replay::ReplayArgs),
     Check(check::CheckArgs),
     Verify(verify::VerifyArgs),
@@ -187,6 +193,8 @@ impl Verb {
         match self {
             Self::Init(args) => args.output.format,
             Self::Commit(args) => args.output.format,
+            Self::Decide(args) => args.output.format,
+            Self::Policy(args) => args.format(),
             Self::Show(args) => args.output.format,
             Self::Traces(args) => args.output.format,
             Self::Trace(args) => args.output.format,
@@ -231,6 +239,8 @@ impl Verb {
         match self {
             Self::Init(args) => init::run(args, out),
             Self::Commit(args) => commit::run(args, out),
+            Self::Decide(args) => decide::run(args, out),
+            Self::Policy(args) => policy::run(args, out),
             Self::Show(args) => show::run(args, out),
             Self::Traces(args) => traces::run(args, out),
             Self::Trace(args) => trace::run(args, out),

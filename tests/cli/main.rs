@@ -14,6 +14,7 @@ mod bad_input;
 mod bundle;
 mod check;
 mod damage;
+mod deciding;
 mod diff;
 mod erasing;
 mod evidence;

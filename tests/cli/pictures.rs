@@ -4,9 +4,11 @@ use insta::assert_snapshot;
 
 use crate::run::{Ledger, program, proofline, ran, vectors};
 
-const VERBS: [&str; 39] = [
+const VERBS: [&str; 41] = [
     "init",
     "commit",
+    "decide",
+    "policy",
     "replay",
     "check",
     "verify",
@@ -47,7 +49,8 @@ const VERBS: [&str; 39] = [
 ];
 
 /// Verbs below verbs.
-const STEPS: [(&str, &str); 15] = [
+const STEPS: [(&str, &str); 16] = [
+    ("policy", "check"),
     ("archive", "restore"),
     ("archive", "verify"),
     ("keys", "add"),

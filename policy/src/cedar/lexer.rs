@@ -57,6 +57,16 @@ impl<'a> Tokens<'a> {
         self.at += 1;
     }
 
+    /// Never inside of a character: what is no ASCII is stepped over whole.
+    fn next_char(&self) -> Option<char> {
+        self.text.get(self.at..)?.chars().next()
+    }
+
+    fn step_over(&mut self, next: char) {
+        self.line += usize::from(next == '\n');
+        self.at += next.len_utf8();
+    }
+
     fn skip_while(&mut self, wanted: fn(u8) -> bool) {
         while self.peek(0).is_some_and(wanted) {
             self.step();
@@ -65,7 +75,9 @@ impl<'a> Tokens<'a> {
 
     fn skip_blanks(&mut self) {
         loop {
-            self.skip_while(|byte| byte.is_ascii_whitespace() || byte == 0x0b);
+            while let Some(blank) = self.next_char().filter(|next| next.is_whitespace()) {
+                self.step_over(blank);
+            }
             if !(self.peek(0) == Some(b'/') && self.peek(1) == Some(b'/')) {
                 return;
             }
@@ -134,7 +146,11 @@ impl<'a> Iterator for Tokens<'a> {
         let token = match self.peek(0)? {
             b'"' => self.string(),
             byte if byte.is_ascii_alphanumeric() || byte == b'_' => self.word(),
-            byte => self.mark(byte),
+            byte if byte.is_ascii() => self.mark(byte),
+            _ => {
+                self.step_over(self.next_char()?);
+                Token::Other
+            }
         };
         Some(Found { token, line, end: self.at })
     }
@@ -164,6 +180,7 @@ mod tests {
         let many = |wanted| found.iter().filter(|(token, _)| *token == wanted).count();
         assert_eq!((many(Token::Link), many(Token::Join), found.len()), (4, 2, 13));
         assert_eq!(tokens("A::B"), [(Token::Word("A"), 1), (Token::Other, 1), (Token::Word("B"), 1)]);
-        assert_eq!(tokens("< é >").len(), 4, "each byte of what Cedar refuses is a token");
+        assert_eq!(tokens("< é\u{2028}\n;").last(), Some(&(Token::End, 2)), "blanks are those of Unicode");
+        assert_eq!(tokens("< é >").len(), 3);
     }
 }

@@ -5,8 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use cedar_policy::{
-    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RequestValidationError,
-    RestrictedExpression, Schema,
+    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema,
 };
 use proofline_trace::{AuthContext, Credential, TraceContext};
 
@@ -53,14 +52,11 @@ pub(super) fn actor(auth: &AuthContext) -> Result<Entity, MappingFault> {
 }
 
 /// Whether a schema lets an action take the principal, the resource and the context of a request.
-pub(super) fn conforms(
-    mapped: &Request,
-    action: &EntityUid,
-    schema: &Schema,
-) -> Result<(), RequestValidationError> {
+pub(super) fn conforms(mapped: &Request, action: &EntityUid, schema: &Schema) -> Result<(), MappingFault> {
     let (Some(principal), Some(resource)) = (mapped.principal(), mapped.resource()) else { return Ok(()) };
     let context = mapped.context().cloned().unwrap_or_else(Context::empty);
-    Request::new(principal.clone(), action.clone(), resource.clone(), context, Some(schema)).map(drop)
+    Request::new(principal.clone(), action.clone(), resource.clone(), context, Some(schema))?;
+    Ok(())
 }
 
 /// A resource, below what stands before each slash.

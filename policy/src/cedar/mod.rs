@@ -31,6 +31,9 @@ pub struct CedarEngine;
 /// The stack on which texts are read, whatever thread asks. The caps on texts need a fraction of it.
 const STACK_BYTES: usize = 16 << 20;
 
+/// The same for a validation, which goes through expressions with more in hand.
+const VALIDATION_BYTES: usize = 64 << 20;
+
 /// What an evaluation needs besides its expressions: what Cedar keeps free, and the mapping.
 const ASKING_BYTES: usize = 512 << 10;
 
@@ -81,7 +84,7 @@ impl CedarEngine {
     /// # Errors
     /// [`ValidationError`]: the policy or the schema cannot be read, or the faults of the statements.
     pub fn validate(&self, policy: &[u8], schema: &[u8]) -> Result<Vec<Statement>, ValidationError> {
-        on_ample_stack(|| schema::validate(policy, schema))
+        stacker::maybe_grow(VALIDATION_BYTES, VALIDATION_BYTES, || schema::validate(policy, schema))
     }
 }
 

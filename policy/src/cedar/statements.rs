@@ -141,3 +141,65 @@ fn syntax(message: &dyn std::fmt::Display, line: usize) -> PolicyError {
 pub(super) fn short(message: &dyn std::fmt::Display) -> String {
     message.to_string().chars().take(MAX_MESSAGE_CHARS).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Statements, and what hides or breaks the ends of statements.
+    const FRAGMENTS: [&str; 16] = [
+        "@id(\"a\") permit(principal, action, resource);",
+        "@id(\"b;\") forbid(principal, action, resource) when { \"; // \\\" ;\" == context.component };",
+        "\n@id(\"c\")\n@obligation(\"log\")\npermit(principal, action, resource)\nunless { {a: \";\"} == {} };\n",
+        "@id(\"d\") permit(principal in A::\"}\", action in [Action::\"(\"], resource) when { [1, (2)] == 3 };",
+        "// ; \" (\n",
+        "// permit(principal, action, resource);\r",
+        "\r\n",
+        "\u{2028}",
+        ";",
+        "\"",
+        "//",
+        "(",
+        "}",
+        "\\",
+        "@id(\"e\") permit(principal, action, resource) /",
+        "\u{e9}",
+    ];
+
+    /// Cedar's own reading of the whole text, where it has one.
+    fn whole(text: &str) -> Option<Vec<(String, Effect)>> {
+        let set: PolicySet = text.parse().ok()?;
+        let told =
+            |policy: &Policy| (policy.annotation("id").unwrap_or_default().to_owned(), policy.effect());
+        Some(set.policies().map(told).collect())
+    }
+
+    proptest! {
+        /// Piece by piece a text reads as Cedar reads it whole: no end of a statement is seen where Cedar sees none.
+        #[test]
+        fn pieces_are_the_statements_of_the_whole(
+            picked in proptest::collection::vec(prop_oneof![6 => 0..8_usize, 1 => 0..16_usize], 0..8),
+        ) {
+            let text: String = picked.iter().map(|at| FRAGMENTS[*at]).collect();
+            let effect = |it: &Statement| match it.effect {
+                DecisionResult::Allow => Effect::Permit,
+                DecisionResult::Deny => Effect::Forbid,
+            };
+            match (read(text.as_bytes()), whole(&text)) {
+                (Ok(read), Some(whole)) => {
+                    let read: Vec<_> = read.statements.iter().map(|it| (it.id.clone(), effect(it))).collect();
+                    prop_assert_eq!(read, whole);
+                }
+                (Err(PolicyError::DuplicateId { .. }), Some(whole)) => {
+                    let ids: std::collections::BTreeSet<_> = whole.iter().map(|(id, _)| id).collect();
+                    prop_assert!(ids.len() < whole.len());
+                }
+                // A faulty statement behind one that has an id twice.
+                (Err(PolicyError::DuplicateId { .. } | PolicyError::Syntax { .. }), None) => {}
+                (read, whole) => prop_assert!(false, "{:?} and {:?} of {:?}", read.err(), whole, text),
+            }
+        }
+    }
+}

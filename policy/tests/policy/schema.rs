@@ -58,7 +58,8 @@ fn faults_and_warnings_refuse_with_statement_and_line() {
     let found = faults(never);
     assert!(!found.is_empty() && found.iter().all(|it| *it == ("never".to_owned(), 1, true)), "{found:?}");
     let two = statement("b", "when { context.no }") + &statement("a", "when { context.no }");
-    let lines: Vec<_> = faults(&two).into_iter().map(|it| (it.0, it.1)).collect();
+    let mut lines: Vec<_> = faults(&two).into_iter().map(|it| (it.0, it.1)).collect();
+    lines.dedup(); // one for each action
     assert_eq!(lines, [("b".to_owned(), 1), ("a".to_owned(), 2)], "in the order of the text");
 }
 
@@ -117,9 +118,8 @@ fn what_loads_validates_on_a_small_thread() {
         [format!("context.ts_ms == 1{chain}"), nested, ifs, sets, format!("1{} == 1", " + 1".repeat(490))];
     let policies = cases.map(|it| format!("@id(\"a\") permit(principal, action, resource) when {{ {it} }};"));
     let work = move || {
-        for policy in policies {
-            let _faults_or_none = CedarEngine.validate(policy.as_bytes(), schema_deep.as_bytes());
-        }
+        policies.map(|policy| CedarEngine.validate(policy.as_bytes(), schema_deep.as_bytes()).is_ok())
     };
-    std::thread::Builder::new().stack_size(128 << 10).spawn(work).unwrap().join().unwrap();
+    let passes = std::thread::Builder::new().stack_size(128 << 10).spawn(work).unwrap().join().unwrap();
+    assert_eq!(passes, [true, true, true, false, true], "sets of sets are not as deep as each other");
 }
