@@ -9,8 +9,10 @@ use std::ops::ControlFlow;
 
 use criterion::{BenchmarkId, Criterion};
 use proofline::ledger::{Options, Snapshot};
+use proofline::policy::{CedarEngine, RuleSet, STARTER_RULES};
 use proofline::replay::{
-    Means, Mode, Pair, Pairs, Plan, ReplaySink, RunVerdict, Summary, TraceReplay, VariancePolicy, replay,
+    Means, Mode, Pair, Pairs, Plan, ReplaySink, RulesPlan, RulesSink, RulesSummary, RunVerdict, Summary,
+    TraceReplay, VariancePolicy, Violation, check_rules, replay,
 };
 use proofline_vectors::{Deviation, after_model_change, generate};
 
@@ -28,6 +30,7 @@ fn main() {
     let traces = common::amount(500, 4);
     let (ledger, pairs) = two_runs(traces as u64);
     modes(&mut criterion, &ledger.snapshot(), &pairs);
+    rules(&mut criterion, &ledger.snapshot());
     criterion.final_summary();
 }
 
@@ -68,4 +71,36 @@ fn modes(criterion: &mut Criterion, snapshot: &Snapshot, pairs: &Pairs) {
 
 fn run(snapshot: &Snapshot, plan: &Plan) -> Summary {
     replay(snapshot, &Means::default(), plan, &mut Dropped).unwrap()
+}
+
+/// Rules of one's own: one that looks at a record alone, and the starter set, which also looks the log through for
+/// the versions of policies.
+fn rules(criterion: &mut Criterion, snapshot: &Snapshot) {
+    const ONE: &str = r#"@id("late") forbid(principal, action in Action::"call", resource)
+        when { context.started_at_ms > context.auth_context.credential.expires_at_ms };"#;
+    let mut group = common::slow_group(criterion, "rules");
+    let all = std::thread::available_parallelism().unwrap();
+    group.throughput(common::throughput_of(snapshot));
+    for (name, text) in [("one", ONE), ("starter", STARTER_RULES)] {
+        let set = CedarEngine.load_rules(text.as_bytes()).unwrap();
+        for threads in BTreeSet::from([NonZeroUsize::MIN, all]) {
+            let plan = RulesPlan { threads: Some(threads), ..RulesPlan::default() };
+            // Every record of the ledger is asked about; the genesis entry is none.
+            let summary = check(snapshot, &set, &plan);
+            assert_eq!((summary.records, summary.damage_count), (snapshot.entries() - 1, 0));
+            let id = BenchmarkId::new(name, threads);
+            group.bench_function(id, |bencher| bencher.iter(|| check(snapshot, &set, &plan)));
+        }
+    }
+    group.finish();
+}
+
+fn check(snapshot: &Snapshot, rules: &RuleSet, plan: &RulesPlan) -> RulesSummary {
+    check_rules(snapshot, rules, plan, &mut Dropped).unwrap()
+}
+
+impl RulesSink for Dropped {
+    fn violation(&mut self, _: Violation) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
 }

@@ -463,7 +463,10 @@ fn bundle_survives() {
 }
 
 fn policy_texts() -> Vec<Vec<u8>> {
-    [inputs("decisions/answers.json", "policy"), inputs("decisions/refused.json", "policy")].concat()
+    let rule = br#"@id("late") @control("SOC2:CC6.1") forbid(principal, action in Action::"call", resource)
+        when { context.started_at_ms > context.auth_context.credential.expires_at_ms };"#;
+    let files = [inputs("decisions/answers.json", "policy"), inputs("decisions/refused.json", "policy")];
+    [files.concat(), vec![rule.to_vec()]].concat()
 }
 
 #[test]

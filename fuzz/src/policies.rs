@@ -18,6 +18,7 @@ const CONTEXT: &[u8] = br#"{"spec_version":"1.0.0","canon_version":"1","record_t
 /// has a first fault, in the text.
 pub fn policy_text(data: &[u8]) {
     let listed = CedarEngine.statements(data);
+    rules(data, listed.is_ok());
     let policy = match (CedarEngine.load(data), &listed) {
         (Ok(policy), Ok(_)) => policy,
         (Err(fault), Err(faults)) => {
@@ -51,6 +52,21 @@ pub fn policy_text(data: &[u8]) {
     let decision = answer.decision();
     let is_sound = answer.errors.is_empty() && !answer.determining.is_empty();
     assert!(decision.result == DecisionResult::Deny || is_sound, "{answer:?} allows");
+}
+
+/// The same text as rules: what loads forbids under ids of its own; what does not has a fault in the text.
+fn rules(data: &[u8], is_policy: bool) {
+    match CedarEngine.load_rules(data) {
+        Ok(rules) => {
+            assert!(is_policy && !rules.rules().is_empty());
+            assert!(rules.rules().is_sorted_by(|one, next| one.id < next.id));
+        }
+        Err(fault) => {
+            assert_eq!(is_policy, fault.code().starts_with("rules."), "{fault}");
+            let lines = 1 + data.iter().filter(|byte| **byte == b'\n').count();
+            assert!(fault.line().is_none_or(|line| (1..=lines).contains(&line)), "{fault}");
+        }
+    }
 }
 
 fn auth_context() -> AuthContext {

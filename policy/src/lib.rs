@@ -53,8 +53,13 @@ mod answer;
 mod cedar;
 mod engine;
 mod question;
+mod rules;
 
 pub use answer::{Answer, Determining, EvaluationFault, POLICY_ERROR};
-pub use cedar::{CEDAR_SCHEMA, CedarEngine, Statement, ValidationError, ValidationFault};
+pub use cedar::{CEDAR_SCHEMA, CedarEngine, RuleSet, Statement, ValidationError, ValidationFault};
 pub use engine::{Policy, PolicyEngine, PolicyError};
 pub use question::Question;
+pub use rules::{
+    About, Breach, Call, CaseFacts, CaseKind, DecisionCase, Earlier, Fact, RULES_SCHEMA, RefusedAttempt,
+    Rule, RuleCase, RulesError, STARTER_RULES,
+};

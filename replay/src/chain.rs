@@ -60,7 +60,7 @@ pub(crate) enum ByteRule {
 }
 
 impl Record {
-    fn of(entry: &Entry, rule: ByteRule) -> Option<Self> {
+    pub(crate) fn of(entry: &Entry, rule: ByteRule) -> Option<Self> {
         let standing = match &entry.header.status {
             EntryStatus::Accepted => Standing::Accepted,
             EntryStatus::Rejected { classification, error_kind, declared_hash } => {

@@ -160,6 +160,7 @@ mod pairs;
 mod plan;
 mod reading;
 mod redecide;
+mod rules;
 mod seal;
 mod shelf;
 mod signatures;
@@ -190,6 +191,9 @@ pub use form::FormError;
 pub use means::Means;
 pub use pairs::{Pair, Pairs, PairsError};
 pub use plan::{Mode, Plan, Selection};
+pub use rules::{
+    Part, RecordAt, RuleTally, RulesEvent, RulesPlan, RulesSink, RulesSummary, Violation, check_rules,
+};
 pub use seal::{
     Explanation, KeptSignature, SealCheck, SealError, SealSigner, SealedVerdict, Sealing, VersionChange,
     check_seal, record_seals,

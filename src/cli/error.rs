@@ -14,6 +14,7 @@ use proofline::trace::TraceId;
 use serde::Serialize;
 
 use super::bundle_error::BundleTrouble;
+use super::check_bundle::CheckError;
 use super::deciding_error::DecidingError;
 use super::exit::Exit;
 use super::proof_error::ProofError;
@@ -223,6 +224,9 @@ pub(crate) enum CliError {
     /// There is no bundle, or it does not hold.
     #[error(transparent)]
     Bundle(Box<BundleTrouble>),
+    /// A check has no rules, or could not show what it found.
+    #[error(transparent)]
+    Check(Box<CheckError>),
     /// No entry has that hash.
     #[error("no entry of the ledger has the hash {0}")]
     NoSuchHash(String),
@@ -312,6 +316,7 @@ impl CliError {
             Self::Bundle(trouble) => trouble.code(),
             Self::Tool(trouble) => trouble.code(),
             Self::Seal(error) => error.code(),
+            Self::Check(error) => error.code(),
             Self::NoSuchHash(_) => "ledger.no_such_hash",
             Self::NoSuchTrace(_) => "ledger.no_such_trace",
             Self::AmbiguousTrace { .. } => "cli.ambiguous_trace",
@@ -358,6 +363,7 @@ impl CliError {
             Self::Proof(error) => error.exit(),
             Self::Deciding(error) => error.exit(),
             Self::Bundle(trouble) => trouble.exit(),
+            Self::Check(error) => error.exit(),
             Self::Tool(trouble) => trouble.exit(),
             Self::Seal(SealError::Sign(_)) => Exit::Unauthentic,
             Self::Seal(_) => Exit::BadInput,
@@ -410,6 +416,7 @@ impl CliError {
             Self::Proof(error) => error.place(),
             Self::Deciding(error) => error.place(),
             Self::Bundle(trouble) => trouble.place(),
+            Self::Check(error) => error.place(),
             _ => None,
         }
     }
@@ -463,6 +470,7 @@ impl CliError {
             Self::Bundle(trouble) => trouble.hint(),
             Self::Tool(trouble) => Some(trouble.hint()),
             Self::Seal(_) => Some("sign with a producer key; its role is part of it"),
+            Self::Check(error) => Some(error.hint()),
             Self::Entry(_) | Self::Random(_) => None,
         }
     }

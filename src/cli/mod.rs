@@ -16,6 +16,9 @@ mod bundle_show;
 mod bundle_verify;
 mod bundle_withhold;
 mod canon;
+mod check;
+mod check_bundle;
+mod check_report;
 mod checkpoint;
 mod checkpoint_add;
 mod checkpoint_verify;
@@ -140,7 +143,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  all well
   1  a verdict failed, the gate refused and kept an attempt, `diff` or `drift`
-     found a difference, or `decide` says deny
+     found a difference, a rule of `check` does not hold, or `decide` says deny
   2  the command line makes no sense
   3  the log is damaged
   4  bad input: a line that is no evidence, an unreadable file, no ledger
@@ -158,6 +161,7 @@ enum Verb {
     Decide(decide::DecideArgs),
     Policy(policy::PolicyArgs),
     Replay(replay::ReplayArgs),
+    Check(check::CheckArgs),
     Verify(verify::VerifyArgs),
     Bundle(bundle::BundleArgs),
     Prove(prove::ProveArgs),
@@ -212,6 +216,7 @@ impl Verb {
             Self::Log(args) => args.output.format,
             Self::Stat(args) => args.output.format,
             Self::Replay(args) => args.output.format,
+            Self::Check(args) => args.output.format,
             Self::Verify(args) => args.output.format,
             Self::Keygen(args) => args.output.format,
             Self::Keys(args) => args.format(),
@@ -258,6 +263,7 @@ impl Verb {
             Self::Log(args) => log::run(args, out),
             Self::Stat(args) => stat::run(args, out),
             Self::Replay(args) => replay::run(args, out),
+            Self::Check(args) => check::run(args, out),
             Self::Verify(args) => verify::run(args, out),
             Self::Keygen(args) => keygen::run(args, out),
             Self::Keys(args) => keys::run(args, out),

@@ -12,6 +12,7 @@ mod anchored;
 mod archive;
 mod bad_input;
 mod bundle;
+mod check;
 mod damage;
 mod deciding;
 mod diff;

@@ -4,12 +4,13 @@ use insta::assert_snapshot;
 
 use crate::run::{Ledger, program, proofline, ran, vectors};
 
-const VERBS: [&str; 41] = [
+const VERBS: [&str; 42] = [
     "init",
     "commit",
     "decide",
     "policy",
     "replay",
+    "check",
     "verify",
     "prove",
     "verify-proof",
@@ -142,6 +143,12 @@ fn what_came_in_and_what_was_found() {
     record(&ledger);
     assert_snapshot!("log", both(&ledger, "log", &[]));
     assert_snapshot!("verdicts", both(&ledger, "verdicts", &[]));
+}
+
+#[test]
+fn rules() {
+    let ledger = Ledger::of("evidence/trouble/denied-call.jsonl");
+    assert_snapshot!("check", both(&ledger, "check", &["--include-rejected"]));
 }
 
 #[test]

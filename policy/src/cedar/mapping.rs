@@ -19,20 +19,27 @@ fn type_name(name: &str) -> EntityTypeName {
     name.parse().expect("an entity type")
 }
 
-static ACTOR: LazyLock<EntityTypeName> = LazyLock::new(|| type_name("Actor"));
+pub(super) static ACTOR: LazyLock<EntityTypeName> = LazyLock::new(|| type_name("Actor"));
 static ACTOR_KIND: LazyLock<EntityTypeName> = LazyLock::new(|| type_name("ActorKind"));
 static GRANT: LazyLock<EntityTypeName> = LazyLock::new(|| type_name("Grant"));
-static ACTION: LazyLock<EntityTypeName> = LazyLock::new(|| type_name("Action"));
+pub(super) static ACTION: LazyLock<EntityTypeName> = LazyLock::new(|| type_name("Action"));
 static RESOURCE: LazyLock<EntityTypeName> = LazyLock::new(|| type_name("Resource"));
 
 /// The request, and the entities that it is about.
 pub(super) fn request(question: &Question<'_>) -> Result<(Request, Entities), MappingFault> {
-    let auth = question.auth_context;
-    let (kind, id) = (auth.actor.actor_kind.as_str(), auth.actor.actor_id.as_str());
-    // `|` is in neither word, so no two actors share an id.
-    let principal = uid(&ACTOR, &format!("{kind}|{id}"));
+    let actor = actor(question.auth_context)?;
     let action = uid(&ACTION, question.request.action.as_str());
-    let resource = uid(&RESOURCE, question.request.resource.as_str());
+    let resource = resource(question.request.resource.as_str());
+    let (principal, asked_of) = (actor.uid(), resource.uid());
+    let groups = prefixes(&ACTION, question.request.action.as_str(), ':');
+    let entities =
+        Entities::from_entities([actor, Entity::new_no_attrs(action.clone(), groups), resource], None)?;
+    Ok((Request::new(principal, action, asked_of, context(question)?, None)?, entities))
+}
+
+/// The actor of a context, below its kind and its grants.
+pub(super) fn actor(auth: &AuthContext) -> Result<Entity, MappingFault> {
+    let (kind, id) = (auth.actor.actor_kind.as_str(), auth.actor.actor_id.as_str());
     let grants = auth.grants.iter().map(|grant| uid(&GRANT, grant.as_str()));
     let above = grants.chain([uid(&ACTOR_KIND, kind)]).collect();
     let attributes = HashMap::from([
@@ -40,18 +47,8 @@ pub(super) fn request(question: &Question<'_>) -> Result<(Request, Entities), Ma
         ("id".to_owned(), string(id)),
         ("grants".to_owned(), granted(auth)),
     ]);
-    let entities = Entities::from_entities(
-        [
-            Entity::new(principal.clone(), attributes, above)?,
-            Entity::new_no_attrs(action.clone(), prefixes(&ACTION, question.request.action.as_str(), ':')),
-            Entity::new_no_attrs(
-                resource.clone(),
-                prefixes(&RESOURCE, question.request.resource.as_str(), '/'),
-            ),
-        ],
-        None,
-    )?;
-    Ok((Request::new(principal, action, resource, context(question)?, None)?, entities))
+    // `|` is in neither word, so no two actors share an id.
+    Ok(Entity::new(uid(&ACTOR, &format!("{kind}|{id}")), attributes, above)?)
 }
 
 /// Whether a schema lets an action take the principal, the resource and the context of a request.
@@ -62,7 +59,12 @@ pub(super) fn conforms(mapped: &Request, action: &EntityUid, schema: &Schema) ->
     Ok(())
 }
 
-fn uid(of: &EntityTypeName, id: &str) -> EntityUid {
+/// A resource, below what stands before each slash.
+pub(super) fn resource(name: &str) -> Entity {
+    Entity::new_no_attrs(uid(&RESOURCE, name), prefixes(&RESOURCE, name, '/'))
+}
+
+pub(super) fn uid(of: &EntityTypeName, id: &str) -> EntityUid {
     EntityUid::from_type_name_and_id(of.clone(), EntityId::new(id))
 }
 

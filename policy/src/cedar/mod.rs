@@ -3,6 +3,8 @@
 mod caps;
 mod lexer;
 mod mapping;
+mod rule_text;
+mod rules;
 mod samples;
 mod schema;
 mod statements;
@@ -14,6 +16,7 @@ use std::sync::Arc;
 use cedar_policy::{AuthorizationError, Authorizer, PolicySet};
 use proofline_trace::DecisionResult;
 
+pub use rules::RuleSet;
 pub use schema::{CEDAR_SCHEMA, ValidationError, ValidationFault};
 pub use statements::Statement;
 

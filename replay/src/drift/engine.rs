@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 use proofline_canon::ContentStore;
 use proofline_ledger::{Seq, Snapshot};
 use proofline_trace::{BlobRef, Envelope, TraceId};
+use rayon::ThreadPool;
 use rayon::prelude::*;
-use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::divergence::{Comparison, Divergence, compare};
 use super::side::{Prepared, Side};
@@ -16,6 +16,7 @@ use super::summary::Tally;
 use super::text::{PayloadDiff, diff_payloads};
 use super::{DriftPlan, DriftSink, DriftSummary, DriftVerdict, PairDrift};
 use crate::alignment::ChangeCounts;
+use crate::engine::pool;
 use crate::error::ReplayError;
 use crate::means::Means;
 use crate::pairs::Pair;
@@ -62,13 +63,6 @@ pub fn drift(
         }
     }
     Ok(tally.finish())
-}
-
-/// Threads of this run alone.
-pub(super) fn pool(threads: Option<std::num::NonZeroUsize>) -> Result<ThreadPool, ReplayError> {
-    let asked = threads.or_else(|| std::thread::available_parallelism().ok());
-    let threads = asked.map_or(1, std::num::NonZeroUsize::get);
-    Ok(ThreadPoolBuilder::new().num_threads(threads).thread_name(|index| format!("drift-{index}")).build()?)
 }
 
 fn go_on(answer: ControlFlow<()>) -> Result<(), ReplayError> {

@@ -14,10 +14,10 @@ use proofline_trace::{BlobRef, Envelope, TraceId};
 use rayon::prelude::*;
 use thiserror::Error;
 
-use super::engine::pool;
 use super::side::Side;
 use super::text::read;
 use crate::chain::Verified;
+use crate::engine::pool;
 use crate::error::ReplayError;
 use crate::form::{self, FormError};
 use crate::means::Means;
