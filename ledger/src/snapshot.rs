@@ -124,6 +124,30 @@ impl Snapshot {
         self.head
     }
 
+    /// The first `entries` entries of this prefix, as if no more had been published; none where it has fewer, or
+    /// none are asked for.
+    #[must_use]
+    pub fn at(&self, entries: u64) -> Option<Self> {
+        if entries == self.entries {
+            return Some(self.clone());
+        }
+        if entries == 0 || entries > self.entries {
+            return None;
+        }
+        let mut cut = self.clone();
+        cut.segments.list.retain(|segment| segment.header.first_seq.get() < entries);
+        if let Some(last) = cut.segments.list.last_mut() {
+            last.entries = last.entries.min(entries - last.header.first_seq.get());
+            // Its part of the tree is smaller than what others share.
+            last.tree = Arc::default();
+        }
+        cut.entries = entries;
+        let last = cut.header(Seq::new(entries - 1));
+        cut.head = last.ok().flatten().map(|header| header.leaf_hash());
+        cut.damage.retain(|damage| damage.seq.is_none_or(|seq| seq.get() < entries));
+        Some(cut)
+    }
+
     /// What the end of the prefix rests on.
     #[must_use]
     pub const fn end(&self) -> LogEnd {
