@@ -127,6 +127,7 @@ mod means;
 mod pairs;
 mod plan;
 mod reading;
+pub mod report;
 mod signatures;
 mod single;
 mod sink;
@@ -138,7 +139,7 @@ pub use alignment::{
     AlignedRecord, AlignedSpan, Alignment, Aspect, AspectDifference, Change, ChangeCounts, Durations, Run,
     RunRecord, align,
 };
-pub use engine::replay;
+pub use engine::{replay, replay_part};
 pub use error::{RecordError, ReplayError};
 pub use form::FormError;
 pub use means::Means;

@@ -8,6 +8,7 @@ use proofline_ledger::Seq;
 use proofline_trace::{ReplayType, Timestamp, TraceId};
 
 use crate::pairs::Pairs;
+use crate::report::Shard;
 use crate::variance::VariancePolicy;
 
 /// The question of a replay.
@@ -79,6 +80,11 @@ pub struct Plan {
     /// Sealed payloads that are closed for good, and the entry that erased their subject's key, as
     /// [`Blobs::closed`](proofline_ledger::Blobs::closed) gives them. The finding `BLOB_ERASED` names them.
     pub closed: BTreeMap<Sha256Digest, Seq>,
+    /// One of several jobs that share a run over everything; none for the whole of it.
+    pub shard: Option<Shard>,
+    /// How many traces are replayed between two looks at the sink; none for a number that suits. No output depends
+    /// on it.
+    pub batch_traces: Option<NonZeroUsize>,
 }
 
 impl Plan {

@@ -50,6 +50,7 @@ mod man;
 mod migrate;
 mod new_file;
 mod output;
+mod pace;
 mod phrase;
 mod progress;
 mod proof_check;
@@ -62,9 +63,12 @@ mod record_facts;
 mod reindex;
 mod release;
 mod replay;
+mod replay_batch;
 mod replay_differences;
 mod replay_mode;
 mod replay_report;
+mod report;
+mod report_show;
 mod retention;
 mod retention_erase;
 mod safe;
@@ -73,6 +77,7 @@ mod scratch_disk;
 mod seal;
 mod sealing_error;
 mod show;
+mod signals;
 mod signing_error;
 mod stat;
 mod subject;
@@ -134,13 +139,15 @@ Exit codes:
   7  a fault of this program
   8  entries are missing: a gap, a cut, or another history than was signed
   9  a signature, a key or a proof is not what it has to be
- 10  a payload that was erased is there, or its erasure was not allowed";
+ 10  a payload that was erased is there, or its erasure was not allowed
+130, 143  a signal stopped `replay --out`, which --resume goes on with";
 
 #[derive(Subcommand)]
 enum Verb {
     Init(init::InitArgs),
     Commit(commit::CommitArgs),
     Replay(replay::ReplayArgs),
+    Report(report::ReportArgs),
     Verify(verify::VerifyArgs),
     Bundle(bundle::BundleArgs),
     Prove(prove::ProveArgs),
@@ -191,6 +198,7 @@ impl Verb {
             Self::Log(args) => args.output.format,
             Self::Stat(args) => args.output.format,
             Self::Replay(args) => args.output.format,
+            Self::Report(args) => args.format(),
             Self::Verify(args) => args.output.format,
             Self::Keygen(args) => args.output.format,
             Self::Keys(args) => args.format(),
@@ -234,6 +242,7 @@ impl Verb {
             Self::Log(args) => log::run(args, out),
             Self::Stat(args) => stat::run(args, out),
             Self::Replay(args) => replay::run(args, out),
+            Self::Report(args) => report::run(args, out),
             Self::Verify(args) => verify::run(args, out),
             Self::Keygen(args) => keygen::run(args, out),
             Self::Keys(args) => keys::run(args, out),

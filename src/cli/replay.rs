@@ -13,7 +13,8 @@ use proofline::ledger::{
 };
 use proofline::policy::CedarEngine;
 use proofline::replay::{
-    Event, Means, Mode, Plan, ReplayError, ReplaySink, RunVerdict, Summary, TraceReplay, record_all, replay,
+    Event, Means, Mode, Plan, ReplayError, ReplaySink, RunVerdict, Selection, Summary, TraceReplay,
+    record_all, replay,
 };
 use proofline::trace::{LedgerId, Origin, Timestamp};
 use tempfile::TempDir;
@@ -29,9 +30,11 @@ use super::init::{default_origin, random_id};
 use super::input::{Lines, Source};
 use super::output::{self, Format, Out, OutputArgs, note};
 use super::progress::Progress;
+use super::replay_batch::{BatchArgs, Job};
 use super::replay_mode::QuestionArgs;
 use super::replay_report::{Report, Tail};
 use super::scratch_disk::ScratchDisk;
+use super::signals::Stop;
 use super::table::titles;
 
 /// Replays evidence: proves the bytes, decides again, gives each trace a verdict
@@ -52,6 +55,8 @@ use super::table::titles;
 ///   proofline replay ledger --record --clock now --fail-on-findings
 ///   proofline replay ledger --mode all
 ///   proofline replay ledger --mode constrained --pairs pairs.jsonl
+///   proofline replay ledger --all --shard 2/7 --out part-2.jsonl
+///   proofline replay ledger --all --out report.jsonl --resume
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct ReplayArgs {
@@ -82,6 +87,8 @@ pub(crate) struct ReplayArgs {
     #[arg(long, value_name = "FILE|DIR")]
     blobs: Option<PathBuf>,
     #[command(flatten)]
+    batch: BatchArgs,
+    #[command(flatten)]
     archives: ArchivesArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
@@ -92,9 +99,15 @@ pub(crate) fn run(args: &ReplayArgs, out: &mut Out) -> Result<Exit, CliError> {
     check_usage(args)?;
     // What steers the run is read first: a slip there must not cost a commit.
     let plans = args.plans()?;
+    args.batch.check_usage(plans.len(), !is_over_all(&plans), args.record)?;
+    let stop = args.batch.out().map(|_| Stop::listen()).transpose()?.unwrap_or_default();
+    let job = args.batch.begin()?;
     let subject = Subject::prepare(args, out)?;
     let with_archives = WithArchives::open(&*subject.disk, &subject.dir, &args.archives.archives)?;
     let snapshot = Snapshot::open_on(&with_archives, &subject.dir)?;
+    if let (Some(job), [plan]) = (job, &*plans) {
+        return batch(args, &subject, &snapshot, plan, job, &stop, out);
+    }
     let mut ingest = subject.ingest.as_ref();
     let (mut verdict, mut found) = (RunVerdict::AllWell, false);
     for plan in &plans {
@@ -110,6 +123,48 @@ pub(crate) fn run(args: &ReplayArgs, out: &mut Out) -> Result<Exit, CliError> {
     Ok(exit(verdict, args.fail_on_findings && found, bad))
 }
 
+fn is_over_all(plans: &[Plan]) -> bool {
+    plans.iter().all(|plan| plan.traces == Selection::All)
+}
+
+/// The answer to one question, into a report.
+fn batch(
+    args: &ReplayArgs,
+    subject: &Subject,
+    snapshot: &Snapshot,
+    plan: &Plan,
+    job: Job,
+    stop: &Stop,
+    out: &mut Out,
+) -> Result<Exit, CliError> {
+    let snapshot = &job.batch.prefix(snapshot)?;
+    let payloads = open_payloads(subject)?;
+    // `now` is when the run began.
+    let began = (args.clock == Clock::System).then(|| job.batch.generated_at()).flatten();
+    let plan = &Plan {
+        closed: closed(snapshot, payloads.as_ref())?,
+        shard: args.batch.shard(),
+        generated_at: began.unwrap_or(plan.generated_at),
+        ..plan.clone()
+    };
+    let summary = match job.run(snapshot, &means(payloads.as_ref()), plan, stop, out)? {
+        Ok(summary) => summary,
+        Err(stopped) => return Ok(stopped),
+    };
+    let bad = subject.ingest.as_ref().is_some_and(|counts| counts.bad > 0);
+    Ok(exit(summary.verdict(), args.fail_on_findings && summary.worst_finding().is_some(), bad))
+}
+
+fn open_payloads(subject: &Subject) -> Result<Option<Blobs>, CliError> {
+    Ok(if subject.dir.join(BLOBS_DIR).is_dir() { Some(Blobs::open(&subject.dir)?) } else { None })
+}
+
+/// What a replay may use besides the ledger.
+fn means(payloads: Option<&Blobs>) -> Means<'_> {
+    let payloads = payloads.map(|blobs| blobs as &(dyn ContentStore + Sync));
+    Means { payloads, policies: Some(&CedarEngine) }
+}
+
 /// The answer to one question.
 fn answer(
     args: &ReplayArgs,
@@ -120,11 +175,10 @@ fn answer(
     out: &mut Out,
 ) -> Result<Summary, CliError> {
     let recorder = if args.record { Recorder::open(args, &subject.dir)? } else { None };
-    let payloads = if subject.dir.join(BLOBS_DIR).is_dir() { Some(Blobs::open(&subject.dir)?) } else { None };
+    let payloads = open_payloads(subject)?;
     let closed = closed(snapshot, payloads.as_ref())?;
     let plan = &Plan { closed, ..plan.clone() };
-    let payloads = payloads.as_ref().map(|blobs| blobs as &(dyn ContentStore + Sync));
-    let means = Means { payloads, policies: Some(&CedarEngine) };
+    let means = means(payloads.as_ref());
     let mut sink = Sink {
         report: Report::new(out, plan.mode.replay_type()),
         recorder,
@@ -202,7 +256,7 @@ impl ReplayArgs {
             include_rejected: self.include_rejected,
             generated_at,
             threads: self.threads,
-            closed: BTreeMap::new(),
+            ..Plan::default()
         };
         Ok(self.question.questions()?.into_iter().map(plan).collect())
     }

@@ -4,10 +4,11 @@ use insta::assert_snapshot;
 
 use crate::run::{Ledger, program, proofline, ran, vectors};
 
-const VERBS: [&str; 38] = [
+const VERBS: [&str; 39] = [
     "init",
     "commit",
     "replay",
+    "report",
     "verify",
     "prove",
     "verify-proof",
@@ -46,7 +47,10 @@ const VERBS: [&str; 38] = [
 ];
 
 /// Verbs below verbs.
-const STEPS: [(&str, &str); 15] = [
+const STEPS: [(&str, &str); 18] = [
+    ("report", "merge"),
+    ("report", "convert"),
+    ("report", "show"),
     ("archive", "restore"),
     ("archive", "verify"),
     ("keys", "add"),

@@ -4,7 +4,10 @@
 
 pub mod evidence;
 pub mod forge;
+pub mod forged_index;
 pub mod random;
+pub mod reports;
+pub mod shipped;
 pub mod work;
 
 use std::path::{Path, PathBuf};
