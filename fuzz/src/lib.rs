@@ -8,6 +8,7 @@ mod image;
 mod notes;
 mod payloads;
 mod proofs;
+mod reports;
 mod storage;
 mod streams;
 mod texts;
@@ -17,6 +18,7 @@ pub use image::Image;
 pub use notes::{note, policy, timestamp};
 pub use payloads::sealed;
 pub use proofs::{envelope, proof_file, proof_text, receipt, statement, tile};
+pub use reports::report;
 pub use storage::{frame, header, mark, recovery, segment};
 pub use streams::stream;
 pub use texts::{line, members, parse};
@@ -25,7 +27,7 @@ pub use texts::{line, members, parse};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 21] = [
     ("parse", parse),
     ("members", members),
     ("line", line),
@@ -46,4 +48,5 @@ pub const TARGETS: [Target; 20] = [
     ("sealed", sealed),
     ("stream", stream),
     ("bundle", bundle),
+    ("report", report),
 ];
