@@ -49,13 +49,14 @@ fn shards_merge_into_the_bytes_of_one_run() {
             write(&snapshot, &plan(2), &again);
             assert_eq!(std::fs::read(&again).unwrap(), expected, "{}: two threads", sample.what);
             // The most shards once: each writes and syncs a file of its own.
-            for of in [1, 2, 7, 64].into_iter().take(if number == 0 { 4 } else { 3 }) {
+            for of in [1_u8, 2, 7, 64].into_iter().take(if number == 0 { 4 } else { 3 }) {
                 let shards = tempfile::tempdir().unwrap();
-                let mut files = write_shards(&snapshot, &plan(1 + of as usize % 2), of, shards.path());
+                let mut files =
+                    write_shards(&snapshot, &plan(1 + usize::from(of) % 2), of.into(), shards.path());
                 assert_eq!(merged(&files).unwrap(), expected, "{}: {of} shards", sample.what);
                 // In another order, some twice, and beside the whole.
                 files.reverse();
-                files.rotate_left(of as usize / 3);
+                files.rotate_left(usize::from(of) / 3);
                 files.push(files[0].clone());
                 assert_eq!(merged(&files).unwrap(), expected, "{}: {of} shards, moved", sample.what);
                 files.push(whole.clone());

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufReader, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::batch::End;
 use super::error::{LineFault, ReportError};
@@ -56,7 +56,7 @@ struct Input {
 }
 
 impl Input {
-    fn open(file: &PathBuf) -> Result<Self, ReportError> {
+    fn open(file: &Path) -> Result<Self, ReportError> {
         let mut reader = ReportFile::reader(file)?;
         let line = next(&mut reader)?;
         Ok(Self { reader, line })

@@ -33,7 +33,7 @@ pub use merge::{Merged, merge};
 pub use part::Part;
 pub use progress::Progress;
 pub(crate) use progress::{Place, opening_of};
-pub use read::{ReportFile, ReportLine, ReportReader};
+pub use read::{ReportFile, ReportLine, ReportReader, TakeLine};
 pub use shard::{Shard, ShardError};
 pub use spelling::{is_treacherous, safe_json};
 

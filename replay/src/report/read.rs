@@ -47,6 +47,9 @@ impl ReportLine {
     }
 }
 
+/// Takes a line with its bytes, and says whether it wants more.
+pub type TakeLine<'a> = dyn FnMut(ReportLine, &[u8]) -> Result<ControlFlow<()>, ReportError> + 'a;
+
 /// Reads a report line by line, from anything.
 #[derive(Debug)]
 pub struct ReportReader<R> {
@@ -300,10 +303,7 @@ impl ReportFile {
     ///
     /// # Errors
     /// [`ReportError`]: of the file, or that of `take`.
-    pub fn visit(
-        &self,
-        take: &mut dyn FnMut(ReportLine, &[u8]) -> Result<ControlFlow<()>, ReportError>,
-    ) -> Result<(), ReportError> {
+    pub fn visit(&self, take: &mut TakeLine<'_>) -> Result<(), ReportError> {
         let mut reader = Self::reader(&self.path)?;
         while let Some(line) = reader.next_line()? {
             if take(line, reader.bytes())?.is_break() {
