@@ -20,7 +20,9 @@ use std::sync::Arc;
 
 use proofline::canon::{Limits, Sha256Digest, Value, parse};
 use proofline::ledger::disk::Disk;
-use proofline::ledger::{Action, EvidenceLine, ExportOrder, Genesis, Ledger, Options, export_on};
+use proofline::ledger::{Action, EvidenceLine, ExportOrder, Genesis, Ledger, Options, Snapshot, export_on};
+use proofline::replay::report::Batch;
+use proofline::replay::{Means, Plan};
 use proofline::trace::LedgerId;
 use proofline_vectors::{EvidencePlan, Generator, SplitMix64};
 
@@ -486,4 +488,39 @@ fn calculator_survives() {
         "9007199254740993*7",
     ];
     smoke("calculator", expressions.map(|text| text.as_bytes().to_vec()).into(), budget().0);
+}
+
+/// Reports over the evidence that ships with some of its bytes changed: a whole and a shard.
+fn reports() -> Vec<Vec<u8>> {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("ledger");
+    let origin = "ledger.example/fuzz".parse().unwrap();
+    Ledger::init(&dir, &Genesis { ledger_id: LedgerId::from_bytes([9; 16]), origin, created_at_ms: 0 })
+        .unwrap();
+    let ledger = Ledger::open(&dir, Options::default()).unwrap();
+    for submission in Generator::new(&EvidencePlan::clean(5, 2)) {
+        let line = submission.line();
+        if let Ok(line) = EvidenceLine::read(&line, &Limits::ENVELOPE) {
+            ledger.commit_action(&Action::Evidence(line.submission()), 0).unwrap();
+        }
+    }
+    drop(ledger);
+    let segment = dir.join("log/00000000000000000000.seg");
+    let mut bytes = fs::read(&segment).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    fs::write(&segment, bytes).unwrap();
+    let snapshot = Snapshot::open(&dir).unwrap();
+    let one = |(name, shard): (&str, Option<&str>)| {
+        let plan = Plan { shard: shard.map(|shard| shard.parse().unwrap()), ..Plan::default() };
+        let out = folder.path().join(name);
+        Batch::begin(&out).unwrap().run(&snapshot, &Means::default(), &plan, &mut Vec::new()).unwrap();
+        fs::read(out).unwrap()
+    };
+    [("whole", None), ("shard", Some("1/2"))].map(one).to_vec()
+}
+
+#[test]
+fn report_survives() {
+    smoke("report", reports(), budget().1);
 }

@@ -9,6 +9,7 @@ mod notes;
 mod payloads;
 mod policies;
 mod proofs;
+mod reports;
 mod storage;
 mod streams;
 mod texts;
@@ -20,6 +21,7 @@ pub use notes::{note, policy, timestamp};
 pub use payloads::sealed;
 pub use policies::policy_text;
 pub use proofs::{envelope, proof_file, proof_text, receipt, statement, tile};
+pub use reports::report;
 pub use storage::{frame, header, mark, recovery, segment};
 pub use streams::stream;
 pub use texts::{line, members, parse};
@@ -29,7 +31,7 @@ pub use tools::calculator;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 22] = [
+pub const TARGETS: [Target; 23] = [
     ("parse", parse),
     ("members", members),
     ("line", line),
@@ -52,4 +54,5 @@ pub const TARGETS: [Target; 22] = [
     ("bundle", bundle),
     ("policy_text", policy_text),
     ("calculator", calculator),
+    ("report", report),
 ];

@@ -105,7 +105,8 @@ impl Snapshot {
     /// and the damage that opening came upon are those of the whole.
     ///
     /// # Errors
-    /// [`TreeError::PastEnd`] for more entries than there are, or none; else when the last one cannot be read.
+    /// [`TreeError::PastEnd`] for more entries than there are, or none; else the system's answer. Of a last entry that
+    /// is damaged the leaf is not known.
     pub fn at(&self, size: u64) -> Result<Self, TreeError> {
         if size == self.entries {
             return Ok(self.clone());
@@ -115,11 +116,16 @@ impl Snapshot {
         }
         let list = self.segments.list.iter().filter(|segment| segment.header.first_seq.get() < size);
         let list = list.map(|segment| segment.clone().cut_at(size)).collect();
+        let head = match self.tree().leaf(Seq::new(size - 1)) {
+            Ok(leaf) => Some(leaf),
+            Err(TreeError::Entry(EntryFault::Damaged(_))) => None,
+            Err(error) => return Err(error),
+        };
         let is_within = |damage: &&Damage| damage.seq.is_none_or(|seq| seq.get() < size);
         Ok(Self {
             segments: Segments { dir: self.segments.dir.clone(), list },
             entries: size,
-            head: Some(self.tree().leaf(Seq::new(size - 1))?),
+            head,
             damage: self.damage.iter().filter(is_within).cloned().collect(),
             ..self.clone()
         })

@@ -1,6 +1,8 @@
 //! Whether the indexes give every entry of the log, under its trace and under its hash. They are
 //! derived files: one that leaves entries out must not make a run over everything smaller.
 
+use std::ops::Range;
+
 use proofline_canon::Blake3Digest;
 use proofline_ledger::{Damage, EntryFault, EntryHeader, EntryKind, ListedHash, Seq, Snapshot};
 use proofline_trace::TraceId;
@@ -8,8 +10,8 @@ use proofline_trace::TraceId;
 /// Entries that are named in some way: how many, and a checksum that no order changes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Census {
-    entries: u64,
-    sum: u128,
+    pub(crate) entries: u64,
+    pub(crate) sum: u128,
 }
 
 impl Census {
@@ -39,7 +41,7 @@ impl Census {
     }
 
     pub(crate) fn add(&mut self, other: Self) {
-        self.entries += other.entries;
+        self.entries = self.entries.saturating_add(other.entries);
         self.sum = self.sum.wrapping_add(other.sum);
     }
 }
@@ -47,12 +49,38 @@ impl Census {
 /// The entries of a log, as its indexes must have them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct LogCensus {
-    traces: Census,
-    hashes: Census,
+    pub(crate) traces: Census,
+    pub(crate) hashes: Census,
     /// System entries.
-    system: u64,
+    pub(crate) system: u64,
     /// Entries that cannot be read, so that nobody knows what the indexes have to say of them.
-    unreadable: u64,
+    pub(crate) unreadable: u64,
+}
+
+/// What the indexes list under hashes, of a stretch of the log, and what they say of the whole.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Listed {
+    /// Of the stretch.
+    pub(crate) hashes: Census,
+    /// Whether each index has its hashes in order.
+    pub(crate) in_order: bool,
+    /// System entries of the whole log.
+    pub(crate) system: u64,
+}
+
+impl Listed {
+    /// Reads it for the entries of a stretch; what an index lists behind the last one counts to the last stretch.
+    pub(crate) fn read(snapshot: &Snapshot, stretch: &Range<u64>) -> Result<Self, EntryFault> {
+        let is_last = stretch.end >= snapshot.entries();
+        let is_own = |seq: u64| seq >= stretch.start && (is_last || seq < stretch.end);
+        let mut hashes = Census::default();
+        let in_order = snapshot.visit_listed_hashes(&mut |hash| {
+            if is_own(hash.seq.get()) {
+                hashes.count_hash(hash);
+            }
+        })?;
+        Ok(Self { hashes, in_order, system: snapshot.system_entries()?.len() as u64 })
+    }
 }
 
 impl LogCensus {
@@ -69,8 +97,8 @@ impl LogCensus {
     pub(crate) fn add(&mut self, other: Self) {
         self.traces.add(other.traces);
         self.hashes.add(other.hashes);
-        self.system += other.system;
-        self.unreadable += other.unreadable;
+        self.system = self.system.saturating_add(other.system);
+        self.unreadable = self.unreadable.saturating_add(other.unreadable);
     }
 
     /// What is wrong when the traces of this log gave another census.
@@ -88,25 +116,20 @@ impl LogCensus {
 
     /// What is wrong when the indexes list other hashes than the entries have. Where an entry cannot
     /// be read there is no saying; that is damage by itself.
-    pub(crate) fn fault_of_hashes(self, snapshot: &Snapshot) -> Result<Option<Damage>, EntryFault> {
+    pub(crate) fn fault_of_hashes(self, listed: &Listed) -> Option<Damage> {
         if self.unreadable > 0 {
-            return Ok(None);
+            return None;
         }
-        if self.system != snapshot.system_entries()?.len() as u64 {
-            let message =
-                "the indexes list other system entries than there are; a sealed index is not its segment's";
-            return Ok(Some(incomplete(message.to_owned())));
-        }
-        let mut listed = Census::default();
-        let in_order = snapshot.visit_listed_hashes(&mut |hash| listed.count_hash(hash))?;
-        Ok(if self.hashes != listed {
-            Some("the indexes list other envelope hashes than those of the entries; a sealed index is not its segment's")
-        } else if in_order {
-            None
+        let message = if self.system != listed.system {
+            "the indexes list other system entries than there are; a sealed index is not its segment's"
+        } else if self.hashes != listed.hashes {
+            "the indexes list other envelope hashes than those of the entries; a sealed index is not its segment's"
+        } else if !listed.in_order {
+            "an index lists envelope hashes in an order in which some are not found; it is not its segment's"
         } else {
-            Some("an index lists envelope hashes in an order in which some are not found; it is not its segment's")
-        }
-        .map(|message| incomplete(message.to_owned())))
+            return None;
+        };
+        Some(incomplete(message.to_owned()))
     }
 }
 

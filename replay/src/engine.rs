@@ -4,21 +4,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
+use proofline_canon::Sha256Digest;
 use proofline_ledger::{EntryFault, Seq, Snapshot};
+use proofline_proof::KeyList;
 use proofline_trace::TraceId;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::census::Census;
+use crate::census::{Census, Listed, LogCensus};
 use crate::constrained::{self, Side};
 use crate::error::ReplayError;
 use crate::integrity;
 use crate::means::Means;
 use crate::pairs::{Pair, Pairs};
 use crate::plan::{Mode, Plan, Selection};
+use crate::report::{Part, Place, Progress, opening_of};
 use crate::shelf::Shelf;
+use crate::signatures;
 use crate::single::{self, Inputs, Outcome};
 use crate::sink::{Event, ReplaySink};
 use crate::summary::{Summary, Tally};
@@ -49,25 +53,54 @@ pub fn replay(
     plan: &Plan,
     sink: &mut dyn ReplaySink,
 ) -> Result<Summary, ReplayError> {
+    if matches!((&plan.mode, &plan.traces), (Mode::Forensic | Mode::Invariant, Selection::All)) {
+        let part = replay_part(snapshot, means, plan, None, sink)?;
+        return Ok(if plan.shard.is_some() { part.into_summary() } else { part.conclude() });
+    }
     let erasures = snapshot.readable_erasures().map_err(ReplayError::Lookup)?;
     let shelf = Shelf::new(*means, &erasures, &plan.closed);
     let inputs = Inputs { snapshot, means: *means, plan, erasures: &erasures, shelf: &shelf };
-    let (pool, tally) = (pool(plan.threads)?, Tally::new(snapshot, plan));
-    let mut run = Run { pool, inputs, sink, tally, entries: 0, census: Census::default() };
+    let mut run = Run::new(inputs, sink)?;
     let unfit = |wanted| Err(ReplayError::Plan { replay_type: plan.mode.replay_type(), wanted });
     match (&plan.mode, &plan.traces) {
+        _ if plan.shard.is_some() => return unfit("everything, where it is cut into shards"),
         (Mode::Constrained(variance), Selection::Pairs(pairs)) => run.pairs(pairs, variance)?,
-        (Mode::Constrained(_), _) => return unfit("pairs of traces"),
+        (Mode::Constrained(_), _) | (_, Selection::All) => return unfit("pairs of traces"),
         (_, Selection::Pairs(_)) => return unfit("traces, one by one"),
-        (_, Selection::All) => run.everything()?,
         (_, Selection::Chosen(traces)) => {
             let traces: Vec<TraceId> = traces.iter().copied().collect();
-            for chunk in traces.chunks(TRACES_PER_CHUNK) {
+            for chunk in traces.chunks(run.traces_per_chunk()) {
                 run.chunk(chunk, Some(traces.len() as u64))?;
             }
         }
     }
     Ok(run.tally.finish())
+}
+
+/// Replays everything, or the shard of it that the plan names, and gives what parts are added up from. With `from`
+/// it goes on where an earlier run, of the same plan over the same entries, told its sink that it can.
+///
+/// # Errors
+/// As [`replay`]; [`ReplayError::Plan`] where the plan is not of everything, one by one.
+pub fn replay_part(
+    snapshot: &Snapshot,
+    means: &Means<'_>,
+    plan: &Plan,
+    from: Option<Progress>,
+    sink: &mut dyn ReplaySink,
+) -> Result<Part, ReplayError> {
+    if !matches!((&plan.mode, &plan.traces), (Mode::Forensic | Mode::Invariant, Selection::All)) {
+        let wanted = "everything, one by one, where it is cut into parts";
+        return Err(ReplayError::Plan { replay_type: plan.mode.replay_type(), wanted });
+    }
+    let erasures = snapshot.readable_erasures().map_err(ReplayError::Lookup)?;
+    let shelf = Shelf::new(*means, &erasures, &plan.closed);
+    let inputs = Inputs { snapshot, means: *means, plan, erasures: &erasures, shelf: &shelf };
+    Run::new(inputs, sink)?.everything(from)
+}
+
+fn part(tally: &Tally, given: Census, log: LogCensus, listed: Listed) -> Part {
+    Part { summary: tally.summary().clone(), shared_damage: tally.shared_damage(), given, log, listed }
 }
 
 /// Threads of this run alone. Their number never comes from the environment.
@@ -86,26 +119,107 @@ struct Run<'a> {
     entries: u64,
     /// What the traces gave so far.
     census: Census,
+    /// What the entries of the log gave, of a run over everything.
+    log: LogCensus,
+    place: Place,
+    opening: Sha256Digest,
 }
 
-impl Run<'_> {
-    fn everything(&mut self) -> Result<(), ReplayError> {
-        let (snapshot, tally) = (self.inputs.snapshot, &mut self.tally);
-        let checked =
-            integrity::check(&self.pool, snapshot, &mut *self.sink, |damage| tally.entry_damage(damage))?;
-        self.tally.signatures(checked.signatures);
-        let log = checked.census;
-        let mut last = None;
-        loop {
-            let traces = snapshot.traces_after(last, TRACES_PER_CHUNK).map_err(ReplayError::Lookup)?;
-            let Some(end) = traces.last() else { break };
-            last = Some(*end);
+impl<'a> Run<'a> {
+    fn new(inputs: Inputs<'a>, sink: &'a mut dyn ReplaySink) -> Result<Self, ReplayError> {
+        Ok(Self {
+            pool: pool(inputs.plan.threads)?,
+            tally: Tally::new(inputs.snapshot, inputs.plan),
+            inputs,
+            sink,
+            entries: 0,
+            census: Census::default(),
+            log: LogCensus::default(),
+            place: Place::default(),
+            opening: opening_of(inputs.snapshot),
+        })
+    }
+
+    fn traces_per_chunk(&self) -> usize {
+        self.inputs.plan.batch_traces.map_or(TRACES_PER_CHUNK, NonZeroUsize::get)
+    }
+
+    fn everything(mut self, from: Option<Progress>) -> Result<Part, ReplayError> {
+        let snapshot = self.inputs.snapshot;
+        let stretch =
+            self.inputs.plan.shard.map_or(0..snapshot.entries(), |shard| shard.range(snapshot.entries()));
+        let begins = from.is_none();
+        if let Some(from) = from {
+            self = self.go_on(from)?;
+        }
+        let tally = &mut self.tally;
+        let keys = signatures::keys(snapshot, |damage| {
+            if begins {
+                tally.key_damage(damage)
+            }
+        })?;
+        self.integrity(keys.as_ref(), &stretch)?;
+        while let Some(traces) = self.next_traces()? {
             self.chunk(&traces, None)?;
         }
-        let hashes = log.fault_of_hashes(snapshot).map_err(ReplayError::Lookup)?;
-        let faults = log.fault_of_traces(self.census).into_iter().chain(hashes);
-        faults.for_each(|damage| self.tally.entry_damage(damage));
+        let listed = Listed::read(snapshot, &stretch).map_err(ReplayError::Lookup)?;
+        Ok(part(&self.tally, self.census, self.log, listed))
+    }
+
+    fn go_on(self, from: Progress) -> Result<Self, ReplayError> {
+        if from.opening != self.opening {
+            return Err(ReplayError::OtherDamage);
+        }
+        let Part { summary, shared_damage, given, log, .. } = from.part;
+        let tally = self.tally.go_on(summary, shared_damage);
+        Ok(Self { tally, census: given, log, place: from.place, entries: from.entries, ..self })
+    }
+
+    /// Tells the sink that the run can go on from here.
+    fn tell_progress(&mut self) -> Result<(), ReplayError> {
+        if !matches!(self.inputs.plan.traces, Selection::All) {
+            return Ok(());
+        }
+        let Self { tally, census, log, place, entries, opening, sink, .. } = self;
+        let progress = || Progress {
+            // What the indexes list is counted at the end.
+            part: part(tally, *census, *log, Listed::default()),
+            place: *place,
+            entries: *entries,
+            opening: *opening,
+        };
+        stop(sink.progress(&progress))
+    }
+
+    fn integrity(&mut self, keys: Option<&KeyList>, stretch: &Range<u64>) -> Result<(), ReplayError> {
+        let total = stretch.end - stretch.start;
+        while self.place.checked < total {
+            let start = stretch.start + self.place.checked;
+            let end = integrity::window_end(start, stretch.end);
+            let looked = integrity::check(&self.pool, self.inputs.snapshot, keys, start..end)?;
+            looked.damage.into_iter().for_each(|damage| self.tally.entry_damage(damage));
+            self.log.add(looked.census);
+            self.tally.signatures(looked.signatures);
+            self.place.checked = end - stretch.start;
+            self.tell(&Event::EntriesChecked { checked: self.place.checked, total })?;
+            self.tell_progress()?;
+        }
         Ok(())
+    }
+
+    /// The next traces of this run; none at the end.
+    fn next_traces(&self) -> Result<Option<Vec<TraceId>>, ReplayError> {
+        let (shard, wanted) = (self.inputs.plan.shard, self.traces_per_chunk());
+        let (mut found, mut last) = (Vec::new(), self.place.after);
+        while found.len() < wanted {
+            let traces =
+                self.inputs.snapshot.traces_after(last, TRACES_PER_CHUNK).map_err(ReplayError::Lookup)?;
+            let Some(end) = traces.last() else { break };
+            last = Some(*end);
+            let own = traces.into_iter().filter(|trace| shard.is_none_or(|shard| shard.covers(*trace)));
+            found.extend(own.take(wanted - found.len()));
+        }
+        Ok(Some(found).filter(|found| !found.is_empty()))
     }
 
     fn look_up(&self, traces: &[TraceId]) -> Result<Vec<(TraceId, Vec<Seq>)>, ReplayError> {
@@ -130,6 +244,8 @@ impl Run<'_> {
             self.entries += entries as u64;
             let (traces, entries) = (self.tally.traces(), self.entries);
             self.tell(&Event::TracesReplayed { traces, total, entries })?;
+            self.place.after = batch.last().map(|(trace, _)| *trace);
+            self.tell_progress()?;
         }
         Ok(())
     }

@@ -41,6 +41,9 @@ pub enum ReplayError {
         /// What it can be asked of.
         wanted: &'static str,
     },
+    /// Opening the ledger finds other damage than it did when the run that is to go on began.
+    #[error("opening the ledger finds other damage than when the run began")]
+    OtherDamage,
     /// The sink asked to stop. What it took by then is whole.
     #[error("the replay was stopped before its end")]
     Stopped,
@@ -57,6 +60,7 @@ impl ReplayError {
             Self::Payloads(_) => "replay.payloads",
             Self::Threads(_) => "replay.threads",
             Self::Plan { .. } => "replay.plan",
+            Self::OtherDamage => "replay.other_damage",
             Self::Stopped => "replay.stopped",
         }
     }
@@ -74,6 +78,7 @@ impl ReplayError {
             Self::Payloads(_) => "mend the store of payloads, or replay without it",
             Self::Threads(_) => "ask for fewer threads",
             Self::Plan { .. } => "give pairs of traces to constrained replay, and traces to the others",
+            Self::OtherDamage => "run again from the beginning",
             Self::Stopped => "replay again; the same inputs give the same verdicts",
         }
     }

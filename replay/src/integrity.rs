@@ -4,7 +4,7 @@
 //!
 //! Work is cut by log range; each range reads one entry in front of it for the first link.
 
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 
 use proofline_ledger::{Damage, Entry, Seq, Snapshot};
 use proofline_proof::KeyList;
@@ -15,56 +15,45 @@ use rayon::prelude::*;
 use crate::census::LogCensus;
 use crate::error::ReplayError;
 use crate::reading::{LinkFacts, damage_at, read_entry, read_facts};
-use crate::signatures::{self, Batch};
-use crate::sink::{Event, ReplaySink};
+use crate::signatures::Batch;
 
 /// Entries of one range: the work of one thread at a time.
 const RANGE_ENTRIES: u64 = 512;
 /// Ranges between two events; what they found is held until then.
 const RANGES_PER_WINDOW: u64 = 32;
 
-/// What a check of every entry came to.
+/// What a check of a stretch of the log came to.
 #[derive(Default)]
 pub(crate) struct Checked {
+    /// What is wrong, in log order.
+    pub(crate) damage: Vec<Damage>,
     pub(crate) census: LogCensus,
     /// Producers' signatures that verify.
     pub(crate) signatures: u64,
 }
 
-/// Checks every entry and hands on what is wrong with them, in log order.
+/// The end of the window that begins here: what is checked between two looks at whoever asked.
+pub(crate) fn window_end(start: u64, end: u64) -> u64 {
+    end.min(start.saturating_add(RANGE_ENTRIES * RANGES_PER_WINDOW))
+}
+
+/// Checks the entries of a window. What it gives does not depend on where windows begin.
 pub(crate) fn check(
     pool: &ThreadPool,
     snapshot: &Snapshot,
-    sink: &mut dyn ReplaySink,
-    mut found: impl FnMut(Damage),
+    keys: Option<&KeyList>,
+    window: Range<u64>,
 ) -> Result<Checked, ReplayError> {
-    let total = snapshot.entries();
-    let mut checked = 0;
+    let check = |range| check_range(snapshot, keys, range);
+    let looks: Result<Vec<Checked>, ReplayError> =
+        pool.install(|| ranges(window).into_par_iter().map(check).collect());
     let mut sum = Checked::default();
-    let keys = signatures::keys(snapshot, &mut found)?;
-    while checked < total {
-        let end = total.min(checked + RANGE_ENTRIES * RANGES_PER_WINDOW);
-        let check = |range| check_range(snapshot, keys.as_ref(), range);
-        let looks: Result<Vec<Look>, ReplayError> =
-            pool.install(|| ranges(checked..end).into_par_iter().map(check).collect());
-        for look in looks? {
-            look.damage.into_iter().for_each(&mut found);
-            sum.census.add(look.checked.census);
-            sum.signatures += look.checked.signatures;
-        }
-        checked = end;
-        if let ControlFlow::Break(()) = sink.event(&Event::EntriesChecked { checked, total }) {
-            return Err(ReplayError::Stopped);
-        }
+    for look in looks? {
+        sum.damage.extend(look.damage);
+        sum.census.add(look.census);
+        sum.signatures += look.signatures;
     }
     Ok(sum)
-}
-
-/// What one range of the log shows.
-#[derive(Default)]
-struct Look {
-    damage: Vec<Damage>,
-    checked: Checked,
 }
 
 fn ranges(window: Range<u64>) -> Vec<Range<u64>> {
@@ -78,8 +67,13 @@ fn ranges(window: Range<u64>) -> Vec<Range<u64>> {
     ranges
 }
 
-fn check_range(snapshot: &Snapshot, keys: Option<&KeyList>, range: Range<u64>) -> Result<Look, ReplayError> {
-    let (mut look, mut batch) = (Look::default(), Batch::default());
+fn check_range(
+    snapshot: &Snapshot,
+    keys: Option<&KeyList>,
+    range: Range<u64>,
+) -> Result<Checked, ReplayError> {
+    let (mut look, mut batch) = (Checked::default(), Batch::default());
+    let mut found: Vec<(Seq, Damage)> = Vec::new();
     let mut before = match range.start.checked_sub(1) {
         // The range before reports what is wrong with its own last entry.
         Some(last) => read_facts(snapshot, Seq::new(last))?.ok(),
@@ -91,22 +85,25 @@ fn check_range(snapshot: &Snapshot, keys: Option<&KeyList>, range: Range<u64>) -
             Ok(entry) => {
                 let facts = LinkFacts::of(&entry);
                 let fault = before.and_then(|before| before.fault_of_next(&facts));
-                look.damage.extend(fault.map(|fault| fault.damage(snapshot, seq)));
-                look.damage.extend(body_fault(snapshot, &entry));
-                look.checked.census.count(&entry.header);
+                found.extend(fault.map(|fault| (seq, fault.damage(snapshot, seq))));
+                found.extend(body_fault(snapshot, &entry).map(|fault| (seq, fault)));
+                look.census.count(&entry.header);
                 batch.gather(&entry);
                 Some(facts)
             }
-            Err(found) => {
-                look.damage.push(found);
-                look.checked.census.count_unreadable();
+            Err(damage) => {
+                found.push((seq, damage));
+                look.census.count_unreadable();
                 None
             }
         };
     }
     if let Some(keys) = keys {
-        look.checked.signatures = batch.verify(snapshot, keys, |damage| look.damage.push(damage));
+        look.signatures = batch.verify(snapshot, keys, |seq, damage| found.push((seq, damage)));
     }
+    // In log order, wherever the range was cut.
+    found.sort_by_key(|(seq, _)| *seq);
+    look.damage = found.into_iter().map(|(_, damage)| damage).collect();
     Ok(look)
 }
 

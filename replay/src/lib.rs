@@ -160,6 +160,7 @@ mod pairs;
 mod plan;
 mod reading;
 mod redecide;
+pub mod report;
 mod rules;
 mod seal;
 mod shelf;
@@ -185,7 +186,7 @@ pub use drift::{
     LineChange, PairDrift, PayloadDiff, PayloadState, RecordPlace, Subject, SubjectCount, diff_payloads,
     drift, pairs_by_key, pairs_of_keys, parse_keys,
 };
-pub use engine::replay;
+pub use engine::{replay, replay_part};
 pub use error::{RecordError, ReplayError};
 pub use form::FormError;
 pub use means::Means;

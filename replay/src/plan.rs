@@ -8,6 +8,7 @@ use proofline_ledger::Seq;
 use proofline_trace::{ReplayType, Timestamp, TraceId};
 
 use crate::pairs::Pairs;
+use crate::report::Shard;
 use crate::variance::VariancePolicy;
 
 /// The question of a replay.
@@ -81,6 +82,11 @@ pub struct Plan {
     pub closed: BTreeMap<Sha256Digest, Seq>,
     /// True to fail, in an invariant or constrained replay, each trace with a decision that cannot be decided again.
     pub require_policies: bool,
+    /// One of several jobs that share a run over everything; none for the whole of it.
+    pub shard: Option<Shard>,
+    /// How many traces are replayed between two looks at the sink; none for a number that suits. No output depends
+    /// on it.
+    pub batch_traces: Option<NonZeroUsize>,
 }
 
 impl Plan {

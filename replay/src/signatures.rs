@@ -49,13 +49,18 @@ impl Batch {
     }
 
     /// How many verify; `found` takes those that do not.
-    pub(crate) fn verify(self, snapshot: &Snapshot, keys: &KeyList, mut found: impl FnMut(Damage)) -> u64 {
+    pub(crate) fn verify(
+        self,
+        snapshot: &Snapshot,
+        keys: &KeyList,
+        mut found: impl FnMut(Seq, Damage),
+    ) -> u64 {
         let mut verified = 0;
         for (seq, signature) in self.signatures {
             match check_producer(&signature, keys, seq.get()) {
                 Ok(()) => verified += 1,
                 Err(refusal) => {
-                    found(damage_at(snapshot, seq, refusal.code(), refusal.to_string()));
+                    found(seq, damage_at(snapshot, seq, refusal.code(), refusal.to_string()));
                 }
             }
         }

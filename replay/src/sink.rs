@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use proofline_trace::{Finding, TraceId};
 
+use crate::report::Progress;
 use crate::verdict::TraceReplay;
 
 /// Takes verdicts as they come, so that a run over everything needs no memory for all of them.
@@ -20,6 +21,13 @@ pub trait ReplaySink {
     /// Something to tell of on the way.
     fn event(&mut self, event: &Event) -> ControlFlow<()> {
         let _ = event;
+        ControlFlow::Continue(())
+    }
+
+    /// A place where a run over everything can go on later, after all that this sink was given before; `progress`
+    /// makes what [`replay_part`](crate::replay_part) then needs.
+    fn progress(&mut self, progress: &dyn Fn() -> Progress) -> ControlFlow<()> {
+        let _ = progress;
         ControlFlow::Continue(())
     }
 }

@@ -12,7 +12,7 @@ use crate::sink::Unlisted;
 use crate::verdict::TraceReplay;
 
 /// Damage beyond this is counted and not kept.
-const DAMAGE_KEPT: usize = 1000;
+pub(crate) const DAMAGE_KEPT: usize = 1000;
 
 /// The answer of a whole run, from good to bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -154,28 +154,22 @@ impl Summary {
     }
 }
 
-fn counts<K: Copy>(map: &BTreeMap<K, u64>, name: impl Fn(K) -> &'static str) -> Value {
-    Value::object(map.iter().map(|(key, count)| (name(*key), Value::from(*count))))
-}
-
-/// A summary in the making.
-#[derive(Debug)]
-pub(crate) struct Tally {
-    summary: Summary,
-    /// Entries with damage, by code: one entry is met by its trace, by its neighbours and by the
-    /// opening of the ledger.
-    known: BTreeSet<(Seq, &'static str)>,
-}
-
-impl Tally {
-    pub(crate) fn new(snapshot: &Snapshot, plan: &Plan) -> Self {
-        let summary = Summary {
-            replay_type: plan.mode.replay_type(),
-            generated_at: plan.generated_at,
-            ledger_id: snapshot.ledger_id(),
-            entries: snapshot.entries(),
-            end: snapshot.end(),
-            entries_checked: matches!(plan.traces, Selection::All),
+impl Summary {
+    /// A summary that counts nothing yet.
+    pub(crate) fn empty(
+        replay_type: ReplayType,
+        generated_at: Timestamp,
+        ledger_id: LedgerId,
+        entries: u64,
+        end: LogEnd,
+    ) -> Self {
+        Self {
+            replay_type,
+            generated_at,
+            ledger_id,
+            entries,
+            end,
+            entries_checked: false,
             traces: 0,
             passed: 0,
             failed: 0,
@@ -194,21 +188,112 @@ impl Tally {
             severities: BTreeMap::new(),
             damage: Vec::new(),
             damage_count: 0,
+            derived_damage: Vec::new(),
+        }
+    }
+
+    /// Adds a verdict; what it says of damage aside.
+    pub(crate) fn count(&mut self, replay: &TraceReplay) {
+        let coverage = &replay.diagnostics.coverage;
+        let add = |sum: &mut u64, count: u64| *sum = sum.saturating_add(count);
+        add(&mut self.traces, 1);
+        match replay.result.verdict.failure_class() {
+            None => add(&mut self.passed, 1),
+            Some(class) => {
+                add(&mut self.failed, 1);
+                add(self.failures.entry(class).or_default(), 1);
+            }
+        }
+        add(&mut self.records, coverage.records.get());
+        add(&mut self.verified, coverage.verified.get());
+        add(&mut self.gate_rechecked, coverage.gate_rechecked.get());
+        add(&mut self.re_executed, coverage.re_executed.get());
+        add(&mut self.policy_re_decided, coverage.policy_re_decided.get());
+        add(&mut self.policy_absent, coverage.policy_absent.get());
+        add(&mut self.policy_unusable, coverage.policy_unusable.get());
+        self.count_findings(replay.findings());
+    }
+
+    /// Adds a trace without a verdict.
+    pub(crate) fn count_unlisted(&mut self, unlisted: &Unlisted) {
+        self.unlisted_traces = self.unlisted_traces.saturating_add(1);
+        self.unlisted_attempts = self.unlisted_attempts.saturating_add(unlisted.attempts);
+        self.count_findings(&unlisted.findings);
+    }
+
+    fn count_findings(&mut self, findings: &[Finding]) {
+        for finding in findings {
+            *self.findings.entry(finding.code).or_default() += 1;
+            *self.severities.entry(finding.severity).or_default() += 1;
+        }
+    }
+
+    pub(crate) fn keep(&mut self, damage: Damage) {
+        self.damage_count = self.damage_count.saturating_add(1);
+        if self.damage.len() < DAMAGE_KEPT {
+            self.damage.push(damage);
+        }
+    }
+}
+
+fn counts<K: Copy>(map: &BTreeMap<K, u64>, name: impl Fn(K) -> &'static str) -> Value {
+    Value::object(map.iter().map(|(key, count)| (name(*key), Value::from(*count))))
+}
+
+/// A summary in the making.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    summary: Summary,
+    /// Entries with damage, by code: one entry is met by its trace, by its neighbours and by the
+    /// opening of the ledger.
+    known: BTreeSet<(Seq, &'static str)>,
+    /// Places of damage, the first ones, that every shard of a run comes upon.
+    shared_damage: u64,
+}
+
+impl Tally {
+    pub(crate) fn new(snapshot: &Snapshot, plan: &Plan) -> Self {
+        let summary = Summary {
+            entries_checked: matches!(plan.traces, Selection::All),
             derived_damage: snapshot.derived_damage().to_vec(),
+            ..Summary::empty(
+                plan.mode.replay_type(),
+                plan.generated_at,
+                snapshot.ledger_id(),
+                snapshot.entries(),
+                snapshot.end(),
+            )
         };
-        let mut tally = Self { summary, known: BTreeSet::new() };
+        let mut tally = Self { summary, known: BTreeSet::new(), shared_damage: 0 };
         for damage in snapshot.damage() {
             tally.known.extend(damage.seq.map(|seq| (seq, damage.code)));
-            tally.keep(damage.clone());
+            tally.shared(damage.clone());
         }
         tally
+    }
+
+    /// The tally that a run over everything had when it was cut off. The same opening was come upon before.
+    pub(crate) fn go_on(self, summary: Summary, shared_damage: u64) -> Self {
+        Self { summary, shared_damage, ..self }
+    }
+
+    /// Damage that the list of keys shows: every shard reads it.
+    pub(crate) fn key_damage(&mut self, damage: Damage) {
+        if !self.is_known(&damage) {
+            self.shared(damage);
+        }
+    }
+
+    fn shared(&mut self, damage: Damage) {
+        self.shared_damage += 1;
+        self.summary.keep(damage);
     }
 
     /// Damage that the check of every entry found: each place once, so only what opening came
     /// upon is told from it, and memory does not grow with the damage.
     pub(crate) fn entry_damage(&mut self, damage: Damage) {
         if !self.is_known(&damage) {
-            self.keep(damage);
+            self.summary.keep(damage);
         }
     }
 
@@ -218,7 +303,7 @@ impl Tally {
             return;
         }
         self.known.extend(damage.seq.map(|seq| (seq, damage.code)));
-        self.keep(damage.clone());
+        self.summary.keep(damage.clone());
     }
 
     fn is_known(&self, damage: &Damage) -> bool {
@@ -228,31 +313,8 @@ impl Tally {
         self.known.contains(&(seq, damage.code)) || damage.code == UNREADABLE && told()
     }
 
-    fn keep(&mut self, damage: Damage) {
-        self.summary.damage_count += 1;
-        if self.summary.damage.len() < DAMAGE_KEPT {
-            self.summary.damage.push(damage);
-        }
-    }
-
     pub(crate) fn verdict(&mut self, replay: &TraceReplay) {
-        let (summary, coverage) = (&mut self.summary, &replay.diagnostics.coverage);
-        summary.traces += 1;
-        match replay.result.verdict.failure_class() {
-            None => summary.passed += 1,
-            Some(class) => {
-                summary.failed += 1;
-                *summary.failures.entry(class).or_default() += 1;
-            }
-        }
-        summary.records += coverage.records.get();
-        summary.verified += coverage.verified.get();
-        summary.gate_rechecked += coverage.gate_rechecked.get();
-        summary.re_executed += coverage.re_executed.get();
-        summary.policy_re_decided += coverage.policy_re_decided.get();
-        summary.policy_absent += coverage.policy_absent.get();
-        summary.policy_unusable += coverage.policy_unusable.get();
-        self.findings(replay.findings());
+        self.summary.count(replay);
         // Where every entry was checked, traces come upon nothing new.
         if !self.summary.entries_checked {
             replay.damage.iter().for_each(|damage| self.trace_damage(damage));
@@ -260,20 +322,19 @@ impl Tally {
     }
 
     pub(crate) fn signatures(&mut self, verified: u64) {
-        self.summary.producer_signatures = verified;
+        self.summary.producer_signatures += verified;
     }
 
     pub(crate) fn unlisted(&mut self, unlisted: &Unlisted) {
-        self.summary.unlisted_traces += 1;
-        self.summary.unlisted_attempts += unlisted.attempts;
-        self.findings(&unlisted.findings);
+        self.summary.count_unlisted(unlisted);
     }
 
-    fn findings(&mut self, findings: &[Finding]) {
-        for finding in findings {
-            *self.summary.findings.entry(finding.code).or_default() += 1;
-            *self.summary.severities.entry(finding.severity).or_default() += 1;
-        }
+    pub(crate) const fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    pub(crate) const fn shared_damage(&self) -> u64 {
+        self.shared_damage
     }
 
     /// How many traces have a verdict so far.

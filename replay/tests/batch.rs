@@ -15,44 +15,15 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
 use common::evidence::{Place, chain, declared, hash_of, tool_call_at};
+use common::shipped::{agent_work, bring_in, payloads, put_payloads};
 use common::{Look, NOW_MS, committed, fresh, golden, output, run, vectors};
-use proofline_canon::{ContentStore, Limits, MemoryStore, Sha256Digest, Value};
-use proofline_ledger::{Action, EvidenceLine, Ledger, Options, Snapshot};
+use proofline_canon::Value;
+use proofline_ledger::{Options, Snapshot};
 use proofline_replay::{
     Event, Means, Mode, Pairs, Plan, ReplayError, ReplaySink, RunVerdict, Selection, Summary, TraceReplay,
     VariancePolicy, replay,
 };
 use proofline_trace::TraceId;
-
-/// The evidence that ships, committed line by line.
-fn agent_work(options: Options) -> (tempfile::TempDir, Ledger) {
-    let (dir, ledger) = fresh(options);
-    bring_in(&ledger, "evidence/agent-work.jsonl");
-    (dir, ledger)
-}
-
-fn bring_in(ledger: &Ledger, file: &str) {
-    let text = std::fs::read(vectors().join(file)).unwrap();
-    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    for line in lines {
-        if let Ok(line) = EvidenceLine::read(line, &Limits::ENVELOPE) {
-            ledger.commit_action(&Action::Evidence(line.submission()), NOW_MS).unwrap();
-        }
-    }
-}
-
-fn payloads() -> MemoryStore {
-    let store = MemoryStore::new();
-    put_payloads(&store, "evidence/payloads.jsonl");
-    store
-}
-
-fn put_payloads(store: &MemoryStore, file: &str) {
-    let text = std::fs::read(vectors().join(file)).unwrap();
-    for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        store.put(&Sha256Digest::of(line), line).unwrap();
-    }
-}
 
 fn on(threads: usize) -> Plan {
     Plan { threads: NonZeroUsize::new(threads), ..Plan::default() }

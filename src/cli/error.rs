@@ -7,6 +7,7 @@ use proofline::ledger::{
     BlobError, CatalogueError, Damage, EntryFault, ErasureRefusal, LedgerError, PublishError, ReindexError,
     RetentionFault, SalvageError, TransferError,
 };
+use proofline::replay::report::ReportError;
 use proofline::replay::{
     BacktestRecordError, FormError, KeysError, PairsError, RecordError, ReplayError, SealError,
 };
@@ -26,6 +27,16 @@ use super::transfer_error;
 impl From<SigningError> for CliError {
     fn from(error: SigningError) -> Self {
         Self::Signing(Box::new(error))
+    }
+}
+
+impl From<ReportError> for CliError {
+    fn from(error: ReportError) -> Self {
+        match error {
+            ReportError::Replay(error) => error.into(),
+            ReportError::Ledger(fault) => fault.into(),
+            other => Self::Report(Box::new(other)),
+        }
     }
 }
 
@@ -203,6 +214,9 @@ pub(crate) enum CliError {
     /// The report of a back-test is not in the ledger.
     #[error(transparent)]
     BacktestRecord(#[from] BacktestRecordError),
+    /// A report was not written, read or merged.
+    #[error(transparent)]
+    Report(Box<ReportError>),
     /// A verdict is not in the ledger.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -307,6 +321,7 @@ impl CliError {
             Self::Catalogue(error) => error.code(),
             Self::Replay(error) => error.code(),
             Self::BacktestRecord(error) => error.code(),
+            Self::Report(error) => error.code(),
             Self::Record(error) => error.code(),
             Self::Signing(error) => error.code(),
             Self::Sealing(error) => error.code(),
@@ -357,6 +372,13 @@ impl CliError {
                 Exit::BadInput
             }
             Self::Erasure(_) => Exit::BadInput,
+            Self::Report(error) => match **error {
+                ReportError::Io { .. } | ReportError::Output(_) | ReportError::InUse(_) => {
+                    Exit::SystemRefused
+                }
+                ReportError::Value(_) => Exit::Internal,
+                _ => Exit::BadInput,
+            },
             Self::Signing(error) => error.exit(),
             Self::Sealing(error) => error.exit(),
             Self::Usage(_) => Exit::Usage,
@@ -402,6 +424,10 @@ impl CliError {
                 CanonError::NotCanonical { offset } => format!("{name}, byte {offset}"),
                 CanonError::Write(error) => format!("{name}, at \"{}\"", error.pointer),
                 _ => name.clone(),
+            }),
+            Self::Report(error) => error.place().map(|(file, line)| {
+                let line = line.map(|line| format!(", line {line}")).unwrap_or_default();
+                format!("{}{line}", file.to_string_lossy())
             }),
             Self::Signing(error) => error.place(),
             Self::Sealing(error) => error.place(),
@@ -464,6 +490,7 @@ impl CliError {
             Self::Catalogue(error) => Some(error.hint()),
             Self::Replay(error) => Some(error.hint()),
             Self::BacktestRecord(error) => Some(error.hint()),
+            Self::Report(error) => Some(error.hint()),
             Self::Record(error) => Some(error.hint()),
             Self::Proof(error) => error.hint(),
             Self::Deciding(error) => error.hint(),

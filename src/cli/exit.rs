@@ -29,6 +29,10 @@ pub(crate) enum Exit {
     Unauthentic,
     /// 10: a payload that was erased is there, or an erasure, hold or release was not allowed.
     NotErased,
+    /// 130: a batch job was stopped by SIGINT, and can be resumed.
+    Interrupted,
+    /// 143: a batch job was stopped by SIGTERM, and can be resumed.
+    Terminated,
 }
 
 impl Exit {
@@ -46,6 +50,8 @@ impl Exit {
             Self::Incomplete => 8,
             Self::Unauthentic => 9,
             Self::NotErased => 10,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
         }
     }
 

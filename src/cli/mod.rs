@@ -58,6 +58,7 @@ mod man;
 mod migrate;
 mod new_file;
 mod output;
+mod pace;
 mod payload_view;
 mod phrase;
 mod policy;
@@ -74,6 +75,7 @@ mod reindex;
 mod release;
 mod replay;
 mod replay_backtest;
+mod replay_batch;
 mod replay_differences;
 mod replay_mode;
 mod replay_output;
@@ -81,6 +83,8 @@ mod replay_policy;
 mod replay_report;
 mod replay_seal;
 mod replay_tools;
+mod report;
+mod report_show;
 mod retention;
 mod retention_erase;
 mod safe;
@@ -89,6 +93,7 @@ mod scratch_disk;
 mod seal;
 mod sealing_error;
 mod show;
+mod signals;
 mod signing_error;
 mod stat;
 mod subject;
@@ -152,7 +157,8 @@ Exit codes:
   7  a fault of this program
   8  entries are missing: a gap, a cut, or another history than was signed
   9  a signature, a key or a proof is not what it has to be
- 10  a payload that was erased is there, or its erasure was not allowed";
+ 10  a payload that was erased is there, or its erasure was not allowed
+130, 143  a signal stopped `replay --out`, which --resume goes on with";
 
 #[derive(Subcommand)]
 enum Verb {
@@ -162,6 +168,7 @@ enum Verb {
     Policy(policy::PolicyArgs),
     Replay(replay::ReplayArgs),
     Check(check::CheckArgs),
+    Report(report::ReportArgs),
     Verify(verify::VerifyArgs),
     Bundle(bundle::BundleArgs),
     Prove(prove::ProveArgs),
@@ -217,6 +224,7 @@ impl Verb {
             Self::Stat(args) => args.output.format,
             Self::Replay(args) => args.output.format,
             Self::Check(args) => args.output.format,
+            Self::Report(args) => args.format(),
             Self::Verify(args) => args.output.format,
             Self::Keygen(args) => args.output.format,
             Self::Keys(args) => args.format(),
@@ -264,6 +272,7 @@ impl Verb {
             Self::Stat(args) => stat::run(args, out),
             Self::Replay(args) => replay::run(args, out),
             Self::Check(args) => check::run(args, out),
+            Self::Report(args) => report::run(args, out),
             Self::Verify(args) => verify::run(args, out),
             Self::Keygen(args) => keygen::run(args, out),
             Self::Keys(args) => keys::run(args, out),

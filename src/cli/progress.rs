@@ -38,6 +38,12 @@ impl Progress {
         Self { bar }
     }
 
+    /// Goes up to a number that the first [`Progress::set_of`] names, and shows how quick it is.
+    pub(crate) fn paced() -> Self {
+        let template = "{bar:30} {human_pos} of {human_len} {msg}  {per_sec}  {eta} left";
+        Self { bar: Self::styled(ProgressBar::new(0), template) }
+    }
+
     /// Goes up to a number of bytes that the first [`Progress::set`] names.
     pub(crate) fn bytes() -> Self {
         Self {

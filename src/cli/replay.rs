@@ -14,8 +14,8 @@ use proofline::ledger::{
 use proofline::policy::CedarEngine;
 use proofline::proof::SecretKey;
 use proofline::replay::{
-    BacktestPlan, Event, Means, Mode, Plan, ReplayError, ReplaySink, RunVerdict, Summary, Tools, TraceReplay,
-    record_all, replay,
+    BacktestPlan, Event, Means, Mode, Plan, ReplayError, ReplaySink, RunVerdict, Selection, Summary, Tools,
+    TraceReplay, record_all, replay,
 };
 use proofline::trace::{LedgerId, Origin, Timestamp};
 use tempfile::TempDir;
@@ -32,12 +32,14 @@ use super::input::{Lines, Source};
 use super::output::{self, Format, Out, OutputArgs, note};
 use super::progress::Progress;
 use super::replay_backtest::{Backtesting, PolicyArgs};
+use super::replay_batch::{BatchArgs, Job};
 use super::replay_mode::QuestionArgs;
 use super::replay_output::Again;
 use super::replay_report::{RecordedCounts, Report, Tail};
 use super::replay_seal::{SealArgs, Sealer};
 use super::replay_tools::ToolArgs;
 use super::scratch_disk::ScratchDisk;
+use super::signals::Stop;
 use super::table::titles;
 
 /// Replays evidence: proves the bytes, decides again, gives each trace a verdict
@@ -61,6 +63,8 @@ use super::table::titles;
 ///   proofline replay ledger --mode all
 ///   proofline replay ledger --mode constrained --pairs pairs.jsonl
 ///   proofline replay ledger --with-policy next.cedar
+///   proofline replay ledger --all --shard 2/7 --out part-2.jsonl
+///   proofline replay ledger --all --out report.jsonl --resume
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct ReplayArgs {
@@ -97,6 +101,8 @@ pub(crate) struct ReplayArgs {
     #[command(flatten)]
     policy: PolicyArgs,
     #[command(flatten)]
+    batch: BatchArgs,
+    #[command(flatten)]
     archives: ArchivesArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
@@ -109,9 +115,15 @@ pub(crate) fn run(args: &ReplayArgs, out: &mut Out) -> Result<Exit, CliError> {
     let (plans, backtesting) = (args.plans()?, args.backtesting()?);
     let tools = args.tools.registry(args.output.format)?;
     let key = args.seal.key()?;
+    args.batch.check_usage(plans.len(), !is_over_all(&plans), args.record)?;
+    let stop = args.batch.out().map(|_| Stop::listen()).transpose()?.unwrap_or_default();
+    let job = args.batch.begin()?;
     let subject = Subject::prepare(args, out)?;
     let with_archives = WithArchives::open(&*subject.disk, &subject.dir, &args.archives.archives)?;
     let snapshot = Snapshot::open_on(&with_archives, &subject.dir)?;
+    if let (Some(job), [plan]) = (job, &*plans) {
+        return batch(args, &subject, &snapshot, (&tools, plan), job, &stop, out);
+    }
     let mut ingest = subject.ingest.as_ref();
     if let Some(backtesting) = backtesting {
         return backtesting.run(&subject.dir, &snapshot, ingest, out);
@@ -130,6 +142,48 @@ pub(crate) fn run(args: &ReplayArgs, out: &mut Out) -> Result<Exit, CliError> {
     Ok(exit(verdict, args.fail_on_findings && found, bad))
 }
 
+fn is_over_all(plans: &[Plan]) -> bool {
+    plans.iter().all(|plan| plan.traces == Selection::All)
+}
+
+/// The answer to one question, into a report.
+fn batch(
+    args: &ReplayArgs,
+    subject: &Subject,
+    snapshot: &Snapshot,
+    (tools, plan): (&Tools, &Plan),
+    job: Job,
+    stop: &Stop,
+    out: &mut Out,
+) -> Result<Exit, CliError> {
+    let snapshot = &job.batch.prefix(snapshot)?;
+    let payloads = open_payloads(subject)?;
+    // `now` is when the run began.
+    let began = (args.clock == Clock::System).then(|| job.batch.generated_at()).flatten();
+    let plan = &Plan {
+        closed: closed(snapshot, payloads.as_ref())?,
+        shard: args.batch.shard(),
+        generated_at: began.unwrap_or(plan.generated_at),
+        ..plan.clone()
+    };
+    let summary = match job.run(snapshot, &means(payloads.as_ref(), tools), plan, stop, out)? {
+        Ok(summary) => summary,
+        Err(stopped) => return Ok(stopped),
+    };
+    let bad = subject.ingest.as_ref().is_some_and(|counts| counts.bad > 0);
+    Ok(exit(summary.verdict(), args.fail_on_findings && summary.worst_finding().is_some(), bad))
+}
+
+fn open_payloads(subject: &Subject) -> Result<Option<Blobs>, CliError> {
+    Ok(if subject.dir.join(BLOBS_DIR).is_dir() { Some(Blobs::open(&subject.dir)?) } else { None })
+}
+
+/// What a replay may use besides the ledger.
+fn means<'a>(payloads: Option<&'a Blobs>, tools: &'a Tools) -> Means<'a> {
+    let payloads = payloads.map(|blobs| blobs as &(dyn ContentStore + Sync));
+    Means { payloads, policies: Some(&CedarEngine), tools: Some(tools) }
+}
+
 /// The answer to one question.
 fn answer(
     args: &ReplayArgs,
@@ -140,11 +194,10 @@ fn answer(
     ingest: Option<&Counts>,
     out: &mut Out,
 ) -> Result<Summary, CliError> {
-    let payloads = if subject.dir.join(BLOBS_DIR).is_dir() { Some(Blobs::open(&subject.dir)?) } else { None };
+    let payloads = open_payloads(subject)?;
     let closed = closed(snapshot, payloads.as_ref())?;
     let plan = &Plan { closed, ..plan.clone() };
-    let payloads = payloads.as_ref().map(|blobs| blobs as &(dyn ContentStore + Sync));
-    let means = Means { payloads, policies: Some(&CedarEngine), tools: Some(tools) };
+    let means = means(payloads.as_ref(), tools);
     let recorder = match args.record {
         true => Recorder::open(args, &subject.dir, args.seal.sealer(snapshot, means, key)?)?,
         false => None,
@@ -243,8 +296,8 @@ impl ReplayArgs {
             include_rejected: self.include_rejected,
             generated_at,
             threads: self.threads,
-            closed: BTreeMap::new(),
             require_policies: self.policy.require_policies,
+            ..Plan::default()
         };
         Ok(self.question.questions()?.into_iter().map(plan).collect())
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use proofline::canon::{Profile, Value};
 use proofline::ledger::LogEnd;
+use proofline::replay::report::verdict_line;
 use proofline::replay::{RunVerdict, Summary, TraceReplay, Unlisted};
 use proofline::trace::{
     AllowedVariance, Difference, Failure, Finding, FindingCode, ReplayType, Severity, TraceId,
@@ -103,7 +104,7 @@ impl<'a> Report<'a> {
     /// One trace.
     pub(crate) fn verdict(&mut self, replay: &TraceReplay) -> Result<(), CliError> {
         if self.out.is_json() {
-            return self.out.line(verdict_json(replay)?);
+            return self.out.line(verdict_line(replay)?);
         }
         let paint = self.out.paint();
         let coverage = &replay.diagnostics.coverage;
@@ -365,7 +366,8 @@ fn failure_facts(failure: &Failure, artifact: &str, with_sides: bool) -> Vec<(&'
     facts
 }
 
-fn sentence(summary: &Summary) -> String {
+/// What a run came to, in a sentence.
+pub(crate) fn sentence(summary: &Summary) -> String {
     let (one, many) = match summary.replay_type {
         ReplayType::Constrained => ("pair", "pairs"),
         _ => ("trace", "traces"),
@@ -385,18 +387,6 @@ fn sentence(summary: &Summary) -> String {
             format!("The log is damaged in {places}; {failed} {} replay.", summary.replay_type)
         }
     }
-}
-
-/// The contract's line, its members in the contract's order.
-fn verdict_json(replay: &TraceReplay) -> Result<String, CliError> {
-    let findings = Value::array(replay.findings().iter().map(Finding::to_value));
-    Ok(safe_json(format!(
-        r#"{{"record":{},"artifact_sha256":"{}","diagnostics":{},"findings":{}}}"#,
-        json(&replay.result.to_value())?,
-        replay.artifact_sha256,
-        json(&replay.diagnostics.to_value())?,
-        json(&findings)?
-    )))
 }
 
 /// The summary of the run, with what was committed before it and recorded after it.

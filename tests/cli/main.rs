@@ -28,6 +28,7 @@ mod prove;
 mod proven;
 mod publish;
 mod recording;
+mod report;
 mod run;
 mod sealing;
 mod shapes;

@@ -4,13 +4,14 @@ use insta::assert_snapshot;
 
 use crate::run::{Ledger, program, proofline, ran, vectors};
 
-const VERBS: [&str; 42] = [
+const VERBS: [&str; 43] = [
     "init",
     "commit",
     "decide",
     "policy",
     "replay",
     "check",
+    "report",
     "verify",
     "prove",
     "verify-proof",
@@ -50,8 +51,11 @@ const VERBS: [&str; 42] = [
 ];
 
 /// Verbs below verbs.
-const STEPS: [(&str, &str); 17] = [
+const STEPS: [(&str, &str); 20] = [
     ("policy", "check"),
+    ("report", "merge"),
+    ("report", "convert"),
+    ("report", "show"),
     ("archive", "restore"),
     ("archive", "verify"),
     ("keys", "add"),

@@ -13,6 +13,7 @@
 mod bundles;
 #[path = "../cli/proven.rs"]
 mod proven;
+mod reports;
 #[path = "../cli/run.rs"]
 mod run;
 mod tamper;

@@ -155,8 +155,6 @@ impl<'a> Chain<'a> {
         if let Envelope::AuthContext(context) = envelope {
             return Ok((About::AuthContext(context), None));
         }
-        let lacks =
-            |what: &str| format!("no rule can be asked: the trace has no {what} that the record names");
         let auth_context = envelope.auth_context_hash().and_then(|hash| self.auth_context(hash, record.seq));
         let auth_context = auth_context.ok_or(Unasked::Context)?;
         let versions = self.asking.versions;

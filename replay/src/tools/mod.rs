@@ -216,6 +216,11 @@ impl Tools {
         Some(tool.version())
     }
 
+    /// Each handler's name and version, by name.
+    pub fn versions(&self) -> impl Iterator<Item = (&ToolName, String)> {
+        self.handlers.iter().map(|(name, tool)| (name, tool.version()))
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

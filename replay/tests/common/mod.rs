@@ -5,7 +5,10 @@
 pub mod decided;
 pub mod evidence;
 pub mod forge;
+pub mod forged_index;
 pub mod random;
+pub mod reports;
+pub mod shipped;
 pub mod work;
 
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@ use proofline_canon::Value;
 
 use crate::ids::EnvelopeHash;
 use crate::rejection::{Violation, named};
-use crate::walk::{Node, safe_int, word};
+use crate::walk::{Node, Path, safe_int, word};
 use crate::words::SafeInt;
 use crate::write::{integer, text};
 
@@ -137,6 +137,14 @@ impl Finding {
             ("seqs", Value::array(self.seqs.iter().copied().map(integer))),
             ("message", text(&self.message)),
         ])
+    }
+
+    /// Reads a finding by itself.
+    ///
+    /// # Errors
+    /// The first violation of the schema.
+    pub fn from_value(value: &Value) -> Result<Self, Violation> {
+        Self::read(Node { value, path: &Path::Root("the finding") })
     }
 
     pub(super) fn read(node: Node<'_>) -> Result<Self, Violation> {
