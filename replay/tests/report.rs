@@ -41,7 +41,7 @@ fn shards_merge_into_the_bytes_of_one_run() {
                 .into_iter()
                 .enumerate()
         {
-            let plan = |threads| Plan { mode, include_rejected, ..on(threads) };
+            let plan = |threads| Plan { mode: mode.clone(), include_rejected, ..on(threads) };
             let whole = folder.path().join(format!("whole-{number}.jsonl"));
             write(&snapshot, &plan(1), &whole);
             let expected = std::fs::read(&whole).unwrap();
