@@ -78,8 +78,8 @@ impl CedarEngine {
     /// Reads a policy and holds it against a schema: [`CEDAR_SCHEMA`], and behind it `schema`, which declares the
     /// actions. Strict, and warnings refuse as well. Gives the statements, in the order of the text.
     ///
-    /// What passes has no errors when it is asked, but for what depends on values: an overflow, an argument that
-    /// no extension function takes.
+    /// What passes can still err when it is asked, by what depends on values: an overflow, an argument that no
+    /// extension function takes, an attribute of an entity that is written out instead of the principal.
     ///
     /// # Errors
     /// [`ValidationError`]: the policy or the schema cannot be read, or the faults of the statements.
