@@ -325,6 +325,18 @@ fn records_that_cannot_be_asked_are_told_and_never_hold() {
     assert_eq!(places, [("check.record", 2), ("check.record", 3)]);
     assert_eq!(summary.rules[0].held, 1);
     assert!(!summary.holds());
+    // A rule that asks what was in force has the whole log looked through; nothing is counted twice, and a decision
+    // that cannot be read is told of although another trace is asked about.
+    let decides = rules(
+        r#"@id("stale") forbid(principal, action == Action::"policy_decision", resource)
+           when { !context.decision.in_force };"#,
+    );
+    let (_, twice) = checked(&snapshot, &decides, &RulesPlan::default());
+    assert_eq!((&twice.damage, twice.damage_count), (&summary.damage, 2));
+    let other = "f".repeat(32).parse().unwrap();
+    let plan = RulesPlan { traces: Some([other].into()), ..RulesPlan::default() };
+    let (_, elsewhere) = checked(&snapshot, &decides, &plan);
+    assert_eq!((&elsewhere.damage[..], elsewhere.absent), (&summary.damage[..1], 1));
 }
 
 #[test]

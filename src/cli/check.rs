@@ -102,13 +102,15 @@ pub(crate) fn run(args: &CheckArgs, out: &mut Out) -> Result<Exit, CliError> {
     };
     let Sink { report, progress, shown_by, .. } = sink;
     drop(progress);
-    let mut bundle = None;
-    if let (Some(path), Some(shown_by)) = (&args.bundle, shown_by)
-        && summary.violations > 0
-    {
-        bundle = Some(check_bundle::write(dir, path, shown_by, &args.archives.archives)?);
-    }
-    report.finish(&summary, bundle.as_ref())?;
+    let bundle = match (&args.bundle, shown_by) {
+        (Some(path), Some(shown_by)) if summary.violations > 0 => {
+            Some(check_bundle::write(dir, path, shown_by, &args.archives.archives))
+        }
+        _ => None,
+    };
+    // What was found is told also where it cannot be shown.
+    report.finish(&summary, bundle.as_ref().and_then(|written| written.as_ref().ok()))?;
+    bundle.transpose()?;
     Ok(exit(&summary))
 }
 

@@ -150,6 +150,7 @@ fn a_violation_behind_the_checkpoint_leaves_no_bundle() {
     let refused = check(&proven.ledger, &more).exits(4);
     let error: Value = serde_json::from_str(refused.stderr.lines().last().unwrap()).unwrap();
     assert_eq!(error["error"]["code"], "check.behind_checkpoint");
+    assert_eq!(refused.json().last().unwrap()["summary"]["bundle"], Value::Null, "what was found is told");
     assert!(!fs::exists(&bundle).unwrap());
     proven.checkpoint();
     check(&proven.ledger, &more).exits(1);

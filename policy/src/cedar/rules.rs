@@ -62,7 +62,8 @@ impl RuleSet {
         let mut read = Vec::new();
         for statement in &text.statements {
             let policy = text.set.policy(&cedar_policy::PolicyId::new(&statement.id));
-            let policy = policy.ok_or(RulesError::Empty)?;
+            let policy =
+                policy.ok_or_else(|| schema_fault(&statement.id, &"it was read and is not there"))?;
             read.push((rule(policy, statement.id.clone(), statement.line)?, policy.clone()));
         }
         let lines = text.statements.iter().map(|it| (it.id.as_str(), it.line)).collect();

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use proofline_ledger::{Damage, Seq};
+use proofline_ledger::{Damage, Seq, Snapshot};
 use proofline_policy::{
     About, Breach, Call, CaseFacts, DecisionCase, Earlier, RefusedAttempt, Rule, RuleCase,
 };
 use proofline_trace::{
-    AuthContext, Envelope, EnvelopeHash, SpanId, SpanRecord, SpanTree, TraceContext, TraceId,
+    AuthContext, Envelope, EnvelopeHash, Failure, SpanId, SpanRecord, SpanTree, TraceContext, TraceId,
 };
 use thiserror::Error;
 
@@ -47,12 +47,9 @@ pub(super) fn ask(asking: &Asking<'_>, trace_id: TraceId, seqs: &[Seq]) -> Resul
                 *count += 1;
                 chain.answer(&asked, &mut answers);
             }
-            Err(unasked) => {
-                let message = unasked.to_string();
-                answers.damage.push(damage_at(asking.snapshot, record.seq, "check.record", message));
-            }
+            Err(unasked) => answers.damage.push(unasked.damage(asking.snapshot, record.seq)),
         }
-        if record.is_accepted() {
+        if record.is_accepted() && record.fault.is_none() {
             previous = earlier(record);
         }
     }
@@ -70,6 +67,17 @@ enum Unasked {
     Context,
     #[error("no rule can be asked: the trace has no policy_decision before it that it names")]
     Decision,
+}
+
+impl Unasked {
+    fn damage(&self, snapshot: &Snapshot, seq: Seq) -> Damage {
+        damage_at(snapshot, seq, "check.record", self.to_string())
+    }
+}
+
+/// A record whose bytes do not hold.
+pub(super) fn unsound(snapshot: &Snapshot, seq: Seq, fault: &Failure) -> Damage {
+    Unasked::Bytes(fault.message.clone()).damage(snapshot, seq)
 }
 
 fn earlier(record: &Record) -> Option<Earlier<'_>> {

@@ -9,6 +9,7 @@ use proofline_trace::{Envelope, PolicyRef, RecordType, Token};
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
+use super::cases::unsound;
 use super::{RecordAt, RulesEvent, RulesSink};
 use crate::chain::{ByteRule, Record};
 use crate::error::ReplayError;
@@ -22,14 +23,24 @@ const RANGES_PER_WINDOW: u64 = 32;
 /// How a decision begins to name itself. Canonical text has this outside of strings alone: inside, quotes are escaped.
 const DECISION: &[u8] = br#""record_type":"policy_decision""#;
 
+/// A version of a policy: its policy, its name, the hash of its bytes.
+type Version = (Token, Token, [u8; 32]);
+
+/// The first use of each version.
+type Uses = BTreeMap<Version, RecordAt>;
+
 /// The versions of every policy that decisions were made by.
 #[derive(Debug, Default)]
 pub(super) struct PolicyVersions {
-    /// By policy, in the order of their first use.
-    policies: BTreeMap<Token, Vec<(PolicyRef, RecordAt)>>,
+    /// By policy, the first use of each version, in the order of the log.
+    uses: BTreeMap<Token, Vec<RecordAt>>,
+    /// Which of them a version is.
+    places: BTreeMap<Version, usize>,
 }
 
-type Uses = BTreeMap<(Token, Token, [u8; 32]), (PolicyRef, RecordAt)>;
+fn version(policy: &PolicyRef) -> Version {
+    (policy.policy_id.clone(), policy.policy_version.clone(), *policy.policy_sha256.as_bytes())
+}
 
 impl PolicyVersions {
     /// Looks the whole log through.
@@ -58,20 +69,27 @@ impl PolicyVersions {
                 return Err(ReplayError::Stopped);
             }
         }
-        let mut policies = BTreeMap::<Token, Vec<(PolicyRef, RecordAt)>>::new();
-        for (policy, used) in first.into_values() {
-            policies.entry(policy.policy_id.clone()).or_default().push((policy, used));
+        Ok(Self::in_order(first))
+    }
+
+    fn in_order(first: Uses) -> Self {
+        let mut by_entry: Vec<(Version, RecordAt)> = first.into_iter().collect();
+        by_entry.sort_by_key(|(_, used)| used.seq);
+        let mut versions = Self::default();
+        for (version, used) in by_entry {
+            let uses = versions.uses.entry(version.0.clone()).or_default();
+            versions.places.insert(version, uses.len());
+            uses.push(used);
         }
-        policies.values_mut().for_each(|versions| versions.sort_by_key(|(_, used)| used.seq));
-        Ok(Self { policies })
+        versions
     }
 
     /// The first use, before an entry, of a version that was first used later than this one: it is why this one is
     /// not in force there.
     pub(super) fn newer(&self, policy: &PolicyRef, before: Seq) -> Option<RecordAt> {
-        let versions = self.policies.get(&policy.policy_id)?;
-        let own = versions.iter().position(|(version, _)| version == policy)?;
-        versions.get(own + 1).map(|(_, used)| *used).filter(|used| used.seq < before)
+        let own = self.places.get(&version(policy))?;
+        let next = self.uses.get(&policy.policy_id)?.get(own + 1)?;
+        (next.seq < before).then_some(*next)
     }
 }
 
@@ -89,22 +107,20 @@ fn uses_in(snapshot: &Snapshot, range: Range<u64>) -> Result<(Uses, Vec<Damage>)
         if !is_accepted || !entry.body.windows(DECISION.len()).any(|window| window == DECISION) {
             continue;
         }
-        // A record whose bytes do not hold is told of where its trace is read.
-        let Some(record) = Record::of(&entry, ByteRule::Stored).filter(|record| record.fault.is_none())
-        else {
+        let Some(record) = Record::of(&entry, ByteRule::Stored) else { continue };
+        // It may be the first use of a version, of a trace that nobody asks about.
+        if let Some(fault) = &record.fault {
+            damage.push(unsound(snapshot, seq, fault));
             continue;
-        };
+        }
         let Some(Envelope::PolicyDecision(decision)) = record.envelope else { continue };
-        let policy = decision.policy;
         let used = RecordAt {
             trace_id: decision.trace.trace_id(),
             seq,
             envelope_sha256: record.key,
             record_type: RecordType::PolicyDecision,
         };
-        let (id, version) = (policy.policy_id.clone(), policy.policy_version.clone());
-        let key = (id, version, *policy.policy_sha256.as_bytes());
-        uses.entry(key).or_insert((policy, used));
+        uses.entry(version(&decision.policy)).or_insert(used);
     }
     Ok((uses, damage))
 }

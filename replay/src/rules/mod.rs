@@ -182,7 +182,11 @@ impl RulesSummary {
         self.violations == 0 && self.damage_count == 0
     }
 
+    /// What opening, the look for versions and the reading of a trace come upon is told once.
     fn damage(&mut self, damage: Damage) {
+        if self.damage.contains(&damage) {
+            return;
+        }
         self.damage_count += 1;
         if self.damage.len() < MAX_DAMAGE {
             self.damage.push(damage);
