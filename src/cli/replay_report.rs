@@ -7,7 +7,8 @@ use proofline::canon::{Profile, Value};
 use proofline::ledger::LogEnd;
 use proofline::replay::{RunVerdict, Summary, TraceReplay, Unlisted};
 use proofline::trace::{
-    AllowedVariance, Difference, Failure, Finding, FindingCode, MayVary, ReplayType, Severity, TraceId,
+    AllowedVariance, Difference, Failure, FailureClass, Finding, FindingCode, MayVary, ReplayType, Severity,
+    TraceId,
 };
 
 use super::error::CliError;
@@ -261,9 +262,12 @@ impl<'a> Report<'a> {
             counted(summary.records, "record", "records"),
             summary.gate_rechecked
         )];
+        let mismatched = summary.failures.contains_key(&FailureClass::DecisionMismatch);
         lines.push(match covered.policy_re_decided {
-            0 => "policy not re-decided, nothing executed again".to_owned(),
-            count => format!("{count} re-decided by policy, {} executed again", covered.re_executed),
+            0 if !mismatched => "policy not re-decided, nothing executed again".to_owned(),
+            count => {
+                format!("{count} re-decided by policy as recorded, {} executed again", covered.re_executed)
+            }
         });
         lines.extend(not_re_decided(summary));
         lines.extend(self.variance.map(variance_text));
