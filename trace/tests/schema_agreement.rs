@@ -12,7 +12,7 @@ mod common;
 
 use std::sync::LazyLock;
 
-use common::edits::{limit_values, places, replaced, single_edits};
+use common::edits::{limit_values, places, replaced, reshaped, single_edits};
 use common::{DIGEST, auth_context, model_call, policy_decision, tool_call, without};
 use jsonschema::Validator;
 use proofline_canon::{Limits, Value, parse};

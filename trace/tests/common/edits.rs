@@ -142,7 +142,7 @@ pub(crate) fn replaced(value: &Json, place: &str, by: &Json) -> Json {
 }
 
 /// The document with one member of an object dropped, added or renamed; nothing where the place is none.
-fn reshaped(value: &Json, place: &str) -> Vec<Json> {
+pub(crate) fn reshaped(value: &Json, place: &str) -> Vec<Json> {
     let Some(members) = value.pointer(place).and_then(Json::as_object) else { return Vec::new() };
     let edit = |change: &dyn Fn(&mut serde_json::Map<String, Json>)| {
         let mut changed = value.clone();
