@@ -4,7 +4,7 @@
 use proofline::canon::{Profile, Value};
 use proofline::ledger::Seq;
 use proofline::replay::{Backtest, BacktestTable, ChangeCount, ChangedDecision, DecisionChange};
-use proofline::trace::{EnvelopeHash, Failure, StringSet, TraceId};
+use proofline::trace::{Decision, DecisionResult, EnvelopeHash, Failure, Token, TraceId};
 
 use super::error::CliError;
 use super::ingest::Counts;
@@ -46,16 +46,16 @@ impl<'a> Report<'a> {
         }
         let who = format!("{} {}", changed.actor.actor_kind, changed.actor.actor_id);
         let what = format!("{} on {}", changed.request.action, changed.request.resource);
-        let why = reasons(&changed.other.reason_codes);
+        let why = why(&changed.other);
         for call in changed.calls.iter().take(EXAMPLES_SHOWN.saturating_sub(self.lost.len())) {
             self.lost.push(format!(
-                "trace {} entry {}: {} {}, for {who}, {what}: denied by {why}",
+                "trace {} entry {}: {} {}, for {who}, {what}: {why}",
                 changed.trace_id, call.seq, call.record_type, call.name
             ));
         }
         if changed.change == DecisionChange::DenyToAllow && self.gained.len() < EXAMPLES_SHOWN {
             let (trace, seq) = (changed.trace_id, changed.seq);
-            self.gained.push(format!("trace {trace} entry {seq}: {who}, {what}: allowed by {why}"));
+            self.gained.push(format!("trace {trace} entry {seq}: {who}, {what}: {why}"));
         }
         Ok(())
     }
@@ -195,10 +195,14 @@ fn examples(out: &mut Out, title: &str, shown: &[String], total: u64) -> Result<
     Ok(())
 }
 
-/// Of a denial without a statement there is none to name.
-fn reasons(codes: &StringSet) -> String {
-    let codes: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
-    if codes.is_empty() { "nothing that permits it".to_owned() } else { codes.join(", ") }
+/// What the other policy says, and by which statements.
+fn why(decision: &Decision) -> String {
+    let codes: Vec<&str> = decision.reason_codes.iter().map(Token::as_str).collect();
+    match (decision.result, codes.is_empty()) {
+        (DecisionResult::Allow, _) => format!("allowed by {}", codes.join(", ")),
+        (DecisionResult::Deny, false) => format!("denied by {}", codes.join(", ")),
+        (DecisionResult::Deny, true) => "denied, as nothing permits it".to_owned(),
+    }
 }
 
 fn sentence(report: &Backtest, policy: &str) -> String {

@@ -8,7 +8,7 @@ use proofline::ledger::LogEnd;
 use proofline::replay::report::verdict_line;
 use proofline::replay::{RunVerdict, Summary, TraceReplay, Unlisted};
 use proofline::trace::{
-    AllowedVariance, Difference, Failure, Finding, FindingCode, ReplayType, Severity, TraceId,
+    AllowedVariance, Difference, Failure, FailureClass, Finding, FindingCode, ReplayType, Severity, TraceId,
 };
 
 use super::error::CliError;
@@ -278,10 +278,15 @@ impl<'a> Report<'a> {
             counted(summary.records, "record", "records"),
             summary.gate_rechecked
         )];
+        let mismatched = summary.failures.contains_key(&FailureClass::DecisionMismatch);
         lines.push(match covered.policy_re_decided {
-            0 if covered.re_executed == 0 => "policy not re-decided, nothing executed again".to_owned(),
-            0 => format!("policy not re-decided, {} executed again", covered.re_executed),
-            count => format!("{count} re-decided by policy, {} executed again", covered.re_executed),
+            0 if !mismatched && covered.re_executed == 0 => {
+                "policy not re-decided, nothing executed again".to_owned()
+            }
+            0 if !mismatched => format!("policy not re-decided, {} executed again", covered.re_executed),
+            count => {
+                format!("{count} re-decided by policy as recorded, {} executed again", covered.re_executed)
+            }
         });
         lines.extend(not_re_decided(summary));
         lines.extend(self.variance.as_ref().map(variance_text));

@@ -1,6 +1,8 @@
 //! The four sample records of these tests, and small edits on them.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub(crate) mod edits;
+
 use serde_json::{Value as Json, json};
 
 /// A digest that nothing hashes to.
