@@ -7,6 +7,7 @@ use proofline::ledger::{
     BlobError, CatalogueError, Damage, EntryFault, ErasureRefusal, LedgerError, PublishError, ReindexError,
     RetentionFault, SalvageError, TransferError,
 };
+use proofline::replay::html::HtmlError;
 use proofline::replay::{FormError, PairsError, RecordError, ReplayError};
 use proofline::trace::TraceId;
 use serde::Serialize;
@@ -158,6 +159,9 @@ pub(crate) enum CliError {
     /// A replay did not come to its end.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// A page is not whole.
+    #[error(transparent)]
+    Html(#[from] HtmlError),
     /// A verdict is not in the ledger.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -253,6 +257,7 @@ impl CliError {
             Self::Blob { source, .. } | Self::Blobs(source) => source.code(),
             Self::Catalogue(error) => error.code(),
             Self::Replay(error) => error.code(),
+            Self::Html(error) => error.code(),
             Self::Record(error) => error.code(),
             Self::Signing(error) => error.code(),
             Self::Sealing(error) => error.code(),
@@ -282,7 +287,9 @@ impl CliError {
                 source: BlobError::TooLarge { .. } | BlobError::Source(_) | BlobError::Erased { .. },
                 ..
             } => Exit::BadInput,
-            Self::Entry(_) | Self::Replay(_) | Self::Blob { .. } | Self::Blobs(_) => Exit::SystemRefused,
+            Self::Entry(_) | Self::Replay(_) | Self::Html(_) | Self::Blob { .. } | Self::Blobs(_) => {
+                Exit::SystemRefused
+            }
             Self::Catalogue(_) | Self::Unwritable { .. } | Self::Output(_) | Self::Random(_) => {
                 Exit::SystemRefused
             }
@@ -386,6 +393,7 @@ impl CliError {
             Self::Blob { source, .. } | Self::Blobs(source) => Some(source.hint()),
             Self::Catalogue(error) => Some(error.hint()),
             Self::Replay(error) => Some(error.hint()),
+            Self::Html(error) => Some(error.hint()),
             Self::Record(error) => Some(error.hint()),
             Self::Proof(error) => error.hint(),
             Self::Bundle(trouble) => trouble.hint(),

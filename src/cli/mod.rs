@@ -36,6 +36,7 @@ mod gone;
 mod hash;
 mod hold;
 mod holds;
+mod html;
 mod import;
 mod ingest;
 mod init;
@@ -150,6 +151,7 @@ enum Verb {
     Trace(trace::TraceArgs),
     Diff(diff::DiffArgs),
     Verdicts(verdicts::VerdictsArgs),
+    Html(html::HtmlArgs),
     Log(log::LogArgs),
     Stat(stat::StatArgs),
     Keygen(keygen::KeygenArgs),
@@ -188,6 +190,7 @@ impl Verb {
             Self::Trace(args) => args.output.format,
             Self::Diff(args) => args.output.format,
             Self::Verdicts(args) => args.output.format,
+            Self::Html(args) => args.output.format,
             Self::Log(args) => args.output.format,
             Self::Stat(args) => args.output.format,
             Self::Replay(args) => args.output.format,
@@ -231,6 +234,7 @@ impl Verb {
             Self::Trace(args) => trace::run(args, out),
             Self::Diff(args) => diff::run(args, out),
             Self::Verdicts(args) => verdicts::run(args, out),
+            Self::Html(args) => html::run(args, out),
             Self::Log(args) => log::run(args, out),
             Self::Stat(args) => stat::run(args, out),
             Self::Replay(args) => replay::run(args, out),

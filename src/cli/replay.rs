@@ -149,7 +149,10 @@ fn answer(
 }
 
 /// Sealed payloads whose subject's key is erased. Damage of a system entry is for the replay to report.
-fn closed(snapshot: &Snapshot, payloads: Option<&Blobs>) -> Result<BTreeMap<Sha256Digest, Seq>, CliError> {
+pub(crate) fn closed(
+    snapshot: &Snapshot,
+    payloads: Option<&Blobs>,
+) -> Result<BTreeMap<Sha256Digest, Seq>, CliError> {
     let erasures = snapshot.readable_erasures()?;
     let closed = payloads.map(|blobs| blobs.closed(&erasures)).transpose()?;
     Ok(closed.unwrap_or_default().into_iter().collect())

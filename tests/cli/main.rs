@@ -17,6 +17,7 @@ mod diff;
 mod erasing;
 mod evidence;
 mod hostile;
+mod html;
 mod log;
 mod modes;
 mod pictures;
@@ -30,5 +31,7 @@ mod shapes;
 mod signing;
 mod signing_refused;
 mod streams;
+#[path = "../../replay/tests/common/strict_html.rs"]
+mod strict_html;
 mod transfer;
 mod verbs;

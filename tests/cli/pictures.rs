@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::run::{Ledger, program, proofline, ran, vectors};
 
-const VERBS: [&str; 38] = [
+const VERBS: [&str; 39] = [
     "init",
     "commit",
     "replay",
@@ -16,6 +16,7 @@ const VERBS: [&str; 38] = [
     "trace",
     "diff",
     "verdicts",
+    "html",
     "log",
     "stat",
     "keygen",

@@ -5,6 +5,7 @@
 pub mod evidence;
 pub mod forge;
 pub mod random;
+pub mod strict_html;
 pub mod work;
 
 use std::path::{Path, PathBuf};
