@@ -175,8 +175,8 @@ fn each_statement_has_the_mark_that_the_page_on_marks_gives_it() {
     let snapshot = ledger.snapshot().unwrap();
     let page = trace_page(&snapshot, None, trace_id(1));
     // Two verdicts and four records are verified. The head infers five things of a run that did not check every
-    // entry, the timeline one, each record one. Of two calls both payloads and the execution, and of the decision the policy, are not
-    // replayed.
+    // entry, the timeline one, each record one. Of two calls both payloads and the execution, and of the decision
+    // the policy, are not replayed.
     let head = 4 + usize::from(page.text.contains("anchored by the published size"));
     assert_eq!(marks(&page), [2 + 4, head + 1 + 4, 2 * 3 + 1]);
 

@@ -125,7 +125,7 @@ fn proven_by(replay: &TraceReplay, key: EnvelopeHash) -> Proven {
         Some(_) => count == coverage.records.get(),
         None => (place as u64) < count,
     };
-    // Attempts that were listed stand in the chain and not before the gate, so a place is never too small for its count.
+    // Attempts that were listed stand in the chain and not before the gate: a place is never too small for its count.
     if replay.is_pass() || within(coverage.gate_rechecked.get()) {
         Proven::Gate
     } else if within(coverage.verified.get()) {

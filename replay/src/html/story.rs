@@ -62,7 +62,7 @@ impl Story {
                     Taken::Nothing => {}
                     Taken::Fault(why) => unread.push(Unread { seq: seq.get(), why }),
                 },
-                Err(why) => unread.push(Unread { seq: seq.get(), why }),
+                Err(fault) => unread.push(fault),
             }
         }
         let tree = SpanTree::build(records.iter().map(|told: &Told| told.span));
@@ -96,12 +96,13 @@ impl Story {
 }
 
 /// An entry, or why it cannot be shown. Only the system itself is an error.
-fn read(snapshot: &Snapshot, seq: Seq) -> Result<Result<Entry, String>, HtmlError> {
+fn read(snapshot: &Snapshot, seq: Seq) -> Result<Result<Entry, Unread>, HtmlError> {
+    let unread = |why| Ok(Err(Unread { seq: seq.get(), why }));
     match snapshot.entry(seq) {
         Ok(Some(entry)) => Ok(Ok(entry)),
-        Ok(None) => Ok(Err("no readable frame holds it".to_owned())),
-        Err(EntryFault::Damaged(damage)) => Ok(Err(format!("{} {damage}", damage.code))),
-        Err(EntryFault::Archived(entry)) => Ok(Err(entry.to_string())),
+        Ok(None) => unread("no readable frame holds it".to_owned()),
+        Err(EntryFault::Damaged(damage)) => unread(damage.to_string()),
+        Err(EntryFault::Archived(entry)) => unread(entry.to_string()),
         Err(fault) => Err(fault.into()),
     }
 }
