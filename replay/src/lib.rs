@@ -153,6 +153,7 @@ mod error;
 mod findings;
 mod form;
 mod gate_again;
+pub mod html;
 mod integrity;
 mod links;
 mod means;

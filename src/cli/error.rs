@@ -7,6 +7,7 @@ use proofline::ledger::{
     BlobError, CatalogueError, Damage, EntryFault, ErasureRefusal, LedgerError, PublishError, ReindexError,
     RetentionFault, SalvageError, TransferError,
 };
+use proofline::replay::html::HtmlError;
 use proofline::replay::report::ReportError;
 use proofline::replay::{
     BacktestRecordError, FormError, KeysError, PairsError, RecordError, ReplayError, SealError,
@@ -217,6 +218,9 @@ pub(crate) enum CliError {
     /// A report was not written, read or merged.
     #[error(transparent)]
     Report(Box<ReportError>),
+    /// A page is not whole.
+    #[error(transparent)]
+    Html(#[from] HtmlError),
     /// A verdict is not in the ledger.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -322,6 +326,7 @@ impl CliError {
             Self::Replay(error) => error.code(),
             Self::BacktestRecord(error) => error.code(),
             Self::Report(error) => error.code(),
+            Self::Html(error) => error.code(),
             Self::Record(error) => error.code(),
             Self::Signing(error) => error.code(),
             Self::Sealing(error) => error.code(),
@@ -357,7 +362,9 @@ impl CliError {
                 source: BlobError::TooLarge { .. } | BlobError::Source(_) | BlobError::Erased { .. },
                 ..
             } => Exit::BadInput,
-            Self::Entry(_) | Self::Replay(_) | Self::Blob { .. } | Self::Blobs(_) => Exit::SystemRefused,
+            Self::Entry(_) | Self::Replay(_) | Self::Html(_) | Self::Blob { .. } | Self::Blobs(_) => {
+                Exit::SystemRefused
+            }
             Self::Catalogue(_) | Self::Unwritable { .. } | Self::Output(_) | Self::Random(_) => {
                 Exit::SystemRefused
             }
@@ -491,6 +498,7 @@ impl CliError {
             Self::Replay(error) => Some(error.hint()),
             Self::BacktestRecord(error) => Some(error.hint()),
             Self::Report(error) => Some(error.hint()),
+            Self::Html(error) => Some(error.hint()),
             Self::Record(error) => Some(error.hint()),
             Self::Proof(error) => error.hint(),
             Self::Deciding(error) => error.hint(),

@@ -44,6 +44,7 @@ mod gone;
 mod hash;
 mod hold;
 mod holds;
+mod html;
 mod import;
 mod ingest;
 mod init;
@@ -179,6 +180,7 @@ enum Verb {
     Diff(diff::DiffArgs),
     Drift(drift::DriftArgs),
     Verdicts(verdicts::VerdictsArgs),
+    Html(html::HtmlArgs),
     Log(log::LogArgs),
     Stat(stat::StatArgs),
     Keygen(keygen::KeygenArgs),
@@ -220,6 +222,7 @@ impl Verb {
             Self::Diff(args) => args.output.format,
             Self::Drift(args) => args.output.format,
             Self::Verdicts(args) => args.format(),
+            Self::Html(args) => args.output.format,
             Self::Log(args) => args.output.format,
             Self::Stat(args) => args.output.format,
             Self::Replay(args) => args.output.format,
@@ -268,6 +271,7 @@ impl Verb {
             Self::Diff(args) => diff::run(args, out),
             Self::Drift(args) => drift::run(args, out),
             Self::Verdicts(args) => verdicts::run(args, out),
+            Self::Html(args) => html::run(args, out),
             Self::Log(args) => log::run(args, out),
             Self::Stat(args) => stat::run(args, out),
             Self::Replay(args) => replay::run(args, out),

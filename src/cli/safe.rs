@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use proofline::proof::SIGNER_KEY_PREFIX;
-pub(crate) use proofline::replay::report::{is_treacherous, safe_json};
+pub(crate) use proofline::replay::report::safe_json;
+pub(crate) use proofline::trace::is_treacherous;
 
 /// What cuts a long text.
 const ELLIPSIS: char = '…';

@@ -30,6 +30,7 @@ fn hostile_evidence_is_shown_and_not_obeyed() {
         ("log", &["--trace", &id]),
         ("log", &["--follow", "--limit", "0"]),
         ("verdicts", &[]),
+        ("html", &["--all"]),
     ] {
         for format in ["text", "json"] {
             let more = [more, &["--format", format]].concat();

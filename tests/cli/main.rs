@@ -20,6 +20,7 @@ mod drift;
 mod erasing;
 mod evidence;
 mod hostile;
+mod html;
 mod log;
 mod modes;
 mod pictures;
@@ -35,6 +36,8 @@ mod shapes;
 mod signing;
 mod signing_refused;
 mod streams;
+#[path = "../../replay/tests/common/strict_html.rs"]
+mod strict_html;
 mod tools;
 mod transfer;
 mod verbs;

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::run::{Ledger, program, proofline, ran, vectors};
 
-const VERBS: [&str; 43] = [
+const VERBS: [&str; 44] = [
     "init",
     "commit",
     "decide",
@@ -21,6 +21,7 @@ const VERBS: [&str; 43] = [
     "diff",
     "drift",
     "verdicts",
+    "html",
     "log",
     "stat",
     "keygen",

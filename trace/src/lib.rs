@@ -61,6 +61,7 @@ mod seal;
 mod span_tree;
 mod traceparent;
 mod validate;
+mod visible;
 mod walk;
 mod words;
 mod write;
@@ -86,6 +87,7 @@ pub use seal::{SealedEnvelope, malformed, read_envelope, seal_value};
 pub use span_tree::{DrawnSpan, SpanAnomaly, SpanNode, SpanRecord, SpanTree, SpanWalk};
 pub use traceparent::{TraceFlags, TraceParent, TraceParentError};
 pub use validate::validate;
+pub use visible::is_treacherous;
 pub use words::{
     ContentType, Issuer, KeyReference, KeyText, MAX_SAFE_INT, Matter, Millis, Origin, Reason, Resource,
     SafeInt, SignatureText, StringSet, Token, VersionText, WordError, WordFault,

@@ -11,10 +11,10 @@ use proofline_trace::{Failure, Finding};
 use super::error::ReportError;
 use super::head::Head;
 use super::read::{ReportFile, ReportLine};
-use super::spelling::is_treacherous;
 use crate::sink::Unlisted;
 use crate::summary::Summary;
 use crate::verdict::TraceReplay;
+use proofline_trace::is_treacherous;
 
 /// Places of damage that the failure of the log lists.
 const DAMAGE_SHOWN: usize = 50;

@@ -35,7 +35,7 @@ pub use progress::Progress;
 pub(crate) use progress::{Place, opening_of};
 pub use read::{ReportFile, ReportLine, ReportReader, TakeLine};
 pub use shard::{Shard, ShardError};
-pub use spelling::{is_treacherous, safe_json};
+pub use spelling::safe_json;
 
 /// The published schema of a line of a report: JSON Schema 2020-12. The records inside are referred to by the ids of
 /// their own schemas, which `proofline_trace::schemas` has.

@@ -9,6 +9,7 @@ pub mod forged_index;
 pub mod random;
 pub mod reports;
 pub mod shipped;
+pub mod strict_html;
 pub mod work;
 
 use std::path::{Path, PathBuf};
