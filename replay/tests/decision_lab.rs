@@ -30,6 +30,7 @@ const SPOILED_ONE_IN: usize = 25;
 const TRACES_PER_COMMIT: usize = 250;
 const STATEMENTS_PER_POLICY: usize = 12;
 
+#[expect(clippy::disallowed_methods, reason = "how much is tried; no replay reads it")]
 fn decisions() -> usize {
     match std::env::var("PROOFLINE_EFFORT").as_deref() {
         Ok("full") => 100_000,
