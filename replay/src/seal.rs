@@ -338,6 +338,8 @@ impl SealedVerdict {
             include_rejected: self.diagnostics.coverage.rejected_listed.get() > 0,
             generated_at: self.result.generated_at,
             closed,
+            // Nothing but its failure shows that it was asked for, and nothing else rests on it.
+            require_policies: self.diagnostics.failures.iter().any(|it| it.check == Check::Policy.token()),
             ..Plan::default()
         }
     }

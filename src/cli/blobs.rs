@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use proofline::ledger::disk::Disk;
-use proofline::ledger::{BlobError, Blobs};
+use proofline::ledger::{BLOBS_DIR, BlobError, Blobs};
 
 use super::error::CliError;
 use super::progress::Progress;
@@ -115,4 +115,9 @@ mod tests {
             assert_eq!(reader.fill_buf().unwrap().first(), Some(&b'\n'));
         }
     }
+}
+
+/// The payloads of a ledger, where it has some.
+pub(crate) fn of_ledger(dir: &Path) -> Result<Option<Blobs>, CliError> {
+    Ok(if dir.join(BLOBS_DIR).is_dir() { Some(Blobs::open(dir)?) } else { None })
 }

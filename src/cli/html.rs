@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use proofline::canon::ContentStore;
-use proofline::ledger::{BLOBS_DIR, Blobs, Snapshot};
+use proofline::ledger::{Blobs, Snapshot};
 use proofline::policy::{CedarEngine, PolicyEngine};
 use proofline::replay::html::{HtmlError, HtmlReport, HtmlVersions, HtmlWritten, TreeLimits};
 use proofline::replay::{
@@ -17,6 +17,7 @@ use proofline::trace::TraceId;
 use serde::Serialize;
 
 use super::archives::ArchivesArgs;
+use super::blobs;
 use super::clock::Clock;
 use super::entry_view::warn_of_damage;
 use super::error::CliError;
@@ -110,7 +111,7 @@ pub(crate) fn run(args: &HtmlArgs, out: &mut Out) -> Result<Exit, CliError> {
     args.question.check_usage()?;
     let snapshot = args.archives.snapshot(&args.dir)?;
     let subject = args.subject(&snapshot)?;
-    let payloads = if args.dir.join(BLOBS_DIR).is_dir() { Some(Blobs::open(&args.dir)?) } else { None };
+    let payloads = blobs::of_ledger(&args.dir)?;
     let book = Book { snapshot: &snapshot, payloads: payloads.as_ref(), versions: versions() };
     let made = book.make(args, &subject)?;
     if args.out == Path::new("-") {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use proofline::canon::{ContentStore, Sha256Digest};
 use proofline::ledger::disk::{Disk, OsDisk};
 use proofline::ledger::{
-    BLOBS_DIR, Blobs, Genesis, Ledger, LedgerError, Options, Seq, Snapshot, WithArchives, is_ledger,
+    Blobs, Genesis, Ledger, LedgerError, Options, Seq, Snapshot, WithArchives, is_ledger,
 };
 use proofline::policy::CedarEngine;
 use proofline::proof::SecretKey;
@@ -157,7 +157,7 @@ fn batch(
     out: &mut Out,
 ) -> Result<Exit, CliError> {
     let snapshot = &job.batch.prefix(snapshot)?;
-    let payloads = open_payloads(subject)?;
+    let payloads = blobs::of_ledger(&subject.dir)?;
     // `now` is when the run began.
     let began = (args.clock == Clock::System).then(|| job.batch.generated_at()).flatten();
     let plan = &Plan {
@@ -172,10 +172,6 @@ fn batch(
     };
     let bad = subject.ingest.as_ref().is_some_and(|counts| counts.bad > 0);
     Ok(exit(summary.verdict(), args.fail_on_findings && summary.worst_finding().is_some(), bad))
-}
-
-fn open_payloads(subject: &Subject) -> Result<Option<Blobs>, CliError> {
-    Ok(if subject.dir.join(BLOBS_DIR).is_dir() { Some(Blobs::open(&subject.dir)?) } else { None })
 }
 
 /// What a replay may use besides the ledger.
@@ -194,7 +190,7 @@ fn answer(
     ingest: Option<&Counts>,
     out: &mut Out,
 ) -> Result<Summary, CliError> {
-    let payloads = open_payloads(subject)?;
+    let payloads = blobs::of_ledger(&subject.dir)?;
     let closed = closed(snapshot, payloads.as_ref())?;
     let plan = &Plan { closed, ..plan.clone() };
     let means = means(payloads.as_ref(), tools);

@@ -8,7 +8,9 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use proofline::canon::ContentStore;
 use proofline::ledger::Snapshot;
+use proofline::replay::html::{HtmlError, HtmlReport, HtmlVersions, TreeLimits};
 use proofline::replay::report::{
     Batch, End, ReportError, ReportFile, Shard, write_json, write_jsonl, write_junit,
 };
@@ -40,7 +42,7 @@ pub(crate) struct BatchArgs {
     /// Go on where a run into this file was cut off; begin where there was none
     #[arg(long, requires = "out")]
     resume: bool,
-    /// The form of the report [default: by the end of FILE's name: .json, .xml, else jsonl]
+    /// The form of the report [default: by the end of FILE's name: .json, .xml, .html, else jsonl]
     #[arg(long, value_enum, value_name = "FORM", requires = "out")]
     report_format: Option<ReportForm>,
     /// How many traces lie between two checkpoints
@@ -57,6 +59,8 @@ pub(crate) enum ReportForm {
     Json,
     /// JUnit XML, for build servers
     Junit,
+    /// One HTML file, for people: docs/html.md
+    Html,
 }
 
 impl ReportForm {
@@ -65,6 +69,7 @@ impl ReportForm {
             Self::Jsonl => "jsonl",
             Self::Json => "json",
             Self::Junit => "junit",
+            Self::Html => "html",
         }
     }
 
@@ -72,6 +77,7 @@ impl ReportForm {
         match path.extension().and_then(|end| end.to_str()) {
             Some("json") => Self::Json,
             Some("xml") => Self::Junit,
+            Some("html" | "htm") => Self::Html,
             _ => Self::Jsonl,
         }
     }
@@ -193,7 +199,8 @@ impl Job {
             (ended, _) => ended?,
         };
         if self.form != ReportForm::Jsonl {
-            convert(&ReportFile::open(&self.lines)?, self.form, &self.out)?;
+            let beside = Beside { snapshot, payloads: means.payloads };
+            convert(&ReportFile::open(&self.lines)?, self.form, &self.out, Some(beside))?;
             fs::remove_file(&self.lines)
                 .map_err(|source| CliError::Unwritable { name: safe_path(&self.lines), source })?;
         }
@@ -245,27 +252,61 @@ fn tell_stopped(format: Format, lines: &Path) {
     output::note(format, "replay.stopped", &message);
 }
 
+/// What a page shows beside verdicts: trees, and payloads where they differ.
+#[derive(Clone, Copy)]
+pub(crate) struct Beside<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) payloads: Option<&'a (dyn ContentStore + Sync)>,
+}
+
 /// Writes a report in another form, whole or not at all. False when these very bytes were there.
-pub(crate) fn convert(report: &ReportFile, form: ReportForm, to: &Path) -> Result<bool, CliError> {
+pub(crate) fn convert(
+    report: &ReportFile,
+    form: ReportForm,
+    to: &Path,
+    beside: Option<Beside<'_>>,
+) -> Result<bool, CliError> {
     write_report(to, |writer| match form {
-        ReportForm::Jsonl => write_jsonl(report, writer),
-        ReportForm::Json => write_json(report, writer),
-        ReportForm::Junit => write_junit(report, writer),
+        ReportForm::Jsonl => Ok(write_jsonl(report, writer)?),
+        ReportForm::Json => Ok(write_json(report, writer)?),
+        ReportForm::Junit => Ok(write_junit(report, writer)?),
+        ReportForm::Html => {
+            let beside =
+                beside.ok_or(CliError::Usage("a page shows records: name the ledger with --ledger"))?;
+            page(report, beside, writer)
+        }
     })
     .map(|((), is_new)| is_new)
+}
+
+/// The page of a report, with the trees of the entries that it is about.
+fn page(report: &ReportFile, beside: Beside<'_>, writer: &mut dyn Write) -> Result<(), CliError> {
+    let Beside { snapshot, payloads } = beside;
+    let (head, snapshot) = (report.head(), &report.prefix(snapshot)?);
+    let versions =
+        HtmlVersions { proofline: head.proofline.clone(), policy_engine: head.policy_engine.clone() };
+    let html = HtmlReport { snapshot, payloads, versions: &versions };
+    match html.run(report.end().summary(), report, &TreeLimits::default(), writer) {
+        Ok(_) => Ok(()),
+        Err(HtmlError::Write(source)) => Err(ReportError::Output(source).into()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Makes the file of a report, whole or not at all. False when these very bytes were there.
 pub(crate) fn write_report<T>(
     to: &Path,
-    write: impl FnOnce(&mut dyn Write) -> Result<T, ReportError>,
+    write: impl FnOnce(&mut dyn Write) -> Result<T, CliError>,
 ) -> Result<(T, bool), CliError> {
     let unwritable = |source| CliError::Unwritable { name: safe_path(to), source };
     let written = write_new(to, |file| {
         let mut writer = BufWriter::with_capacity(1 << 16, file);
         let made = write(&mut writer).map_err(|error| match error {
-            ReportError::Output(source) => unwritable(source),
-            other => other.into(),
+            CliError::Report(error) => match *error {
+                ReportError::Output(source) => unwritable(source),
+                other => other.into(),
+            },
+            other => other,
         })?;
         writer.flush().map_err(unwritable)?;
         Ok(made)

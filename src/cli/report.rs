@@ -2,15 +2,18 @@
 
 use std::path::PathBuf;
 
+use proofline::canon::ContentStore;
 use proofline::replay::RunVerdict;
 use proofline::replay::report::{ReportFile, merge};
 use serde::Serialize;
 
+use super::archives::ArchivesArgs;
+use super::blobs;
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Format, Out, OutputArgs};
 use super::phrase::counted;
-use super::replay_batch::{ReportForm, convert, write_report};
+use super::replay_batch::{Beside, ReportForm, convert, write_report};
 use super::replay_report::sentence;
 use super::report_show::{self, ShowReportArgs};
 use super::safe::safe_path;
@@ -64,6 +67,7 @@ struct MergeArgs {
 /// Examples:
 ///   proofline report convert report.jsonl --to json --out report.json
 ///   proofline report convert report.jsonl --to junit --out report.xml
+///   proofline report convert report.jsonl --to html --ledger ledger --out report.html
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 struct ConvertArgs {
@@ -75,6 +79,11 @@ struct ConvertArgs {
     /// The file to be written
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// For html: the ledger that was replayed, whose records the page shows
+    #[arg(long, value_name = "DIR")]
+    ledger: Option<PathBuf>,
+    #[command(flatten)]
+    archives: ArchivesArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -111,7 +120,7 @@ struct MergedLine {
 }
 
 fn merge_reports(args: &MergeArgs, out: &mut Out) -> Result<Exit, CliError> {
-    let (merged, is_new) = write_report(&args.out, |writer| merge(&args.files, writer))?;
+    let (merged, is_new) = write_report(&args.out, |writer| Ok(merge(&args.files, writer)?))?;
     let (summary, file) = (&merged.summary, safe_path(&args.out));
     let verdict = summary.verdict();
     if out.is_json() {
@@ -147,7 +156,20 @@ struct ConvertedLine {
 }
 
 fn convert_report(args: &ConvertArgs, out: &mut Out) -> Result<Exit, CliError> {
-    let is_new = convert(&ReportFile::open(&args.file)?, args.to, &args.out)?;
+    if args.ledger.is_some() && args.to != ReportForm::Html {
+        return Err(CliError::Usage("--ledger is for --to html; the other forms show no records"));
+    }
+    let report = ReportFile::open(&args.file)?;
+    let ledger = args
+        .ledger
+        .as_deref()
+        .map(|dir| Ok::<_, CliError>((args.archives.snapshot(dir)?, blobs::of_ledger(dir)?)));
+    let ledger = ledger.transpose()?;
+    let beside = ledger.as_ref().map(|(snapshot, payloads)| Beside {
+        snapshot,
+        payloads: payloads.as_ref().map(|blobs| blobs as &(dyn ContentStore + Sync)),
+    });
+    let is_new = convert(&report, args.to, &args.out, beside)?;
     let file = safe_path(&args.out);
     if out.is_json() {
         out.json(&ConvertedLine { file, is_new })?;

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use proofline::canon::{ContentStore, Sha256Digest};
-use proofline::ledger::{BLOBS_DIR, Blobs, Snapshot};
+use proofline::ledger::{Blobs, Snapshot};
 use proofline::policy::CedarEngine;
 use proofline::replay::{Explanation, Means, SealCheck, SealedVerdict, VersionChange, check_seal};
 use proofline::trace::{EnvelopeHash, TraceId};
 use serde::Serialize;
 
 use super::archives::ArchivesArgs;
+use super::blobs;
 use super::entry_view::warn_of_damage;
 use super::error::CliError;
 use super::exit::Exit;
@@ -174,7 +175,7 @@ impl CheckedLine {
 pub(crate) fn run(args: &VerifyVerdictsArgs, out: &mut Out) -> Result<Exit, CliError> {
     let tools = args.tools.registry(args.output.format)?;
     let snapshot = args.archives.snapshot(&args.dir)?;
-    let blobs = if args.dir.join(BLOBS_DIR).is_dir() { Some(Blobs::open(&args.dir)?) } else { None };
+    let blobs = blobs::of_ledger(&args.dir)?;
     let closed = closed(&snapshot, blobs.as_ref())?;
     let payloads = blobs.as_ref().map(|blobs| blobs as &(dyn ContentStore + Sync));
     let means = Means { payloads, policies: Some(&CedarEngine), tools: Some(&tools) };

@@ -79,6 +79,14 @@ pub enum ReportError {
         /// As many as there are.
         entries: u64,
     },
+    /// A report that is to be shown beside a ledger, and was not made of it.
+    #[error("the report was made of another ledger: its `{member}` is not that of this one")]
+    NotOfLedger {
+        /// The report.
+        file: PathBuf,
+        /// The member of its first line.
+        member: &'static str,
+    },
     /// A merge of nothing.
     #[error("there is no report to merge")]
     Nothing,
@@ -247,6 +255,7 @@ impl ReportError {
             Self::Checkpoint { .. } => "report.checkpoint",
             Self::OtherRun { .. } => "report.other_run",
             Self::ShorterLedger { .. } => "report.shorter_ledger",
+            Self::NotOfLedger { .. } => "report.not_of_ledger",
             Self::Nothing => "report.nothing",
             Self::Ledger(_) => "report.ledger",
             Self::Replay(error) => error.code(),
@@ -268,6 +277,7 @@ impl ReportError {
             Self::Checkpoint { .. } => "take both files away and run again",
             Self::OtherRun { .. } => "resume with the options of that run, or take its files away",
             Self::ShorterLedger { .. } => "resume over the ledger that the run read, or take its files away",
+            Self::NotOfLedger { .. } => "name the ledger that was replayed, or replay this one",
             Self::Nothing => "name the files of all shards",
             Self::Ledger(_) => "run `proofline verify` to see what is damaged",
             Self::Replay(error) => error.hint(),
@@ -284,6 +294,7 @@ impl ReportError {
             }
             Self::Checkpoint { checkpoint: file, .. }
             | Self::OtherRun { file, .. }
+            | Self::NotOfLedger { file, .. }
             | Self::ShorterLedger { file, .. } => Some((file, None)),
             Self::Output(_) | Self::Value(_) | Self::Nothing | Self::Ledger(_) | Self::Replay(_) => None,
         }

@@ -67,11 +67,7 @@ impl Head {
     /// [`ReportError::Ledger`].
     pub fn of(snapshot: &Snapshot, means: &Means<'_>, plan: &Plan) -> Result<Self, ReportError> {
         let origin = readable(snapshot.genesis())?.map(|genesis| genesis.origin.to_string());
-        let root = match snapshot.tree().root(snapshot.entries()) {
-            Ok(root) => Some(root),
-            Err(TreeError::Entry(fault)) => readable(Err(fault))?,
-            Err(_) => None,
-        };
+        let root = root(snapshot)?;
         let tools = means.tools.filter(|_| plan.mode == Mode::Forensic);
         let tools = tools.into_iter().flat_map(Tools::versions);
         let engine = means.policies.filter(|_| plan.mode != Mode::Forensic);
@@ -247,6 +243,15 @@ pub(super) struct Difference {
 fn read_shard(node: &Node<'_>) -> Result<Shard, FormError> {
     let shard = Shard::new(node.get("index")?.count()?, node.get("of")?.count()?);
     shard.map_err(|_| node.other("a shard that there can be"))
+}
+
+/// The root over all entries; none where the log is so damaged that there is none.
+pub(super) fn root(snapshot: &Snapshot) -> Result<Option<NodeHash>, ReportError> {
+    match snapshot.tree().root(snapshot.entries()) {
+        Ok(root) => Ok(Some(root)),
+        Err(TreeError::Entry(fault)) => readable(Err(fault)),
+        Err(_) => Ok(None),
+    }
 }
 
 /// What can be read; damage is for the replay to report.

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use proofline_canon::{Limits, Value, parse};
+use proofline_ledger::{Snapshot, TreeError};
 
 use super::Verdicts;
 use super::batch::End;
@@ -297,6 +298,25 @@ impl ReportFile {
     #[must_use]
     pub const fn end(&self) -> &End {
         &self.end
+    }
+
+    /// The entries that the report is about: as many of this ledger as were read then, under the root that was theirs.
+    ///
+    /// # Errors
+    /// [`ReportError::NotOfLedger`], [`ReportError::Ledger`].
+    pub fn prefix(&self, snapshot: &Snapshot) -> Result<Snapshot, ReportError> {
+        let other = |member| ReportError::NotOfLedger { file: self.path.clone(), member };
+        if self.head.ledger_id != snapshot.ledger_id() {
+            return Err(other("ledger_id"));
+        }
+        let prefix = snapshot.at(self.head.entries).map_err(|error| match error {
+            TreeError::Entry(fault) => ReportError::Ledger(fault),
+            _ => other("entries"),
+        })?;
+        match super::head::root(&prefix)? == self.head.root {
+            true => Ok(prefix),
+            false => Err(other("root")),
+        }
     }
 
     /// Hands on every line behind the first, with its bytes, the last one included.
