@@ -24,20 +24,12 @@ use proofline_replay::{Means, Mode, Plan, ReplaySink, Summary, TraceReplay, repl
 use proofline_trace::TraceId;
 
 const SEED: u64 = 0x1abd_ec1d;
+const DECISIONS: usize = 100_000;
 const DECISIONS_PER_TRACE: usize = 20;
 /// One trace in so many is spoiled, in one decision.
 const SPOILED_ONE_IN: usize = 25;
 const TRACES_PER_COMMIT: usize = 250;
 const STATEMENTS_PER_POLICY: usize = 12;
-
-#[expect(clippy::disallowed_methods, reason = "how much is tried; no replay reads it")]
-fn decisions() -> usize {
-    match std::env::var("PROOFLINE_EFFORT").as_deref() {
-        Ok("full") => 100_000,
-        Ok("ci") | Err(_) => 10_000,
-        Ok(other) => panic!("PROOFLINE_EFFORT is ci or full, not {other}"),
-    }
-}
 
 const KINDS: [&str; 3] = ["user", "agent", "service"];
 const GRANTS: [&str; 4] = ["read", "write", "admin", "night"];
@@ -406,7 +398,7 @@ fn seqs_of(outcomes: Vec<Outcome>) -> BTreeMap<String, u64> {
 
 #[test]
 fn every_planted_mismatch_is_found_and_nothing_else() {
-    let (mut house, traces) = (House::new(), decisions() / DECISIONS_PER_TRACE);
+    let (mut house, traces) = (House::new(), DECISIONS / DECISIONS_PER_TRACE);
     let (_dir, ledger) = common::fresh(Options::default());
     let mut planted: BTreeMap<TraceId, (Planted, u64)> = BTreeMap::new();
     let mut of_kind: BTreeMap<Spoiling, usize> = BTreeMap::new();

@@ -100,6 +100,11 @@ impl<R: BufRead> Read for UpToNewline<'_, R> {
     }
 }
 
+/// The payloads of a ledger, where it has some.
+pub(crate) fn of_ledger(dir: &Path) -> Result<Option<Blobs>, CliError> {
+    Ok(if dir.join(BLOBS_DIR).is_dir() { Some(Blobs::open(dir)?) } else { None })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,9 +120,4 @@ mod tests {
             assert_eq!(reader.fill_buf().unwrap().first(), Some(&b'\n'));
         }
     }
-}
-
-/// The payloads of a ledger, where it has some.
-pub(crate) fn of_ledger(dir: &Path) -> Result<Option<Blobs>, CliError> {
-    Ok(if dir.join(BLOBS_DIR).is_dir() { Some(Blobs::open(dir)?) } else { None })
 }

@@ -134,7 +134,7 @@ impl DriftView {
         let mut lines = vec![self.variance.clone()];
         lines.extend(keyed.map(|keyed| {
             let alone = counted(keyed.alone, "trace has", "traces have");
-            format!("{alone} a key of its own, {} no such key", keyed.without)
+            format!("{alone} a key that no other has, {} no such key", keyed.without)
         }));
         let columns = out.columns();
         for line in lines.iter().flat_map(|line| wrap_words(line, columns)) {

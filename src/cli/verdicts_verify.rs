@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use proofline::canon::{ContentStore, Sha256Digest};
-use proofline::ledger::{Blobs, Snapshot};
+use proofline::ledger::Snapshot;
 use proofline::policy::CedarEngine;
 use proofline::replay::{Explanation, Means, SealCheck, SealedVerdict, VersionChange, check_seal};
 use proofline::trace::{EnvelopeHash, TraceId};
