@@ -12,9 +12,9 @@ use proofline_proof::files::dsse::DsseError;
 use proofline_proof::files::verdict::sign_seal;
 use proofline_proof::{NodeHash, Signer};
 use proofline_trace::{
-    EngineVersion, Envelope, EnvelopeHash, KeyReference, ReplayDiagnostics, ReplayMode, ReplayResult,
-    SafeInt, SignatureText, ToolVersion, TraceId, TreeHead, VerdictSeal, VerdictSignature, VersionText,
-    WordError,
+    EngineVersion, Envelope, EnvelopeHash, Finding, FindingCode, KeyReference, ReplayDiagnostics, ReplayMode,
+    ReplayResult, SafeInt, SignatureText, ToolVersion, TraceId, TreeHead, VerdictSeal, VerdictSignature,
+    VersionText, WordError,
 };
 use thiserror::Error;
 
@@ -198,7 +198,11 @@ struct Basis {
 impl Basis {
     fn of(snapshot: &Snapshot, means: &Means<'_>, replay: &TraceReplay) -> Result<Self, SealError> {
         let (coverage, mut basis) = (&replay.diagnostics.coverage, Self::default());
-        let has_decided = coverage.policy_re_decided.get() > 0;
+        // Nor was a decision asked again behind one that came out otherwise.
+        let mismatch = replay.failure().filter(|failure| failure.check == Check::Decision.token());
+        let mismatch = mismatch.and_then(|failure| failure.envelope_hash);
+        let has_decided = mismatch.is_some() || coverage.policy_re_decided.get() > 0;
+        let not_asked = not_asked(replay.findings());
         if has_decided || coverage.policy_unusable.get() > 0 {
             basis.engine = means.policies.map(engine_version).transpose()?;
         }
@@ -209,13 +213,15 @@ impl Basis {
             return Ok(basis);
         }
         for trace in replay.baseline().into_iter().chain([replay.trace_id()]) {
-            for envelope in chain(snapshot, trace)? {
+            let mut decides = has_decided;
+            for (hash, envelope) in chain(snapshot, trace)? {
                 match &envelope {
-                    Envelope::PolicyDecision(decision) if has_decided => {
+                    Envelope::PolicyDecision(decision) if decides => {
                         let name = decision.policy.policy_sha256;
-                        if has(means, &name)? {
+                        if !not_asked.contains(&hash) && has(means, &name)? {
                             basis.policies.insert(name);
                         }
+                        decides = mismatch != Some(hash);
                     }
                     envelope if runs > 0 => {
                         let Some(again::Runnable { call, tool, .. }) = again::runnable(means, envelope)?
@@ -237,6 +243,14 @@ impl Basis {
     }
 }
 
+/// The decisions that a passed replay says were not decided again.
+fn not_asked(findings: &[Finding]) -> BTreeSet<EnvelopeHash> {
+    let is_one = |finding: &&Finding| {
+        matches!(finding.code, FindingCode::PolicyNotAtHand | FindingCode::PolicyNotUsable)
+    };
+    findings.iter().filter(is_one).flat_map(|finding| finding.records.iter().copied()).collect()
+}
+
 fn engine_version(engine: &dyn proofline_policy::PolicyEngine) -> Result<EngineVersion, WordError> {
     Ok(EngineVersion {
         name: VersionText::new(engine.name())?,
@@ -245,10 +259,10 @@ fn engine_version(engine: &dyn proofline_policy::PolicyEngine) -> Result<EngineV
 }
 
 /// The accepted records of a trace, in chain order.
-fn chain(snapshot: &Snapshot, trace: TraceId) -> Result<Vec<Envelope>, SealError> {
+fn chain(snapshot: &Snapshot, trace: TraceId) -> Result<Vec<(EnvelopeHash, Envelope)>, SealError> {
     let log = TraceLog::read(snapshot, trace, &snapshot.of_trace(trace)?, ByteRule::Meant)?;
     let chain = log.chain(false);
-    Ok(Verified::of_chain(&chain).iter().map(|record| record.envelope.clone()).collect())
+    Ok(Verified::of_chain(&chain).iter().map(|record| (record.hash, record.envelope.clone())).collect())
 }
 
 fn has(means: &Means<'_>, name: &Sha256Digest) -> Result<bool, StoreError> {
@@ -540,7 +554,7 @@ fn erased_since(
     let erasures = snapshot.readable_erasures()?;
     let mut named = BTreeSet::new();
     for trace in replay.baseline().into_iter().chain([replay.trace_id()]) {
-        for envelope in chain(snapshot, trace)? {
+        for (_, envelope) in chain(snapshot, trace)? {
             named.extend(envelope.blobs().map(|blob| blob.sha256));
             if let Envelope::PolicyDecision(decision) = &envelope {
                 named.insert(decision.policy.policy_sha256);

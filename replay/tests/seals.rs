@@ -299,3 +299,28 @@ fn a_payload_that_is_gone_makes_the_explanation_another_one() {
     assert_eq!(check.explanation, Explanation::Erased { payloads: 1 });
     assert!(check.holds());
 }
+
+/// A decision that its policy makes otherwise is told with the policy that said so; what was never asked is not cited.
+#[test]
+fn the_policies_that_were_asked_are_named() {
+    let policy = "@id(\"nobody\") forbid(principal, action, resource);";
+    let (said, unasked) = (Sha256Digest::of(policy.as_bytes()), Sha256Digest::of(b"no policy"));
+    let store = MemoryStore::new();
+    for bytes in [policy.as_bytes(), b"no policy"] {
+        store.put(&Sha256Digest::of(bytes), bytes).unwrap();
+    }
+    let lines = |trace: u32, policy: Sha256Digest| {
+        let context = auth_context(trace, "staff/ines");
+        let decision = decision(trace, &hash_of(&context), "allow");
+        [context, decision.replace(&format!("{:064x}", 9), &policy.to_string())]
+    };
+    let (_dir, ledger) = committed(&[lines(1, said), lines(2, unasked)].concat());
+    let means = Means { policies: Some(&CedarEngine), ..Means::payloads(&store) };
+    let plan = Plan { mode: Mode::Invariant, ..Plan::default() };
+    let seals = sealed(&ledger, means, &plan, None);
+    let cited: Vec<_> = seals.iter().map(|seal| (seal.engine.is_some(), seal.policies.clone())).collect();
+    assert_eq!(cited, [(true, vec![said]), (true, vec![])]);
+    for trace in [1, 2] {
+        assert!(checked(&ledger, &means, &found(&ledger, trace)[0]).holds());
+    }
+}
