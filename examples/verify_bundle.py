@@ -212,6 +212,7 @@ KEYWORDS = {
     "properties": when(dict, lambda a, v, r: all(fits(a[name], v[name], r) for name in a if name in v)),
     "propertyNames": when(dict, lambda a, v, r: all(fits(a, name, r) for name in v)),
     "items": when(list, lambda a, v, r: all(fits(a, one, r) for one in v)),
+    "minItems": when(list, lambda a, v, r: len(v) >= a),
     "pattern": when(str, lambda a, v, r: matches(a, v)),
     "maxLength": when(str, lambda a, v, r: len(v) <= a),
     "minLength": when(str, lambda a, v, r: len(v) >= a),
