@@ -4,10 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 
 use proofline_canon::Sha256Digest;
-use proofline_ledger::{EntryFault, Seq, Snapshot};
+use proofline_ledger::{Seq, Snapshot};
 use proofline_proof::KeyList;
 use proofline_trace::TraceId;
 use rayon::prelude::*;
@@ -28,12 +28,8 @@ use crate::sink::{Event, ReplaySink};
 use crate::summary::{Summary, Tally};
 use crate::variance::VariancePolicy;
 use crate::verdict::TraceReplay;
+use crate::walk::{ENTRIES_PER_BATCH, TRACES_PER_CHUNK, batches, look_up, stop};
 
-/// Traces, or pairs of them, that are looked up at once.
-pub(crate) const TRACES_PER_CHUNK: usize = 256;
-/// A batch ends with the trace that brings it to this many entries. Memory holds one batch: so
-/// many records, or one trace that is longer.
-pub(crate) const ENTRIES_PER_BATCH: usize = 1 << 16;
 /// The stack of each thread: what a policy's evaluation may need, so that none needs a stack of its own. Only what
 /// is used is memory.
 const STACK_BYTES: usize = 64 << 20;
@@ -222,26 +218,10 @@ impl<'a> Run<'a> {
         Ok(Some(found).filter(|found| !found.is_empty()))
     }
 
-    fn look_up(&self, traces: &[TraceId]) -> Result<Vec<(TraceId, Vec<Seq>)>, ReplayError> {
-        let snapshot = self.inputs.snapshot;
-        let look_up = |trace: &TraceId| Ok((*trace, snapshot.of_trace(*trace)?));
-        let found: Result<Vec<_>, EntryFault> =
-            self.pool.install(|| traces.par_iter().map(look_up).collect());
-        found.map_err(ReplayError::Lookup)
-    }
-
     fn chunk(&mut self, traces: &[TraceId], total: Option<u64>) -> Result<(), ReplayError> {
-        let mut rest = self.look_up(traces)?.into_iter().peekable();
-        while rest.peek().is_some() {
-            let mut entries = 0;
-            let batch: Vec<(TraceId, Vec<Seq>)> = std::iter::from_fn(|| {
-                let (trace, seqs) = rest.next_if(|_| entries < ENTRIES_PER_BATCH)?;
-                entries += seqs.len();
-                Some((trace, seqs))
-            })
-            .collect();
+        for batch in batches(look_up(&self.pool, self.inputs.snapshot, traces)?) {
             self.batch(&batch)?;
-            self.entries += entries as u64;
+            self.entries += batch.iter().map(|(_, seqs)| seqs.len() as u64).sum::<u64>();
             let (traces, entries) = (self.tally.traces(), self.entries);
             self.tell(&Event::TracesReplayed { traces, total, entries })?;
             self.place.after = batch.last().map(|(trace, _)| *trace);
@@ -279,7 +259,8 @@ impl<'a> Run<'a> {
             let traces: BTreeSet<TraceId> =
                 chunk.iter().flat_map(|pair| [pair.baseline, pair.candidate]).collect();
             let traces: Vec<TraceId> = traces.into_iter().collect();
-            let seqs: BTreeMap<TraceId, Vec<Seq>> = self.look_up(&traces)?.into_iter().collect();
+            let seqs: BTreeMap<TraceId, Vec<Seq>> =
+                look_up(&self.pool, self.inputs.snapshot, &traces)?.into_iter().collect();
             let mut rest = chunk;
             while !rest.is_empty() {
                 let (batch, behind) = rest.split_at(batch_of_pairs(rest, &seqs, &sides));
@@ -363,11 +344,4 @@ fn batch_of_pairs(pairs: &[Pair], seqs: &BTreeMap<TraceId, Vec<Seq>>, sides: &Si
         taken += 1;
     }
     taken
-}
-
-pub(crate) fn stop(answer: ControlFlow<()>) -> Result<(), ReplayError> {
-    match answer {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(ReplayError::Stopped),
-    }
 }

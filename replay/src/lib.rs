@@ -173,6 +173,7 @@ mod tools;
 mod variance;
 mod variance_bounds;
 mod verdict;
+mod walk;
 
 pub use alignment::{
     AlignedRecord, AlignedSpan, Alignment, Aspect, AspectDifference, Change, ChangeCounts, Durations, Run,

@@ -1,7 +1,5 @@
 //! What a tool answers and what is recorded, line by line, below a failure of that kind.
 
-use std::time::Duration;
-
 use proofline::ledger::Snapshot;
 use proofline::replay::{Means, OutputDifference};
 use proofline::trace::Failure;
@@ -15,8 +13,8 @@ use super::safe::safe_cut;
 const LINES_SHOWN: usize = 40;
 /// Equal lines around those that differ.
 const CONTEXT_LINES: usize = 2;
-/// After that a difference is found that may not be the shortest one.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Lines of a side that are compared. A bound in lines and not in time: what is shown never rests on a clock.
+const LINES_COMPARED: usize = 2_000;
 
 /// What a tool call is run once more with.
 pub(crate) struct Again<'a> {
@@ -54,7 +52,8 @@ pub(crate) fn show(out: &mut Out, again: &Again<'_>, failure: &Failure) -> Resul
 
 /// The lines that differ, those around them, and where they stand; each behind its sign.
 fn lines(recorded: &str, answer: &str) -> Vec<String> {
-    let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(recorded, answer);
+    let (before, after) = (head(recorded), head(answer));
+    let diff = TextDiff::from_lines(before, after);
     let mut shown = diff.unified_diff();
     shown.context_radius(CONTEXT_LINES);
     let mut lines = Vec::new();
@@ -72,7 +71,16 @@ fn lines(recorded: &str, answer: &str) -> Vec<String> {
             }
         }
     }
+    if before.len() < recorded.len() || after.len() < answer.len() {
+        lines.push(format!("\\ only the first {LINES_COMPARED} lines were compared"));
+    }
     lines
+}
+
+/// As much of a text as is compared.
+fn head(text: &str) -> &str {
+    let end = text.match_indices('\n').nth(LINES_COMPARED - 1).map(|(at, _)| at + 1);
+    text.get(..end.unwrap_or(text.len())).unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -89,5 +97,13 @@ mod tests {
         );
         assert_eq!(lines("5.0", "6.0").len(), 5);
         assert!(lines("same", "same").is_empty());
+    }
+
+    #[test]
+    fn what_is_not_compared_is_said() {
+        let long = "x\n".repeat(LINES_COMPARED);
+        assert!(lines(&long, &long).is_empty());
+        let cut = "\\ only the first 2000 lines were compared";
+        assert_eq!(lines(&format!("{long}a"), &format!("{long}b")), [cut]);
     }
 }

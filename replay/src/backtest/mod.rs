@@ -14,11 +14,12 @@ use proofline_policy::{Policy, PolicyEngine};
 use proofline_trace::{Failure, Timestamp, TraceId};
 use rayon::prelude::*;
 
-use crate::engine::{ENTRIES_PER_BATCH, TRACES_PER_CHUNK, pool, stop};
+use crate::engine::pool;
 use crate::error::ReplayError;
 use crate::means::Means;
 use crate::plan::Selection;
 use crate::verdict::Place;
+use crate::walk::{TRACES_PER_CHUNK, batches, look_up, stop};
 
 pub use error::{BacktestError, BacktestRecordError};
 pub use report::{
@@ -115,12 +116,7 @@ impl Run<'_> {
 
     fn chunk(&mut self, traces: &[TraceId], is_chosen: bool) -> Result<(), ReplayError> {
         let (snapshot, policy) = (self.snapshot, self.policy);
-        let look_up = |trace: &TraceId| Ok((*trace, snapshot.of_trace(*trace)?));
-        let found: Result<Vec<(TraceId, Vec<Seq>)>, _> =
-            self.pool.install(|| traces.par_iter().map(look_up).collect());
-        let mut rest = &found.map_err(ReplayError::Lookup)?[..];
-        while !rest.is_empty() {
-            let (batch, others) = rest.split_at(batch_of(rest));
+        for batch in batches(look_up(&self.pool, snapshot, traces)?) {
             let ask =
                 |(trace, seqs): &(TraceId, Vec<Seq>)| trace::ask(snapshot, policy, *trace, seqs, is_chosen);
             let asked: Result<Vec<trace::Asked>, ReplayError> =
@@ -129,7 +125,6 @@ impl Run<'_> {
             self.entries += batch.iter().map(|(_, seqs)| seqs.len() as u64).sum::<u64>();
             let counts = &self.report.counts;
             stop(self.sink.progress(counts.traces + counts.traces_skipped, self.entries))?;
-            rest = others;
         }
         Ok(())
     }
@@ -141,17 +136,6 @@ impl Run<'_> {
         }
         asked.changed.into_iter().try_for_each(|changed| stop(self.sink.changed(changed)))
     }
-}
-
-/// How many of these traces make a batch: one at least, and no more than bring it to [`ENTRIES_PER_BATCH`].
-fn batch_of(traces: &[(TraceId, Vec<Seq>)]) -> usize {
-    let mut entries = 0;
-    let fits = traces.iter().take_while(|(_, seqs)| {
-        let fits = entries < ENTRIES_PER_BATCH;
-        entries += seqs.len();
-        fits
-    });
-    fits.count()
 }
 
 /// Appends the report of a back-test to the ledger that it was about, as an artifact of no trace. The same report

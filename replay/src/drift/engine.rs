@@ -2,7 +2,6 @@
 //! position, so that no output depends on how many threads there are.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
 
 use proofline_canon::ContentStore;
 use proofline_ledger::{Seq, Snapshot};
@@ -20,12 +19,10 @@ use crate::engine::pool;
 use crate::error::ReplayError;
 use crate::means::Means;
 use crate::pairs::Pair;
+use crate::walk::{ENTRIES_PER_BATCH, look_up, stop};
 
 /// Pairs that are looked up at once.
 const PAIRS_PER_CHUNK: usize = 256;
-/// A batch ends with the pair that brings it to this many entries. Memory holds one batch: so many records, or
-/// one pair that has more.
-const ENTRIES_PER_BATCH: usize = 1 << 16;
 
 /// Compares pairs of runs of a fixed prefix of a ledger: the spans of both are put side by side as
 /// [`align`](crate::align) does, and the places at which they part are put in the order in which the baseline
@@ -48,7 +45,8 @@ pub fn drift(
     let payloads = means.payloads.filter(|_| plan.payloads);
     let mut done = 0;
     for chunk in pairs.chunks(PAIRS_PER_CHUNK) {
-        let seqs = look_up(&pool, snapshot, chunk)?;
+        let traces: Vec<TraceId> = traces_of(chunk).into_iter().collect();
+        let seqs = look_up(&pool, snapshot, &traces)?.into_iter().collect();
         let mut rest = chunk;
         while !rest.is_empty() {
             let (batch, behind) = rest.split_at(batch_of(rest, &seqs));
@@ -57,34 +55,16 @@ pub fn drift(
             for drift in compared(&pool, batch, &sides, plan, payloads)? {
                 tally.add(&drift);
                 done += 1;
-                go_on(sink.pair(drift))?;
+                stop(sink.pair(drift))?;
             }
-            go_on(sink.progress(done, pairs.len() as u64))?;
+            stop(sink.progress(done, pairs.len() as u64))?;
         }
     }
     Ok(tally.finish())
 }
 
-fn go_on(answer: ControlFlow<()>) -> Result<(), ReplayError> {
-    match answer {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(ReplayError::Stopped),
-    }
-}
-
 fn traces_of(pairs: &[Pair]) -> BTreeSet<TraceId> {
     pairs.iter().flat_map(|pair| [pair.baseline, pair.candidate]).collect()
-}
-
-fn look_up(
-    pool: &ThreadPool,
-    snapshot: &Snapshot,
-    pairs: &[Pair],
-) -> Result<BTreeMap<TraceId, Vec<Seq>>, ReplayError> {
-    let traces: Vec<TraceId> = traces_of(pairs).into_iter().collect();
-    let look_up = |trace: &TraceId| Ok((*trace, snapshot.of_trace(*trace).map_err(ReplayError::Lookup)?));
-    let found: Result<Vec<_>, ReplayError> = pool.install(|| traces.par_iter().map(look_up).collect());
-    Ok(found?.into_iter().collect())
 }
 
 /// How many of these pairs make a batch; one at least.

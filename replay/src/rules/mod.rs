@@ -17,8 +17,9 @@ use proofline_trace::{EnvelopeHash, RecordType, TraceId};
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
-use crate::engine::{ENTRIES_PER_BATCH, TRACES_PER_CHUNK, pool, stop};
+use crate::engine::pool;
 use crate::error::ReplayError;
+use crate::walk::{TRACES_PER_CHUNK, batches, look_up, stop};
 use cases::TraceAnswers;
 use in_force::PolicyVersions;
 
@@ -308,20 +309,9 @@ impl Run<'_> {
     }
 
     fn chunk(&mut self, traces: &[TraceId], total: Option<u64>) -> Result<(), ReplayError> {
-        let snapshot = self.asking.snapshot;
-        let look_up = |trace: &TraceId| Ok((*trace, snapshot.of_trace(*trace)?));
-        let found: Result<Vec<_>, _> = self.pool.install(|| traces.par_iter().map(look_up).collect());
-        let mut rest = found.map_err(ReplayError::Lookup)?.into_iter().peekable();
-        while rest.peek().is_some() {
-            let mut entries = 0;
-            let batch: Vec<(TraceId, Vec<Seq>)> = std::iter::from_fn(|| {
-                let (trace, seqs) = rest.next_if(|_| entries < ENTRIES_PER_BATCH)?;
-                entries += seqs.len();
-                Some((trace, seqs))
-            })
-            .collect();
+        for batch in batches(look_up(&self.pool, self.asking.snapshot, traces)?) {
             self.batch(&batch)?;
-            self.entries += entries as u64;
+            self.entries += batch.iter().map(|(_, seqs)| seqs.len() as u64).sum::<u64>();
             let (traces, entries) = (self.summary.traces, self.entries);
             stop(self.sink.event(&RulesEvent::TracesChecked { traces, total, entries }))?;
         }
