@@ -162,6 +162,18 @@ impl Sha256Digest {
     pub fn of(bytes: &[u8]) -> Self {
         Self(sha2::Sha256::digest(bytes).into())
     }
+
+    /// The digest of each of these, in order: many at once take less time than one after the other.
+    #[must_use]
+    pub fn of_each(inputs: &[&[u8]]) -> Vec<Self> {
+        Self::of_each_after(b"", inputs)
+    }
+
+    /// The digest of `prefix` and then the input, for each input, in order.
+    #[must_use]
+    pub fn of_each_after(prefix: &[u8], inputs: &[&[u8]]) -> Vec<Self> {
+        proofline_lanes::sha256_each(prefix, inputs).into_iter().map(Self).collect()
+    }
 }
 
 impl Blake3Digest {

@@ -58,6 +58,12 @@ impl LeafHash {
         LeafHash(hasher.finalize())
     }
 
+    /// The leaf hash of each of these headers, in order.
+    #[must_use]
+    pub fn of_headers(headers: &[&[u8]]) -> Vec<Self> {
+        Sha256Digest::of_each_after(&[0], headers).into_iter().map(LeafHash).collect()
+    }
+
     /// A leaf hash read back from 32 stored bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {

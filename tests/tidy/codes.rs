@@ -8,8 +8,16 @@ use crate::tree::{Complaint, Tree};
 const PAGE: &str = "docs/errors.md";
 
 /// Where codes are made. `vectors/` makes data, not errors.
-const SOURCES: [&str; 7] =
-    ["canon/src/", "trace/src/", "policy/src/", "proof/src/", "ledger/src/", "replay/src/", "src/"];
+const SOURCES: [&str; 8] = [
+    "lanes/src/",
+    "canon/src/",
+    "trace/src/",
+    "policy/src/",
+    "proof/src/",
+    "ledger/src/",
+    "replay/src/",
+    "src/",
+];
 
 /// Texts that look like a code and are none.
 const OTHERS: [&str; 4] = [

@@ -4,7 +4,8 @@ use crate::manifest::{Entry, entries};
 use crate::tree::{Complaint, Tree};
 
 /// The floors, lowest first, by the folder of their manifest. An arrow points to a lower one.
-const FLOORS: [(&str, &str); 7] = [
+const FLOORS: [(&str, &str); 8] = [
+    ("lanes", "proofline-lanes"),
     ("canon", "proofline-canon"),
     ("trace", "proofline-trace"),
     ("policy", "proofline-policy"),
@@ -63,7 +64,7 @@ fn is_allowed(package: &str, below: &str, section: &str) -> bool {
     match (rank(package), rank(below)) {
         (Some(upper), Some(lower)) => lower < upper,
         (Some(_), None) => below == VECTORS.1 && tests,
-        (None, Some(lower)) => lower <= 1 || tests,
+        (None, Some(lower)) => Some(lower) <= rank("proofline-trace") || tests,
         (None, None) => false,
     }
 }
@@ -218,6 +219,7 @@ fn floors_bite() {
     assert_eq!(
         messages(&floors(&tree)),
         [
+            "lanes/Cargo.toml: is missing: the floors are crates",
             "canon/Cargo.toml:2: proofline-canon must not stand on proofline-trace",
             "trace/Cargo.toml:2: proofline-trace must not stand on proofline-ledger",
             "policy/Cargo.toml: is missing: the floors are crates",

@@ -83,7 +83,7 @@ pub use record::{
     Outcome, PolicyDecision, PolicyRef, PolicyRequest, RecordType, ToolCall, ToolRef, TraceContext, Usage,
 };
 pub use rejection::{Classification, ErrorKind, Rejection, SchemaFault, UnknownName, Violation};
-pub use seal::{SealedEnvelope, malformed, read_envelope, seal_value};
+pub use seal::{SealedEnvelope, malformed, read_canonical, read_envelope, seal_value};
 pub use span_tree::{DrawnSpan, SpanAnomaly, SpanNode, SpanRecord, SpanTree, SpanWalk};
 pub use traceparent::{TraceFlags, TraceParent, TraceParentError};
 pub use validate::validate;

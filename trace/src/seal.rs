@@ -79,6 +79,15 @@ pub fn read_envelope(bytes: &[u8], limits: &Limits) -> Result<SealedEnvelope, Re
     Ok(seal_value(&value)?)
 }
 
+/// The envelope in bytes that are its canonical ones; `None` for all others, whatever is wrong with them.
+///
+/// [`read_envelope`] tells what that is.
+#[must_use]
+pub fn read_canonical(bytes: &[u8], limits: &Limits) -> Option<Envelope> {
+    let sealed = read_envelope(bytes, limits).ok()?;
+    (sealed.canonical() == bytes).then(|| sealed.into_parts().0)
+}
+
 /// The refusal of bytes that are not one strict JSON value; such an attempt is never kept.
 ///
 /// A parser knows an offset and no place in a document, so the pointer is the root and the sentence has the offset.
