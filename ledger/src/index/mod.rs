@@ -31,6 +31,7 @@ mod table;
 mod tree;
 
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -99,6 +100,14 @@ impl SegmentIndex {
         match self {
             SegmentIndex::Memory(table) => Ok(table.span(ordinal)),
             SegmentIndex::Sealed(index) => index.span(ordinal),
+        }
+    }
+
+    /// Where these entries lie, with one read.
+    pub(crate) fn spans(&self, ordinals: Range<u32>) -> io::Result<Vec<Option<Span>>> {
+        match self {
+            SegmentIndex::Memory(table) => Ok(ordinals.map(|ordinal| table.span(ordinal)).collect()),
+            SegmentIndex::Sealed(index) => index.spans(ordinals),
         }
     }
 
@@ -260,6 +269,10 @@ mod tests {
                 }
             }
             assert_eq!(index.span(5000).unwrap(), None);
+            for ordinals in [0..5001, 0..0, 4999..5003, 17..1041, 6000..6002] {
+                let one_by_one: Vec<_> = ordinals.clone().map(|at| index.span(at).unwrap()).collect();
+                assert_eq!(index.spans(ordinals).unwrap(), one_by_one);
+            }
             for absent in 0..200 {
                 assert_eq!(
                     index.with_hash(&EnvelopeHash::from_bytes(bytes_of(7_000_000 + absent))).unwrap(),

@@ -128,6 +128,24 @@ impl SealedIndex {
         Ok(Some(Span { offset, bytes: end.saturating_sub(offset) }))
     }
 
+    /// [`SealedIndex::span`] of each of these.
+    pub(super) fn spans(&self, ordinals: Range<u32>) -> io::Result<Vec<Option<Span>>> {
+        // The offset behind the last one is its end.
+        let read_to = self.head.count.min(ordinals.end.saturating_add(1));
+        let mut bytes = vec![0; read_to.saturating_sub(ordinals.start) as usize * OFFSET_BYTES as usize];
+        let at = HEAD_BYTES as u64 + OFFSET_BYTES * u64::from(ordinals.start);
+        if read_full_at(&*self.file, &mut bytes, at)? < bytes.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let offsets = bytes.as_chunks::<4>().0.iter().map(|offset| u64::from(u32::from_le_bytes(*offset)));
+        let ends = offsets.clone().skip(1).chain([self.head.segment_bytes]);
+        let spans = offsets.zip(ends).map(|(offset, end)| {
+            let bytes = end.saturating_sub(offset);
+            Some(Span { offset, bytes })
+        });
+        Ok(spans.chain(std::iter::repeat(None)).take(ordinals.len()).collect())
+    }
+
     fn hash_entry(&self, index: u64) -> io::Result<(HashPrefix, u32, u8)> {
         Ok(hash_entry_of(self.read(self.head.hashes_at() + index * HASH_ENTRY_BYTES as u64)?))
     }
