@@ -26,6 +26,7 @@ mod log;
 mod mark;
 mod migrate;
 mod publish;
+mod reading;
 mod recovery;
 mod reindex;
 mod retention;
@@ -74,6 +75,7 @@ pub use publish::{
     CHECKPOINT_FILE, PublishError, PublishOrder, PublishProgress, PublishReport, PublishSource, publish,
     publish_on, publish_source_on,
 };
+pub use reading::{EntryBuffer, EntryView};
 pub use recovery::{Recovery, TORN_DIR, TornTail};
 pub use reindex::{ReindexError, ReindexReport, reindex, reindex_on, reindex_with};
 pub use retention::{

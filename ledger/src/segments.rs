@@ -144,7 +144,7 @@ impl Segment {
         EntryFault::Damaged(Damage { code, file: self.file_name(), offset, seq: Some(seq), message })
     }
 
-    fn ordinal(&self, seq: Seq) -> Option<u32> {
+    pub(crate) fn ordinal(&self, seq: Seq) -> Option<u32> {
         let ordinal = seq.get().checked_sub(self.header.first_seq.get()).filter(|at| *at < self.entries)?;
         u32::try_from(ordinal).ok()
     }
@@ -231,7 +231,7 @@ impl Segments {
         segment.ordinal(seq).map(|_| (position, segment))
     }
 
-    fn holding(&self, seq: Seq) -> Option<(&Segment, u32)> {
+    pub(crate) fn holding(&self, seq: Seq) -> Option<(&Segment, u32)> {
         let (_, segment) = self.position_of(seq)?;
         Some((segment, segment.ordinal(seq)?))
     }

@@ -6,20 +6,21 @@ use std::cmp::Ordering;
 use proofline_canon::{Limits, Pointer};
 use proofline_ledger::frame::MAX_BODY_BYTES;
 use proofline_ledger::header::{DeclaredHash, TraceLink};
-use proofline_ledger::{Damage, Entry, EntryStatus, Seq, Snapshot};
+use proofline_ledger::{Damage, Entry, EntryHeader, EntryStatus, Seq, Snapshot};
 use proofline_trace::{
     ChainKey, Classification, Envelope, EnvelopeHash, ErrorKind, Failure, FailureClass, TraceId,
-    read_unhashed,
+    read_canonical, read_unhashed,
 };
 use rayon::prelude::*;
 
 use crate::census::Census;
 use crate::check::{Check, Subject};
 use crate::error::ReplayError;
-use crate::reading::{LinkFacts, read_entry};
+use crate::reading::{HashedEntry, LinkFacts, Pace, Reader, read_entry};
+use crate::walk::TraceEntries;
 
-/// Entries of one trace that a thread reads at a stretch.
-const ENTRIES_PER_TASK: usize = 32;
+/// Entries that a thread reads at a stretch.
+const ENTRIES_PER_TASK: usize = 512;
 
 /// What the gate said of a piece of evidence.
 #[derive(Debug)]
@@ -60,20 +61,27 @@ pub(crate) enum ByteRule {
 }
 
 impl Record {
-    pub(crate) fn of(entry: &Entry, rule: ByteRule) -> Option<Self> {
-        let standing = match &entry.header.status {
+    /// The evidence in an entry, if it is any.
+    pub(crate) fn of(entry: Entry, rule: ByteRule) -> Option<Self> {
+        Self::of_parts(entry.header, &entry.body, None, rule)
+    }
+
+    /// The same; the hash of the body is given where it is known.
+    fn of_parts(
+        header: EntryHeader,
+        body: &[u8],
+        body_hash: Option<EnvelopeHash>,
+        rule: ByteRule,
+    ) -> Option<Self> {
+        let standing = match header.status {
             EntryStatus::Accepted => Standing::Accepted,
             EntryStatus::Rejected { classification, error_kind, declared_hash } => {
-                Standing::Rejected(Refusal {
-                    classification: *classification,
-                    error_kind: error_kind.clone(),
-                    declared_hash: declared_hash.clone(),
-                })
+                Standing::Rejected(Refusal { classification, error_kind, declared_hash })
             }
             EntryStatus::Genesis | EntryStatus::Artifact | EntryStatus::System => return None,
         };
-        let (seq, key) = (entry.header.seq, entry.header.envelope_hash);
-        let (envelope, fault) = check_bytes(seq, key, &entry.body, rule);
+        let (seq, key) = (header.seq, header.envelope_hash);
+        let (envelope, fault) = check_bytes(seq, key, body, body_hash, rule);
         Some(Self { seq, key, standing, envelope, fault: fault.map(Box::new) })
     }
 
@@ -109,9 +117,16 @@ fn check_bytes(
     seq: Seq,
     key: EnvelopeHash,
     body: &[u8],
+    body_hash: Option<EnvelopeHash>,
     rule: ByteRule,
 ) -> (Option<Envelope>, Option<Failure>) {
     let limits = Limits::ENVELOPE.with_max_bytes(MAX_BODY_BYTES);
+    // Bytes that are the canonical ones of a record and have its key satisfy either rule. All else is looked at below.
+    if body_hash == Some(key)
+        && let Some(envelope) = read_canonical(body, &limits)
+    {
+        return (Some(envelope), None);
+    }
     let read = match read_unhashed(body, &limits) {
         Ok(read) => read,
         Err(rejection) => {
@@ -166,16 +181,65 @@ pub(crate) struct TraceEntry {
 
 impl TraceEntry {
     /// `None` when the header names another trace: an index is a hint, the header is the truth.
-    fn of(trace_id: TraceId, entry: &Entry, rule: ByteRule) -> Option<Self> {
-        let link = entry.header.trace.filter(|link| link.trace_id == trace_id)?;
-        let (facts, hash) = (LinkFacts::of(entry), entry.header.envelope_hash);
-        Some(Self { facts, hash, link, record: Record::of(entry, rule) })
+    fn of(
+        trace_id: TraceId,
+        header: EntryHeader,
+        facts: LinkFacts,
+        (body, body_hash): (&[u8], Option<EnvelopeHash>),
+        rule: ByteRule,
+    ) -> Option<Self> {
+        let link = header.trace.filter(|link| link.trace_id == trace_id)?;
+        let hash = header.envelope_hash;
+        Some(Self { facts, hash, link, record: Record::of_parts(header, body, body_hash, rule) })
     }
 
     pub(crate) fn subject(&self) -> Subject<'_> {
         let plain = Subject { seq: self.facts.seq, hash: Some(self.hash), envelope: None };
         self.record.as_ref().map_or(plain, Record::subject)
     }
+}
+
+/// What was read where an index names an entry of a trace: nothing, if it is none of it.
+type Found = (Seq, Result<Option<TraceEntry>, Damage>);
+
+/// Reads and byte-checks entries that an index names for these traces, in this order.
+fn read_all(
+    reader: &Reader<'_>,
+    named: &[(TraceId, Seq)],
+    rule: ByteRule,
+) -> Result<Vec<Found>, ReplayError> {
+    if named.len() <= 2 * ENTRIES_PER_TASK {
+        return read_some(reader, named, rule);
+    }
+    let tasks = named.par_chunks(ENTRIES_PER_TASK).map(|some| read_some(reader, some, rule));
+    Ok(tasks.collect::<Result<Vec<_>, ReplayError>>()?.into_iter().flatten().collect())
+}
+
+fn read_some(
+    reader: &Reader<'_>,
+    named: &[(TraceId, Seq)],
+    rule: ByteRule,
+) -> Result<Vec<Found>, ReplayError> {
+    let seqs: Vec<Seq> = named.iter().map(|(_, seq)| *seq).collect();
+    let (mut traces, mut found) = (named.iter().map(|(trace, _)| *trace), Vec::with_capacity(named.len()));
+    let is_evidence =
+        |header: &EntryHeader| matches!(header.status, EntryStatus::Accepted | EntryStatus::Rejected { .. });
+    reader.read(&seqs, is_evidence, |seq, entry| {
+        let Some(trace_id) = traces.next() else { return Ok(()) };
+        let entry = match entry {
+            Some(HashedEntry { header, leaf, body, body_hash }) => {
+                let facts = LinkFacts::with_leaf(&header, leaf);
+                Ok(TraceEntry::of(trace_id, header, facts, (body, body_hash), rule))
+            }
+            None => read_entry(reader.snapshot, seq)?.map(|entry| {
+                let facts = LinkFacts::of(&entry);
+                TraceEntry::of(trace_id, entry.header, facts, (&entry.body, None), rule)
+            }),
+        };
+        found.push((seq, entry));
+        Ok::<(), ReplayError>(())
+    })?;
+    Ok(found)
 }
 
 /// All entries of a trace, in ledger order.
@@ -194,20 +258,36 @@ impl TraceLog {
         seqs: &[Seq],
         rule: ByteRule,
     ) -> Result<Self, ReplayError> {
-        let read = |seq: &Seq| {
-            let entry = read_entry(snapshot, *seq)?;
-            Ok((*seq, entry.map(|entry| TraceEntry::of(trace_id, &entry, rule))))
+        let reader = Reader::new(snapshot, Pace::Bulk);
+        let named: Vec<(TraceId, Seq)> = seqs.iter().map(|seq| (trace_id, *seq)).collect();
+        Ok(Self::of_found(read_all(&reader, &named, rule)?))
+    }
+
+    /// The same for several traces together.
+    pub(crate) fn read_each(
+        reader: &Reader<'_>,
+        traces: &[TraceEntries],
+        rule: ByteRule,
+    ) -> Result<Vec<Self>, ReplayError> {
+        let named = |(trace, seqs): &TraceEntries| {
+            let trace = *trace;
+            seqs.iter().map(move |seq| (trace, *seq)).collect::<Vec<_>>()
         };
-        let tasks = seqs.par_iter().with_min_len(ENTRIES_PER_TASK);
-        let found = tasks.map(read).collect::<Result<Vec<_>, ReplayError>>()?;
-        let mut log = Self { entries: Vec::with_capacity(found.len()), unreadable: Vec::new() };
+        let named: Vec<(TraceId, Seq)> = traces.iter().flat_map(named).collect();
+        let mut found = read_all(reader, &named, rule)?.into_iter();
+        Ok(traces.iter().map(|(_, seqs)| Self::of_found(found.by_ref().take(seqs.len()))).collect())
+    }
+
+    fn of_found(found: impl IntoIterator<Item = Found>) -> Self {
+        let found = found.into_iter();
+        let mut log = Self { entries: Vec::with_capacity(found.size_hint().0), unreadable: Vec::new() };
         for (seq, entry) in found {
             match entry {
                 Ok(entry) => log.entries.extend(entry),
                 Err(damage) => log.unreadable.push((seq, damage)),
             }
         }
-        Ok(log)
+        log
     }
 
     /// The entries as a census has them.

@@ -2,7 +2,7 @@
 //! own threads and hands the verdicts on by position, so that no output depends on how many
 //! threads there are or which was first.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
@@ -17,18 +17,21 @@ use crate::census::{Census, Listed, LogCensus};
 use crate::constrained::{self, Side};
 use crate::error::ReplayError;
 use crate::integrity;
+use crate::links::LinkLook;
 use crate::means::Means;
 use crate::pairs::{Pair, Pairs};
+use crate::pipeline;
 use crate::plan::{Mode, Plan, Selection};
-use crate::report::{Part, Place, Progress, opening_of};
+use crate::reading::{Pace, Reader};
+use crate::report::{Part, Place, Progress, Shard, opening_of};
 use crate::shelf::Shelf;
 use crate::signatures;
-use crate::single::{self, Inputs, Outcome};
+use crate::single::{self, Inputs, Outcome, Replayed};
 use crate::sink::{Event, ReplaySink};
 use crate::summary::{Summary, Tally};
 use crate::variance::VariancePolicy;
 use crate::verdict::TraceReplay;
-use crate::walk::{ENTRIES_PER_BATCH, TRACES_PER_CHUNK, batches, look_up, stop};
+use crate::walk::{ENTRIES_PER_BATCH, TRACES_PER_CHUNK, TraceEntries, batches, look_up, stop};
 
 /// The stack of each thread: what a policy's evaluation may need, so that none needs a stack of its own. Only what
 /// is used is memory.
@@ -49,25 +52,53 @@ pub fn replay(
     plan: &Plan,
     sink: &mut dyn ReplaySink,
 ) -> Result<Summary, ReplayError> {
+    replay_at(Pace::Bulk, snapshot, means, plan, sink)
+}
+
+/// [`replay`], which reads and checks entries one by one and looks at every link twice. For tests, which hold the
+/// other against it.
+///
+/// # Errors
+/// As [`replay`].
+#[doc(hidden)]
+pub fn replay_one_by_one(
+    snapshot: &Snapshot,
+    means: &Means<'_>,
+    plan: &Plan,
+    sink: &mut dyn ReplaySink,
+) -> Result<Summary, ReplayError> {
+    replay_at(Pace::OneByOne, snapshot, means, plan, sink)
+}
+
+fn replay_at(
+    pace: Pace,
+    snapshot: &Snapshot,
+    means: &Means<'_>,
+    plan: &Plan,
+    sink: &mut dyn ReplaySink,
+) -> Result<Summary, ReplayError> {
     if matches!((&plan.mode, &plan.traces), (Mode::Forensic | Mode::Invariant, Selection::All)) {
-        let part = replay_part(snapshot, means, plan, None, sink)?;
+        let part = part_at(pace, snapshot, means, plan, None, sink)?;
         return Ok(if plan.shard.is_some() { part.into_summary() } else { part.conclude() });
     }
     let erasures = snapshot.readable_erasures().map_err(ReplayError::Lookup)?;
     let shelf = Shelf::new(*means, &erasures, &plan.closed);
     let inputs = Inputs { snapshot, means: *means, plan, erasures: &erasures, shelf: &shelf };
-    let mut run = Run::new(inputs, sink)?;
+    let (pool, reader) = (pool(plan.threads)?, Reader::new(snapshot, pace));
+    let chosen: Vec<TraceId> = match &plan.traces {
+        Selection::Chosen(traces) => traces.iter().copied().collect(),
+        _ => Vec::new(),
+    };
+    let mut run = Run::new(inputs, &pool, &reader, sink);
     let unfit = |wanted| Err(ReplayError::Plan { replay_type: plan.mode.replay_type(), wanted });
     match (&plan.mode, &plan.traces) {
         _ if plan.shard.is_some() => return unfit("everything, where it is cut into shards"),
         (Mode::Constrained(variance), Selection::Pairs(pairs)) => run.pairs(pairs, variance)?,
         (Mode::Constrained(_), _) | (_, Selection::All) => return unfit("pairs of traces"),
         (_, Selection::Pairs(_)) => return unfit("traces, one by one"),
-        (_, Selection::Chosen(traces)) => {
-            let traces: Vec<TraceId> = traces.iter().copied().collect();
-            for chunk in traces.chunks(run.traces_per_chunk()) {
-                run.chunk(chunk, Some(traces.len() as u64))?;
-            }
+        (_, Selection::Chosen(_)) => {
+            let listing = Listing::of_chosen(&run, &chosen);
+            run.traces(listing, Some(chosen.len() as u64), None)?;
         }
     }
     Ok(run.tally.finish())
@@ -85,6 +116,32 @@ pub fn replay_part(
     from: Option<Progress>,
     sink: &mut dyn ReplaySink,
 ) -> Result<Part, ReplayError> {
+    part_at(Pace::Bulk, snapshot, means, plan, from, sink)
+}
+
+/// [`replay_part`] in the manner of [`replay_one_by_one`].
+///
+/// # Errors
+/// As [`replay_part`].
+#[doc(hidden)]
+pub fn replay_part_one_by_one(
+    snapshot: &Snapshot,
+    means: &Means<'_>,
+    plan: &Plan,
+    from: Option<Progress>,
+    sink: &mut dyn ReplaySink,
+) -> Result<Part, ReplayError> {
+    part_at(Pace::OneByOne, snapshot, means, plan, from, sink)
+}
+
+fn part_at(
+    pace: Pace,
+    snapshot: &Snapshot,
+    means: &Means<'_>,
+    plan: &Plan,
+    from: Option<Progress>,
+    sink: &mut dyn ReplaySink,
+) -> Result<Part, ReplayError> {
     if !matches!((&plan.mode, &plan.traces), (Mode::Forensic | Mode::Invariant, Selection::All)) {
         let wanted = "everything, one by one, where it is cut into parts";
         return Err(ReplayError::Plan { replay_type: plan.mode.replay_type(), wanted });
@@ -92,7 +149,8 @@ pub fn replay_part(
     let erasures = snapshot.readable_erasures().map_err(ReplayError::Lookup)?;
     let shelf = Shelf::new(*means, &erasures, &plan.closed);
     let inputs = Inputs { snapshot, means: *means, plan, erasures: &erasures, shelf: &shelf };
-    Run::new(inputs, sink)?.everything(from)
+    let (pool, reader) = (pool(plan.threads)?, Reader::new(snapshot, pace));
+    Run::new(inputs, &pool, &reader, sink).everything(from)
 }
 
 fn part(tally: &Tally, given: Census, log: LogCensus, listed: Listed) -> Part {
@@ -108,8 +166,9 @@ pub(crate) fn pool(threads: Option<NonZeroUsize>) -> Result<ThreadPool, ReplayEr
 }
 
 struct Run<'a> {
-    pool: ThreadPool,
+    pool: &'a ThreadPool,
     inputs: Inputs<'a>,
+    reader: &'a Reader<'a>,
     sink: &'a mut dyn ReplaySink,
     tally: Tally,
     entries: u64,
@@ -122,28 +181,29 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(inputs: Inputs<'a>, sink: &'a mut dyn ReplaySink) -> Result<Self, ReplayError> {
-        Ok(Self {
-            pool: pool(inputs.plan.threads)?,
+    fn new(
+        inputs: Inputs<'a>,
+        pool: &'a ThreadPool,
+        reader: &'a Reader<'a>,
+        sink: &'a mut dyn ReplaySink,
+    ) -> Self {
+        Self {
+            pool,
             tally: Tally::new(inputs.snapshot, inputs.plan),
             inputs,
+            reader,
             sink,
             entries: 0,
             census: Census::default(),
             log: LogCensus::default(),
             place: Place::default(),
             opening: opening_of(inputs.snapshot),
-        })
-    }
-
-    fn traces_per_chunk(&self) -> usize {
-        self.inputs.plan.batch_traces.map_or(TRACES_PER_CHUNK, NonZeroUsize::get)
+        }
     }
 
     fn everything(mut self, from: Option<Progress>) -> Result<Part, ReplayError> {
-        let snapshot = self.inputs.snapshot;
-        let stretch =
-            self.inputs.plan.shard.map_or(0..snapshot.entries(), |shard| shard.range(snapshot.entries()));
+        let (pool, snapshot, shard) = (self.pool, self.inputs.snapshot, self.inputs.plan.shard);
+        let stretch = shard.map_or(0..snapshot.entries(), |shard| shard.range(snapshot.entries()));
         let begins = from.is_none();
         if let Some(from) = from {
             self = self.go_on(from)?;
@@ -154,11 +214,15 @@ impl<'a> Run<'a> {
                 tally.key_damage(damage)
             }
         })?;
-        self.integrity(keys.as_ref(), &stretch)?;
-        while let Some(traces) = self.next_traces()? {
-            self.chunk(&traces, None)?;
-        }
-        let listed = Listed::read(snapshot, &stretch).map_err(ReplayError::Lookup)?;
+        let look = self.integrity(keys.as_ref(), &stretch)?;
+        // Links that this run has not looked at itself, all of them, are looked at again.
+        let is_of_all = begins && shard.is_none() && self.reader.pace == Pace::Bulk;
+        let (listing, mut listed) = (Listing::of_all(&self), None);
+        pool.in_place_scope(|scope| {
+            scope.spawn(|_| listed = Some(Listed::read(snapshot, &stretch)));
+            self.traces(listing, None, is_of_all.then_some(&look))
+        })?;
+        let listed = listed.transpose().map_err(ReplayError::Lookup)?.unwrap_or_default();
         Ok(part(&self.tally, self.census, self.log, listed))
     }
 
@@ -187,69 +251,75 @@ impl<'a> Run<'a> {
         stop(sink.progress(&progress))
     }
 
-    fn integrity(&mut self, keys: Option<&KeyList>, stretch: &Range<u64>) -> Result<(), ReplayError> {
-        let total = stretch.end - stretch.start;
-        while self.place.checked < total {
-            let start = stretch.start + self.place.checked;
-            let end = integrity::window_end(start, stretch.end);
-            let looked = integrity::check(&self.pool, self.inputs.snapshot, keys, start..end)?;
+    /// Checks every entry of the stretch that was not checked yet.
+    fn integrity(&mut self, keys: Option<&KeyList>, stretch: &Range<u64>) -> Result<LinkLook, ReplayError> {
+        let (pool, reader) = (self.pool, self.reader);
+        let (total, mut start) = (stretch.end - stretch.start, stretch.start + self.place.checked);
+        let next = || {
+            let window = start..integrity::window_end(start, stretch.end);
+            start = window.end;
+            Ok(Some(window).filter(|window| !window.is_empty()))
+        };
+        let work = |window: Range<u64>| Ok((window.end, integrity::check(reader, keys, window)?));
+        let mut look = LinkLook::default();
+        pipeline::run(pool, next, work, |(end, looked)| {
             looked.damage.into_iter().for_each(|damage| self.tally.entry_damage(damage));
             self.log.add(looked.census);
             self.tally.signatures(looked.signatures);
+            look.add(looked.links);
             self.place.checked = end - stretch.start;
             self.tell(&Event::EntriesChecked { checked: self.place.checked, total })?;
-            self.tell_progress()?;
-        }
-        Ok(())
+            self.tell_progress()
+        })?;
+        Ok(look)
     }
 
-    /// The next traces of this run; none at the end.
-    fn next_traces(&self) -> Result<Option<Vec<TraceId>>, ReplayError> {
-        let (shard, wanted) = (self.inputs.plan.shard, self.traces_per_chunk());
-        let (mut found, mut last) = (Vec::new(), self.place.after);
-        while found.len() < wanted {
-            let traces =
-                self.inputs.snapshot.traces_after(last, TRACES_PER_CHUNK).map_err(ReplayError::Lookup)?;
-            let Some(end) = traces.last() else { break };
-            last = Some(*end);
-            let own = traces.into_iter().filter(|trace| shard.is_none_or(|shard| shard.covers(*trace)));
-            found.extend(own.take(wanted - found.len()));
-        }
-        Ok(Some(found).filter(|found| !found.is_empty()))
-    }
-
-    fn chunk(&mut self, traces: &[TraceId], total: Option<u64>) -> Result<(), ReplayError> {
-        for batch in batches(look_up(&self.pool, self.inputs.snapshot, traces)?) {
-            self.batch(&batch)?;
+    /// Replays the traces of a listing. With the look that a check of the whole log took at its links, none of
+    /// them is looked at twice.
+    fn traces(
+        &mut self,
+        mut listing: Listing<'_>,
+        total: Option<u64>,
+        look: Option<&LinkLook>,
+    ) -> Result<(), ReplayError> {
+        let (pool, inputs, reader) = (self.pool, self.inputs, self.reader);
+        let work = |batch: Vec<TraceEntries>| {
+            let tasks = tasks(&batch).into_par_iter();
+            let replayed = tasks.map(|traces| single::replay_each(&inputs, reader, look, traces));
+            let replayed = replayed.collect::<Result<Vec<Replayed>, ReplayError>>()?;
+            Ok((batch, replayed))
+        };
+        let mut again = LinkLook::default();
+        pipeline::run(pool, || listing.next(), work, |(batch, replayed)| {
+            for replayed in replayed {
+                self.census.add(replayed.census);
+                again.add(replayed.links);
+                replayed.outcomes.into_iter().try_for_each(|outcome| self.outcome(outcome))?;
+            }
             self.entries += batch.iter().map(|(_, seqs)| seqs.len() as u64).sum::<u64>();
             let (traces, entries) = (self.tally.traces(), self.entries);
             self.tell(&Event::TracesReplayed { traces, total, entries })?;
             self.place.after = batch.last().map(|(trace, _)| *trace);
-            self.tell_progress()?;
-        }
-        Ok(())
+            self.tell_progress()
+        })?;
+        // The traces were read after the links: what was read must be what was looked at. Where the indexes give
+        // other entries, that is damage and told of.
+        let is_same = look.is_none_or(|look| look.counted_as(&again));
+        if is_same || self.log.traces != self.census { Ok(()) } else { Err(ReplayError::Changed) }
     }
 
-    fn batch(&mut self, batch: &[(TraceId, Vec<Seq>)]) -> Result<(), ReplayError> {
-        let inputs = &self.inputs;
-        let replay = |(trace, seqs): &(TraceId, Vec<Seq>)| single::replay(inputs, *trace, seqs);
-        let outcomes: Result<Vec<(Outcome, Census)>, ReplayError> =
-            self.pool.install(|| batch.par_iter().with_max_len(1).map(replay).collect());
-        for (outcome, census) in outcomes? {
-            self.census.add(census);
-            match outcome {
-                Outcome::Verdict(replay) => {
-                    self.tally.verdict(&replay);
-                    stop(self.sink.verdict(*replay))?;
-                }
-                Outcome::Unlisted(unlisted) => {
-                    self.tally.unlisted(&unlisted);
-                    self.tell(&Event::Unlisted(unlisted))?;
-                }
-                Outcome::Nothing => {}
+    fn outcome(&mut self, outcome: Outcome) -> Result<(), ReplayError> {
+        match outcome {
+            Outcome::Verdict(replay) => {
+                self.tally.verdict(&replay);
+                stop(self.sink.verdict(*replay))
             }
+            Outcome::Unlisted(unlisted) => {
+                self.tally.unlisted(&unlisted);
+                self.tell(&Event::Unlisted(unlisted))
+            }
+            Outcome::Nothing => Ok(()),
         }
-        Ok(())
     }
 
     fn pairs(&mut self, pairs: &Pairs, variance: &VariancePolicy) -> Result<(), ReplayError> {
@@ -260,7 +330,7 @@ impl<'a> Run<'a> {
                 chunk.iter().flat_map(|pair| [pair.baseline, pair.candidate]).collect();
             let traces: Vec<TraceId> = traces.into_iter().collect();
             let seqs: BTreeMap<TraceId, Vec<Seq>> =
-                look_up(&self.pool, self.inputs.snapshot, &traces)?.into_iter().collect();
+                look_up(self.pool, self.inputs.snapshot, &traces)?.into_iter().collect();
             let mut rest = chunk;
             while !rest.is_empty() {
                 let (batch, behind) = rest.split_at(batch_of_pairs(rest, &seqs, &sides));
@@ -320,6 +390,87 @@ impl<'a> Run<'a> {
 
     fn tell(&mut self, event: &Event) -> Result<(), ReplayError> {
         stop(self.sink.event(event))
+    }
+}
+
+/// Traces of a run over everything that are replayed between two looks at the sink.
+const TRACES_PER_BATCH: usize = 1024;
+/// A thread takes traces of about so many entries at a time.
+const ENTRIES_PER_TASK: usize = 256;
+
+/// The traces of a batch as tasks, each of one trace at least.
+fn tasks(batch: &[TraceEntries]) -> Vec<&[TraceEntries]> {
+    let mut entries = 0;
+    let ends = |(_, seqs): &TraceEntries| {
+        entries += seqs.len();
+        let is_full = entries >= ENTRIES_PER_TASK;
+        entries = if is_full { 0 } else { entries };
+        is_full
+    };
+    batch.split_inclusive(ends).collect()
+}
+
+/// The traces that a run replays, in batches.
+struct Listing<'a> {
+    snapshot: &'a Snapshot,
+    pool: &'a ThreadPool,
+    shard: Option<Shard>,
+    wanted: usize,
+    /// The traces that were asked for and not listed yet; without them all are listed behind this one.
+    chosen: Option<&'a [TraceId]>,
+    after: Option<TraceId>,
+    waiting: VecDeque<Vec<TraceEntries>>,
+}
+
+impl<'a> Listing<'a> {
+    fn of_all(run: &Run<'a>) -> Self {
+        let plan = run.inputs.plan;
+        Self {
+            snapshot: run.inputs.snapshot,
+            pool: run.pool,
+            shard: plan.shard,
+            wanted: plan.batch_traces.map_or(TRACES_PER_BATCH, NonZeroUsize::get),
+            chosen: None,
+            after: run.place.after,
+            waiting: VecDeque::new(),
+        }
+    }
+
+    fn of_chosen(run: &Run<'a>, traces: &'a [TraceId]) -> Self {
+        Self { chosen: Some(traces), ..Self::of_all(run) }
+    }
+
+    /// The next batch; none at the end.
+    fn next(&mut self) -> Result<Option<Vec<TraceEntries>>, ReplayError> {
+        if self.waiting.is_empty() {
+            let traces = match self.chosen {
+                Some(traces) => {
+                    let (now, behind) = traces.split_at(self.wanted.min(traces.len()));
+                    self.chosen = Some(behind);
+                    now.to_vec()
+                }
+                None => self.next_traces()?,
+            };
+            self.waiting = batches(look_up(self.pool, self.snapshot, &traces)?).collect();
+        }
+        Ok(self.waiting.pop_front())
+    }
+
+    fn next_traces(&mut self) -> Result<Vec<TraceId>, ReplayError> {
+        let (shard, wanted) = (self.shard, self.wanted);
+        let mut found = Vec::new();
+        while found.len() < wanted {
+            let traces =
+                self.snapshot.traces_after(self.after, TRACES_PER_CHUNK).map_err(ReplayError::Lookup)?;
+            if traces.is_empty() {
+                break;
+            }
+            let own = traces.iter().copied().filter(|trace| shard.is_none_or(|shard| shard.covers(*trace)));
+            found.extend(own.take(wanted - found.len()));
+            // Where the batch is full, those behind its last one are listed again.
+            self.after = if found.len() < wanted { traces.last() } else { found.last() }.copied();
+        }
+        Ok(found)
     }
 }
 

@@ -44,6 +44,9 @@ pub enum ReplayError {
     /// Opening the ledger finds other damage than it did when the run that is to go on began.
     #[error("opening the ledger finds other damage than when the run began")]
     OtherDamage,
+    /// Entries were read twice and were not the same.
+    #[error("the log changed while it was replayed")]
+    Changed,
     /// The sink asked to stop. What it took by then is whole.
     #[error("the replay was stopped before its end")]
     Stopped,
@@ -61,6 +64,7 @@ impl ReplayError {
             Self::Threads(_) => "replay.threads",
             Self::Plan { .. } => "replay.plan",
             Self::OtherDamage => "replay.other_damage",
+            Self::Changed => "replay.changed",
             Self::Stopped => "replay.stopped",
         }
     }
@@ -79,6 +83,7 @@ impl ReplayError {
             Self::Threads(_) => "ask for fewer threads",
             Self::Plan { .. } => "give pairs of traces to constrained replay, and traces to the others",
             Self::OtherDamage => "run again from the beginning",
+            Self::Changed => "find out who writes to the segments, which nobody may once they are published; then replay again",
             Self::Stopped => "replay again; the same inputs give the same verdicts",
         }
     }

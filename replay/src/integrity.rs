@@ -6,15 +6,15 @@
 
 use std::ops::Range;
 
-use proofline_ledger::{Damage, Entry, Seq, Snapshot};
+use proofline_ledger::{Damage, EntryHeader, Seq};
 use proofline_proof::KeyList;
 use proofline_trace::EnvelopeHash;
-use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use crate::census::LogCensus;
 use crate::error::ReplayError;
-use crate::reading::{LinkFacts, damage_at, read_entry, read_facts};
+use crate::links::LinkLook;
+use crate::reading::{HashedEntry, LinkFacts, Reader, damage_at, read_entry, read_facts};
 use crate::signatures::Batch;
 
 /// Entries of one range: the work of one thread at a time.
@@ -30,6 +30,7 @@ pub(crate) struct Checked {
     pub(crate) census: LogCensus,
     /// Producers' signatures that verify.
     pub(crate) signatures: u64,
+    pub(crate) links: LinkLook,
 }
 
 /// The end of the window that begins here: what is checked between two looks at whoever asked.
@@ -37,21 +38,21 @@ pub(crate) fn window_end(start: u64, end: u64) -> u64 {
     end.min(start.saturating_add(RANGE_ENTRIES * RANGES_PER_WINDOW))
 }
 
-/// Checks the entries of a window. What it gives does not depend on where windows begin.
+/// Checks the entries of a window, on the threads of the pool that this is called on. What it gives does not depend
+/// on where windows begin.
 pub(crate) fn check(
-    pool: &ThreadPool,
-    snapshot: &Snapshot,
+    reader: &Reader<'_>,
     keys: Option<&KeyList>,
     window: Range<u64>,
 ) -> Result<Checked, ReplayError> {
-    let check = |range| check_range(snapshot, keys, range);
-    let looks: Result<Vec<Checked>, ReplayError> =
-        pool.install(|| ranges(window).into_par_iter().map(check).collect());
+    let check = |range| check_range(reader, keys, range);
+    let looks: Result<Vec<Checked>, ReplayError> = ranges(window).into_par_iter().map(check).collect();
     let mut sum = Checked::default();
     for look in looks? {
         sum.damage.extend(look.damage);
         sum.census.add(look.census);
         sum.signatures += look.signatures;
+        sum.links.add(look.links);
     }
     Ok(sum)
 }
@@ -68,36 +69,21 @@ fn ranges(window: Range<u64>) -> Vec<Range<u64>> {
 }
 
 fn check_range(
-    snapshot: &Snapshot,
+    reader: &Reader<'_>,
     keys: Option<&KeyList>,
     range: Range<u64>,
 ) -> Result<Checked, ReplayError> {
-    let (mut look, mut batch) = (Checked::default(), Batch::default());
-    let mut found: Vec<(Seq, Damage)> = Vec::new();
-    let mut before = match range.start.checked_sub(1) {
+    let snapshot = reader.snapshot;
+    let before = match range.start.checked_sub(1) {
         // The range before reports what is wrong with its own last entry.
         Some(last) => read_facts(snapshot, Seq::new(last))?.ok(),
         None => None,
     };
-    for seq in range.map(Seq::new) {
-        // Behind an entry that cannot be read there is no link to judge; it was reported itself.
-        before = match read_entry(snapshot, seq)? {
-            Ok(entry) => {
-                let facts = LinkFacts::of(&entry);
-                let fault = before.and_then(|before| before.fault_of_next(&facts));
-                found.extend(fault.map(|fault| (seq, fault.damage(snapshot, seq))));
-                found.extend(body_fault(snapshot, &entry).map(|fault| (seq, fault)));
-                look.census.count(&entry.header);
-                batch.gather(&entry);
-                Some(facts)
-            }
-            Err(damage) => {
-                found.push((seq, damage));
-                look.census.count_unreadable();
-                None
-            }
-        };
-    }
+    let mut check =
+        RangeCheck { reader, before, batch: Batch::default(), look: Checked::default(), found: Vec::new() };
+    let seqs: Vec<Seq> = range.map(Seq::new).collect();
+    reader.read(&seqs, |_| true, |seq, entry| check.entry(seq, entry))?;
+    let RangeCheck { batch, mut look, mut found, .. } = check;
     if let Some(keys) = keys {
         look.signatures = batch.verify(snapshot, keys, |seq, damage| found.push((seq, damage)));
     }
@@ -107,10 +93,52 @@ fn check_range(
     Ok(look)
 }
 
-fn body_fault(snapshot: &Snapshot, entry: &Entry) -> Option<Damage> {
-    let (stated, found) = (entry.header.envelope_hash, EnvelopeHash::of(&entry.body));
-    (found != stated).then(|| {
-        let message = format!("the body hashes to {found}, its header says {stated}");
-        damage_at(snapshot, entry.header.seq, "body.hash", message)
-    })
+struct RangeCheck<'a> {
+    reader: &'a Reader<'a>,
+    before: Option<LinkFacts>,
+    batch: Batch,
+    look: Checked,
+    found: Vec<(Seq, Damage)>,
+}
+
+impl RangeCheck<'_> {
+    fn entry(&mut self, seq: Seq, entry: Option<HashedEntry<'_>>) -> Result<(), ReplayError> {
+        if let Some(HashedEntry { header, leaf, body, body_hash: Some(body_hash) }) = entry {
+            self.readable(&header, LinkFacts::with_leaf(&header, leaf), body, body_hash);
+            return Ok(());
+        }
+        match read_entry(self.reader.snapshot, seq)? {
+            Ok(entry) => {
+                let body_hash = EnvelopeHash::of(&entry.body);
+                self.readable(&entry.header, LinkFacts::of(&entry), &entry.body, body_hash);
+            }
+            // Behind an entry that cannot be read there is no link to judge; it was reported itself.
+            Err(damage) => {
+                self.found.push((seq, damage));
+                self.look.census.count_unreadable();
+                self.look.links.suspect(seq);
+                self.before = None;
+            }
+        }
+        Ok(())
+    }
+
+    fn readable(&mut self, header: &EntryHeader, facts: LinkFacts, body: &[u8], body_hash: EnvelopeHash) {
+        let (snapshot, seq) = (self.reader.snapshot, header.seq);
+        if let Some(fault) = self.before.and_then(|before| before.fault_of_next(&facts)) {
+            self.found.push((seq, fault.damage(snapshot, seq)));
+            self.look.links.suspect(seq);
+        }
+        let stated = header.envelope_hash;
+        if body_hash != stated {
+            let message = format!("the body hashes to {body_hash}, its header says {stated}");
+            self.found.push((seq, damage_at(snapshot, seq, "body.hash", message)));
+        }
+        self.look.census.count(header);
+        if header.trace.is_some() {
+            self.look.links.count(&facts);
+        }
+        self.batch.gather(header, body);
+        self.before = Some(facts);
+    }
 }

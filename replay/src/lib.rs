@@ -158,6 +158,7 @@ mod integrity;
 mod links;
 mod means;
 mod pairs;
+mod pipeline;
 mod plan;
 mod reading;
 mod redecide;
@@ -189,6 +190,8 @@ pub use drift::{
     drift, pairs_by_key, pairs_of_keys, parse_keys,
 };
 pub use engine::{replay, replay_part};
+#[doc(hidden)]
+pub use engine::{replay_one_by_one, replay_part_one_by_one};
 pub use error::{RecordError, ReplayError};
 pub use form::FormError;
 pub use means::Means;

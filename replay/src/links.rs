@@ -1,7 +1,7 @@
 //! The links of a trace's entries: with the entries of the log right before and after each, and
 //! from one entry of the trace to the next.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use proofline_ledger::{Damage, Seq, Snapshot};
 use proofline_trace::{Failure, FailureClass, TraceId};
@@ -15,6 +15,56 @@ use crate::reading::{LinkFacts, LinkFault, read_facts};
 /// Neighbours that a thread reads at a stretch.
 const ENTRIES_PER_TASK: usize = 32;
 
+/// Entries with something wrong that a run keeps in mind; with more it looks at every link again.
+const SUSPECTS_KEPT: usize = 1 << 16;
+
+/// What a check of entries one after the other leaves for those who would look at their links again.
+#[derive(Debug, Default)]
+pub(crate) struct LinkLook {
+    /// Entries that cannot be read, or that do not go with the one before.
+    suspects: BTreeSet<Seq>,
+    is_full: bool,
+    /// Leaf hashes of the entries that name a trace, added up: who reads them again can tell that
+    /// they are the same.
+    leaves: u128,
+}
+
+impl LinkLook {
+    pub(crate) fn suspect(&mut self, seq: Seq) {
+        self.is_full |= self.suspects.len() >= SUSPECTS_KEPT;
+        if !self.is_full {
+            self.suspects.insert(seq);
+        }
+    }
+
+    pub(crate) fn count(&mut self, facts: &LinkFacts) {
+        let term = facts.leaf.as_bytes().first_chunk().map_or(0, |bytes| u128::from_le_bytes(*bytes));
+        self.leaves = self.leaves.wrapping_add(term);
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.is_full |= other.is_full;
+        other.suspects.into_iter().for_each(|seq| self.suspect(seq));
+        self.leaves = self.leaves.wrapping_add(other.leaves);
+    }
+
+    /// Whether both counted the same entries.
+    pub(crate) const fn counted_as(&self, other: &Self) -> bool {
+        self.leaves == other.leaves
+    }
+
+    /// Whether every link from and to the entries of a trace was seen to hold, where every entry of the
+    /// log was looked at.
+    fn vouches_for(&self, log: &TraceLog) -> bool {
+        let is_near = |entry: &TraceEntry| {
+            let seq = entry.facts.seq;
+            let before = Seq::new(seq.get().saturating_sub(1));
+            self.suspects.range(before..=seq.next()).next().is_some()
+        };
+        !self.is_full && (self.suspects.is_empty() || !log.entries.iter().any(is_near))
+    }
+}
+
 /// A link that does not hold, and the damage of the log that this is.
 #[derive(Debug)]
 pub(crate) struct BrokenLink {
@@ -23,14 +73,17 @@ pub(crate) struct BrokenLink {
 }
 
 /// The first link that does not hold, in ledger order; per entry: to the one before, to the one
-/// after, within the trace.
+/// after, within the trace. What was looked at in this run already is not read again.
 pub(crate) fn check(
     snapshot: &Snapshot,
+    look: Option<&LinkLook>,
     trace_id: TraceId,
     log: &TraceLog,
 ) -> Result<Option<BrokenLink>, ReplayError> {
-    let links = Links { snapshot, trace_id, log, neighbours: neighbours(snapshot, log)? };
-    let mut accepted = BTreeMap::new();
+    let is_vouched = look.is_some_and(|look| look.vouches_for(log));
+    let neighbours = if is_vouched { Neighbours::new() } else { neighbours(snapshot, log)? };
+    let links = Links { snapshot, trace_id, log, is_vouched, neighbours };
+    let mut accepted = HashMap::with_capacity(log.entries.len());
     let mut previous = None;
     for (count, entry) in (1..).zip(&log.entries) {
         let broken = links
@@ -71,6 +124,8 @@ struct Links<'a> {
     snapshot: &'a Snapshot,
     trace_id: TraceId,
     log: &'a TraceLog,
+    /// True when the links to the neighbours are known to hold.
+    is_vouched: bool,
     neighbours: Neighbours,
 }
 
@@ -87,6 +142,9 @@ impl Links<'_> {
     fn before(&self, entry: &TraceEntry) -> Option<BrokenLink> {
         let seq = entry.facts.seq;
         let before = Seq::new(seq.get().checked_sub(1)?);
+        if self.is_vouched {
+            return None;
+        }
         match self.facts(before) {
             Ok(facts) => facts.fault_of_next(&entry.facts).map(|fault| self.broken(entry, seq, &fault)),
             Err(damage) => Some(unshown(entry, before, damage)),
@@ -97,6 +155,9 @@ impl Links<'_> {
         let after = entry.facts.seq.next();
         if after.get() >= self.snapshot.entries() {
             return self.end(entry);
+        }
+        if self.is_vouched {
+            return None;
         }
         match self.facts(after) {
             Ok(facts) => entry.facts.fault_of_next(facts).map(|fault| self.broken(entry, after, &fault)),

@@ -3,7 +3,9 @@
 //! are spread over the threads like the rest; each is judged by itself and strictly, because what
 //! a batch equation says of a crafted signature depends on the batch.
 
-use proofline_ledger::{ArtifactKind, Damage, Entry, EntryFault, EntryStatus, Seq, Snapshot, check_producer};
+use proofline_ledger::{
+    ArtifactKind, Damage, EntryFault, EntryHeader, EntryStatus, Seq, Snapshot, check_producer,
+};
 use proofline_proof::KeyList;
 use proofline_trace::ProducerSignature;
 
@@ -39,12 +41,12 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    pub(crate) fn gather(&mut self, entry: &Entry) {
-        if !matches!(entry.header.status, EntryStatus::Artifact) || !entry.body.starts_with(FRONT) {
+    pub(crate) fn gather(&mut self, header: &EntryHeader, body: &[u8]) {
+        if !matches!(header.status, EntryStatus::Artifact) || !body.starts_with(FRONT) {
             return;
         }
-        if let Ok(ArtifactKind::ProducerSignature(signature)) = ArtifactKind::read(&entry.body) {
-            self.signatures.push((entry.header.seq, signature));
+        if let Ok(ArtifactKind::ProducerSignature(signature)) = ArtifactKind::read(body) {
+            self.signatures.push((header.seq, signature));
         }
     }
 

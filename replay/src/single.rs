@@ -14,7 +14,7 @@
 //! Findings over the chain rest on proven records, so a failed run has none. Rejected attempts
 //! are decided again whatever the outcome.
 
-use proofline_ledger::{Damage, Erasures, Seq, Snapshot};
+use proofline_ledger::{Damage, Erasures, Snapshot};
 use proofline_trace::{
     AllowedVariance, Coverage, Failure, FailureClass, Finding, ReplayDiagnostics, ReplayMode, ReplayResult,
     SafeInt, TraceId, Verdict,
@@ -26,14 +26,16 @@ use crate::check::{self, Check};
 use crate::error::ReplayError;
 use crate::findings::{self, AbsentPayloads};
 use crate::gate_again::{self, ChainRecords};
-use crate::links::{self, BrokenLink};
+use crate::links::{self, BrokenLink, LinkLook};
 use crate::means::Means;
 use crate::plan::{Mode, Plan, Selection};
+use crate::reading::Reader;
 use crate::redecide::redecide;
 use crate::shelf::Shelf;
 use crate::sink::Unlisted;
 use crate::tools::again;
 use crate::verdict::TraceReplay;
+use crate::walk::TraceEntries;
 
 /// What a replay reads.
 #[derive(Clone, Copy)]
@@ -57,14 +59,31 @@ pub(crate) enum Outcome {
     Nothing,
 }
 
-/// Replays the trace whose entries are at `seqs`, ascending; counts those that name it.
-pub(crate) fn replay(
+/// What some traces came to.
+#[derive(Debug, Default)]
+pub(crate) struct Replayed {
+    /// Of each, in their order.
+    pub(crate) outcomes: Vec<Outcome>,
+    /// The entries that name them.
+    pub(crate) census: Census,
+    pub(crate) links: LinkLook,
+}
+
+/// Replays these traces, each of which has its entries ascending.
+pub(crate) fn replay_each(
     inputs: &Inputs<'_>,
-    trace_id: TraceId,
-    seqs: &[Seq],
-) -> Result<(Outcome, Census), ReplayError> {
-    let log = TraceLog::read(inputs.snapshot, trace_id, seqs, byte_rule(&inputs.plan.mode))?;
-    Ok((conclude(inputs, trace_id, &log)?, log.census(trace_id)))
+    reader: &Reader<'_>,
+    look: Option<&LinkLook>,
+    traces: &[TraceEntries],
+) -> Result<Replayed, ReplayError> {
+    let logs = TraceLog::read_each(reader, traces, byte_rule(&inputs.plan.mode))?;
+    let mut replayed = Replayed::default();
+    for ((trace_id, _), log) in traces.iter().zip(&logs) {
+        replayed.outcomes.push(conclude(inputs, look, *trace_id, log)?);
+        replayed.census.add(log.census(*trace_id));
+        log.entries.iter().for_each(|entry| replayed.links.count(&entry.facts));
+    }
+    Ok(replayed)
 }
 
 /// Forensic replay asks for the exact bytes; the others for what they say.
@@ -75,7 +94,12 @@ const fn byte_rule(mode: &Mode) -> ByteRule {
     }
 }
 
-fn conclude(inputs: &Inputs<'_>, trace_id: TraceId, log: &TraceLog) -> Result<Outcome, ReplayError> {
+fn conclude(
+    inputs: &Inputs<'_>,
+    look: Option<&LinkLook>,
+    trace_id: TraceId,
+    log: &TraceLog,
+) -> Result<Outcome, ReplayError> {
     let chain = log.chain(inputs.plan.include_rejected);
     let verified = Verified::of_chain(&chain);
     let records = ChainRecords::of(&verified);
@@ -84,7 +108,7 @@ fn conclude(inputs: &Inputs<'_>, trace_id: TraceId, log: &TraceLog) -> Result<Ou
 
     let mut run = Run::new(coverage(&chain, &payloads));
     let failure = match run.invariants(trace_id, &chain, log, &verified, &records) {
-        None if matches!(inputs.plan.mode, Mode::Forensic) => run.links(inputs.snapshot, trace_id, log)?,
+        None if matches!(inputs.plan.mode, Mode::Forensic) => run.links(inputs.snapshot, look, trace_id, log)?,
         None => run.policies(inputs, &verified)?,
         failure => failure,
     };
@@ -187,10 +211,11 @@ impl Run {
     fn links(
         &mut self,
         snapshot: &Snapshot,
+        look: Option<&LinkLook>,
         trace_id: TraceId,
         log: &TraceLog,
     ) -> Result<Option<Failure>, ReplayError> {
-        let Some(BrokenLink { failure, damage }) = links::check(snapshot, trace_id, log)? else {
+        let Some(BrokenLink { failure, damage }) = links::check(snapshot, look, trace_id, log)? else {
             return Ok(None);
         };
         self.damage.extend(damage);

@@ -107,7 +107,7 @@ fn uses_in(snapshot: &Snapshot, range: Range<u64>) -> Result<(Uses, Vec<Damage>)
         if !is_accepted || !entry.body.windows(DECISION.len()).any(|window| window == DECISION) {
             continue;
         }
-        let Some(record) = Record::of(&entry, ByteRule::Stored) else { continue };
+        let Some(record) = Record::of(entry, ByteRule::Stored) else { continue };
         // It may be the first use of a version, of a trace that nobody asks about.
         if let Some(fault) = &record.fault {
             damage.push(unsound(snapshot, seq, fault));
