@@ -28,6 +28,13 @@ pub trait PolicyEngine: Send + Sync + fmt::Debug {
 pub trait Policy: Send + Sync + fmt::Debug {
     /// What the engine answers, its errors included. Never fails and never blocks: an error is part of the answer.
     fn ask(&self, question: &Question<'_>) -> Answer;
+
+    /// Appends all of the question that the answer depends on, so that questions with the same view have the same
+    /// answer. False where that is not known; `view` then holds nothing of use.
+    fn write_view(&self, question: &Question<'_>, view: &mut Vec<u8>) -> bool {
+        let _ = (question, view);
+        false
+    }
 }
 
 /// Why bytes are no policy. The place is in the bytes given.

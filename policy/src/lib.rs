@@ -52,12 +52,16 @@
 mod answer;
 mod cedar;
 mod engine;
+mod memory;
 mod question;
 mod rules;
 
 pub use answer::{Answer, Determining, EvaluationFault, POLICY_ERROR};
-pub use cedar::{CEDAR_SCHEMA, CedarEngine, RuleSet, Statement, ValidationError, ValidationFault};
+pub use cedar::{
+    CEDAR_SCHEMA, CedarEngine, PlainCedarEngine, RuleSet, Statement, ValidationError, ValidationFault,
+};
 pub use engine::{Policy, PolicyEngine, PolicyError};
+pub use memory::{Memory, Reply};
 pub use question::Question;
 pub use rules::{
     About, Breach, Call, CaseFacts, CaseKind, DecisionCase, Earlier, Fact, RULES_SCHEMA, RefusedAttempt,

@@ -20,21 +20,19 @@ fn type_name(name: &str) -> EntityTypeName {
 }
 
 pub(super) static ACTOR: LazyLock<EntityTypeName> = LazyLock::new(|| type_name("Actor"));
-static ACTOR_KIND: LazyLock<EntityTypeName> = LazyLock::new(|| type_name("ActorKind"));
-static GRANT: LazyLock<EntityTypeName> = LazyLock::new(|| type_name("Grant"));
+pub(super) static ACTOR_KIND: LazyLock<EntityTypeName> = LazyLock::new(|| type_name("ActorKind"));
+pub(super) static GRANT: LazyLock<EntityTypeName> = LazyLock::new(|| type_name("Grant"));
 pub(super) static ACTION: LazyLock<EntityTypeName> = LazyLock::new(|| type_name("Action"));
-static RESOURCE: LazyLock<EntityTypeName> = LazyLock::new(|| type_name("Resource"));
+pub(super) static RESOURCE: LazyLock<EntityTypeName> = LazyLock::new(|| type_name("Resource"));
 
 /// The request, and the entities that it is about.
 pub(super) fn request(question: &Question<'_>) -> Result<(Request, Entities), MappingFault> {
     let actor = actor(question.auth_context)?;
-    let action = uid(&ACTION, question.request.action.as_str());
+    let action = action(question.request.action.as_str());
     let resource = resource(question.request.resource.as_str());
-    let (principal, asked_of) = (actor.uid(), resource.uid());
-    let groups = prefixes(&ACTION, question.request.action.as_str(), ':');
-    let entities =
-        Entities::from_entities([actor, Entity::new_no_attrs(action.clone(), groups), resource], None)?;
-    Ok((Request::new(principal, action, asked_of, context(question)?, None)?, entities))
+    let (principal, done, asked_of) = (actor.uid(), action.uid(), resource.uid());
+    let entities = Entities::from_entities([actor, action, resource], None)?;
+    Ok((Request::new(principal, done, asked_of, context(question)?, None)?, entities))
 }
 
 /// The actor of a context, below its kind and its grants.
@@ -47,8 +45,17 @@ pub(super) fn actor(auth: &AuthContext) -> Result<Entity, MappingFault> {
         ("id".to_owned(), string(id)),
         ("grants".to_owned(), granted(auth)),
     ]);
-    // `|` is in neither word, so no two actors share an id.
-    Ok(Entity::new(uid(&ACTOR, &format!("{kind}|{id}")), attributes, above)?)
+    Ok(Entity::new(uid(&ACTOR, &actor_id(kind, id)), attributes, above)?)
+}
+
+/// `|` is in neither word, so no two actors share an id.
+pub(super) fn actor_id(kind: &str, id: &str) -> String {
+    [kind, "|", id].concat()
+}
+
+/// An action, below what stands before each colon.
+pub(super) fn action(name: &str) -> Entity {
+    Entity::new_no_attrs(uid(&ACTION, name), prefixes(&ACTION, name, ':'))
 }
 
 /// Whether a schema lets an action take the principal, the resource and the context of a request.
@@ -70,8 +77,12 @@ pub(super) fn uid(of: &EntityTypeName, id: &str) -> EntityUid {
 
 /// What a name lies below: itself, cut off before each mark.
 fn prefixes(of: &EntityTypeName, name: &str, mark: char) -> HashSet<EntityUid> {
-    let ends = name.match_indices(mark).map(|(at, _)| at);
-    ends.filter_map(|at| Some(uid(of, name.get(..at)?))).collect()
+    cut_off(name, mark).map(|above| uid(of, above)).collect()
+}
+
+/// A name, cut off before each mark.
+pub(super) fn cut_off(name: &str, mark: char) -> impl Iterator<Item = &str> {
+    name.match_indices(mark).filter_map(|(at, _)| name.get(..at))
 }
 
 fn context(question: &Question<'_>) -> Result<Context, MappingFault> {

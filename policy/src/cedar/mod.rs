@@ -7,26 +7,37 @@ mod rule_text;
 mod rules;
 mod samples;
 mod schema;
+mod scope;
+mod shape;
+mod sight;
+mod slices;
 mod statements;
 
 use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
 
-use cedar_policy::{AuthorizationError, Authorizer, PolicySet};
+use cedar_policy::{AuthorizationError, Authorizer, PolicySet, Response};
 use proofline_trace::DecisionResult;
 
 pub use rules::RuleSet;
+#[cfg(test)]
+pub(crate) use samples::samples;
 pub use schema::{CEDAR_SCHEMA, ValidationError, ValidationFault};
 pub use statements::Statement;
 
 use crate::answer::{Answer, Determining, EvaluationFault};
 use crate::engine::{Policy, PolicyEngine, PolicyError};
 use crate::question::Question;
+use slices::Slices;
 
 /// The `cedar-policy` crate.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CedarEngine;
+
+/// The same, each question asked whole of every statement. Slow: it is what [`CedarEngine`] is held against.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PlainCedarEngine;
 
 /// The stack on which texts are read, whatever thread asks. The caps on texts need a fraction of it.
 const STACK_BYTES: usize = 16 << 20;
@@ -51,11 +62,23 @@ impl PolicyEngine for CedarEngine {
     }
 
     fn load(&self, bytes: &[u8]) -> Result<Arc<dyn Policy>, PolicyError> {
-        let text = on_ample_stack(|| statements::read(bytes))?;
-        let obligations = text.statements.into_iter().map(|it| (it.id, it.obligations));
-        let obligations = obligations.filter(|(_, obliged)| !obliged.is_empty()).collect();
-        let stack_bytes = ASKING_BYTES + text.links * LINK_BYTES;
-        Ok(Arc::new(CedarPolicy { set: text.set, obligations, stack_bytes }))
+        let mut policy = CedarPolicy::read(bytes)?;
+        policy.slices = Some(Slices::of(&policy.set));
+        Ok(Arc::new(policy))
+    }
+}
+
+impl PolicyEngine for PlainCedarEngine {
+    fn name(&self) -> &'static str {
+        CedarEngine.name()
+    }
+
+    fn version(&self) -> String {
+        CedarEngine.version()
+    }
+
+    fn load(&self, bytes: &[u8]) -> Result<Arc<dyn Policy>, PolicyError> {
+        Ok(Arc::new(CedarPolicy::read(bytes)?))
     }
 }
 
@@ -96,6 +119,8 @@ fn on_ample_stack<R>(work: impl FnOnce() -> R) -> R {
 #[derive(Debug)]
 struct CedarPolicy {
     set: PolicySet,
+    /// None to ask each question whole.
+    slices: Option<Slices>,
     /// Of each statement that has some.
     obligations: BTreeMap<String, Vec<String>>,
     /// The stack that an evaluation has at least, so that its answer never depends on the thread that asks.
@@ -105,8 +130,8 @@ struct CedarPolicy {
 /// Expressions are dropped as deep as they are nested.
 impl Drop for CedarPolicy {
     fn drop(&mut self) {
-        let set = mem::take(&mut self.set);
-        stacker::maybe_grow(self.stack_bytes, self.stack_bytes, || drop(set));
+        let held = (mem::take(&mut self.set), mem::take(&mut self.slices));
+        stacker::maybe_grow(self.stack_bytes, self.stack_bytes, || drop(held));
     }
 }
 
@@ -114,10 +139,32 @@ impl Policy for CedarPolicy {
     fn ask(&self, question: &Question<'_>) -> Answer {
         stacker::maybe_grow(self.stack_bytes, self.stack_bytes, || self.evaluate(question))
     }
+
+    fn write_view(&self, question: &Question<'_>, view: &mut Vec<u8>) -> bool {
+        let Some(slices) = &self.slices else { return false };
+        slices.write_view(&self.set, question, view).is_ok()
+    }
 }
 
 impl CedarPolicy {
+    fn read(bytes: &[u8]) -> Result<Self, PolicyError> {
+        let text = on_ample_stack(|| statements::read(bytes))?;
+        let obligations = text.statements.into_iter().map(|it| (it.id, it.obligations));
+        let obligations = obligations.filter(|(_, obliged)| !obliged.is_empty()).collect();
+        let stack_bytes = ASKING_BYTES + text.links * LINK_BYTES;
+        Ok(Self { set: text.set, slices: None, obligations, stack_bytes })
+    }
+
+    /// By its slice where there is one and nothing fails; else whole, so that a message is what it always was.
     fn evaluate(&self, question: &Question<'_>) -> Answer {
+        match self.slices.as_ref().map(|slices| slices.ask(&self.set, question)) {
+            Some(Ok((_, Some(response)))) => self.answer(&response),
+            Some(Ok((slice, None))) => self.ask_whole(slice.set(), question),
+            Some(Err(_)) | None => self.ask_whole(&self.set, question),
+        }
+    }
+
+    fn ask_whole(&self, set: &PolicySet, question: &Question<'_>) -> Answer {
         let (request, entities) = match mapping::request(question) {
             Ok(mapped) => mapped,
             Err(fault) => {
@@ -125,7 +172,10 @@ impl CedarPolicy {
                 return Answer { result: DecisionResult::Deny, determining: Vec::new(), errors };
             }
         };
-        let response = Authorizer::new().is_authorized(&request, &self.set, &entities);
+        self.answer(&Authorizer::new().is_authorized(&request, set, &entities))
+    }
+
+    fn answer(&self, response: &Response) -> Answer {
         let diagnostics = response.diagnostics();
         let mut determining: Vec<Determining> =
             diagnostics.reason().map(|id| self.determining(id.as_ref())).collect();

@@ -9,14 +9,14 @@ use proofline_trace::{
 use crate::question::Question;
 
 /// What a question borrows.
-pub(super) struct Sample {
+pub(crate) struct Sample {
     auth_context: AuthContext,
     request: PolicyRequest,
     trace: TraceContext,
 }
 
 impl Sample {
-    pub(super) const fn question(&self) -> Question<'_> {
+    pub(crate) const fn question(&self) -> Question<'_> {
         Question {
             auth_context: &self.auth_context,
             request: &self.request,
@@ -28,7 +28,7 @@ impl Sample {
 }
 
 #[expect(clippy::expect_used, reason = "fixed words; a test makes both samples")]
-pub(super) fn samples() -> [Sample; 2] {
+pub(crate) fn samples() -> [Sample; 2] {
     let word = || Token::new("a").expect("a token");
     let name = || Resource::new("a").expect("a resource");
     let trace_id = TraceId::from_bytes([1; 16]).expect("a trace id");

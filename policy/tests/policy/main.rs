@@ -11,4 +11,6 @@
 mod asked;
 mod decisions;
 mod loading;
+mod random;
+mod remembered;
 mod schema;
