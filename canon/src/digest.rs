@@ -6,7 +6,6 @@ use std::str::FromStr;
 
 use data_encoding::{BASE64, HEXLOWER};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use sha2::Digest as _;
 
 /// Lower-case hex, two digits a byte.
 #[must_use]
@@ -189,7 +188,24 @@ impl Sha256Digest {
     /// The digest of these bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        Self(sha2::Sha256::digest(bytes).into())
+        Self(proofline_lanes::sha256(bytes))
+    }
+
+    /// The digest of `prefix` and then these bytes.
+    #[must_use]
+    pub fn of_after(prefix: &[u8], bytes: &[u8]) -> Self {
+        Self(proofline_lanes::sha256_after(prefix, bytes))
+    }
+
+    /// The digest of `prefix` and then both digests: a node of a Merkle tree (RFC 6962 §2.1).
+    #[must_use]
+    pub fn of_pair(prefix: u8, left: &[u8; 32], right: &[u8; 32]) -> Self {
+        Self(proofline_lanes::sha256_pair(prefix, left, right))
+    }
+
+    /// [`of_pair`](Self::of_pair) of each pair, many at once. Where one list is longer, its rest is left alone.
+    pub fn of_pairs_into(prefix: u8, pairs: &[[[u8; 32]; 2]], digests: &mut [[u8; 32]]) {
+        proofline_lanes::sha256_pairs_into(prefix, pairs, digests);
     }
 
     /// The digest of each of these, in order: many at once take less time than one after the other.
@@ -215,7 +231,7 @@ impl Blake3Digest {
 
 /// SHA-256 of bytes that arrive in parts.
 #[derive(Debug, Clone, Default)]
-pub struct Sha256Hasher(sha2::Sha256);
+pub struct Sha256Hasher(proofline_lanes::Sha256);
 
 impl Sha256Hasher {
     /// A hasher that has read nothing.
@@ -232,7 +248,7 @@ impl Sha256Hasher {
     /// The digest of all that was read.
     #[must_use]
     pub fn finalize(self) -> Sha256Digest {
-        Sha256Digest(self.0.finalize().into())
+        Sha256Digest(self.0.finalize())
     }
 }
 

@@ -60,6 +60,15 @@ pub fn sha256_each_into(prefix: &[u8], inputs: &[&[u8]], digests: &mut [[u8; 32]
     Backend::best().each(prefix, inputs, digests.get_mut(..count).unwrap_or_default());
 }
 
+/// SHA-256 of `prefix` and then both digests: one node of a Merkle tree.
+#[must_use]
+pub fn sha256_pair(prefix: u8, left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
+    let mut node = [[0; 32]];
+    pairs::one_by_one(single::Single::best(), prefix, &[[*left, *right]], &mut node);
+    let [node] = node;
+    node
+}
+
 /// SHA-256 of `prefix` and then both digests, for each pair: the row of nodes above a row of a Merkle tree (RFC 6962
 /// §2.1). Where one list is longer than the other, its rest is left alone.
 pub fn sha256_pairs_into(prefix: u8, pairs: &[[[u8; 32]; 2]], nodes: &mut [[u8; 32]]) {

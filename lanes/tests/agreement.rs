@@ -2,8 +2,8 @@
 //! the borders of blocks, slices at odd places. A million inputs with `PROOFLINE_EFFORT=full`.
 
 use proofline_lanes::{
-    Backend, Sha256, sha256, sha256_after, sha256_each, sha256_each_into, sha256_each_on, sha256_pairs_into,
-    sha256_pairs_into_on,
+    Backend, Sha256, sha256, sha256_after, sha256_each, sha256_each_into, sha256_each_on, sha256_pair,
+    sha256_pairs_into, sha256_pairs_into_on,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -193,6 +193,9 @@ fn pairs_hash_as_their_bytes() {
     let bytes = noise(64 * 75, 5);
     let digests = bytes.as_chunks::<32>().0;
     let pairs = digests.as_chunks::<2>().0;
+    for pair @ [left, right] in pairs {
+        assert_eq!(sha256_pair(1, left, right), expected(&[1], pair.as_flattened()));
+    }
     for count in 0..=pairs.len() {
         for prefix in [0, 1, 255] {
             let pairs = &pairs[..count];

@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use proofline_canon::{Sha256Digest, Sha256Hasher};
+use proofline_canon::Sha256Digest;
+
+/// What stands before the bytes of a leaf and of a node, so that neither passes for the other (RFC 6962 §2.1).
+const LEAF_PREFIX: u8 = 0;
+const NODE_PREFIX: u8 = 1;
 
 /// An entry's place in the log: 0 is the genesis entry, and every later entry is one more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,16 +56,13 @@ impl LeafHash {
     /// The leaf hash of any leaf's bytes (RFC 6962 §2.1).
     #[must_use]
     pub fn of(leaf: &[u8]) -> Self {
-        let mut hasher = Sha256Hasher::new();
-        hasher.update(&[0]);
-        hasher.update(leaf);
-        LeafHash(hasher.finalize())
+        LeafHash(Sha256Digest::of_after(&[LEAF_PREFIX], leaf))
     }
 
     /// The leaf hash of each of these headers, in order.
     #[must_use]
     pub fn of_headers(headers: &[&[u8]]) -> Vec<Self> {
-        Sha256Digest::of_each_after(&[0], headers).into_iter().map(LeafHash).collect()
+        Sha256Digest::of_each_after(&[LEAF_PREFIX], headers).into_iter().map(LeafHash).collect()
     }
 
     /// A leaf hash read back from 32 stored bytes.
@@ -103,11 +104,12 @@ impl NodeHash {
     /// The interior node over two others, SHA-256(0x01 || left || right).
     #[must_use]
     pub fn over(left: &NodeHash, right: &NodeHash) -> Self {
-        let mut hasher = Sha256Hasher::new();
-        hasher.update(&[1]);
-        hasher.update(left.as_bytes());
-        hasher.update(right.as_bytes());
-        NodeHash(hasher.finalize())
+        NodeHash(Sha256Digest::of_pair(NODE_PREFIX, left.as_bytes(), right.as_bytes()))
+    }
+
+    /// The interior node over each pair, many at once.
+    pub(crate) fn over_pairs(pairs: &[[[u8; 32]; 2]], nodes: &mut [[u8; 32]]) {
+        Sha256Digest::of_pairs_into(NODE_PREFIX, pairs, nodes);
     }
 
     /// A hash read back from 32 stored bytes.

@@ -19,6 +19,9 @@ const FLOORS: [(&str, &str); 8] = [
 /// and examples stand on it.
 const VECTORS: (&str, &str) = ("vectors", "proofline-vectors");
 
+/// The one floor that may hold unsafe code.
+const UNSAFE_FLOOR: &str = "lanes";
+
 const HOUSE: &str = "proofline";
 const DEPENDENCIES: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];
 
@@ -124,8 +127,31 @@ pub(crate) fn lints(tree: &Tree) -> Vec<Complaint> {
             .iter()
             .any(|entry| entry.section == "lints" && entry.key == "workspace" && entry.value == "true")
     };
-    let without = manifests(tree).into_iter().filter(|(_, entries)| !takes(entries));
-    without.map(|(path, _)| Complaint::of(&path, "does not take `[lints] workspace = true`")).collect()
+    let (unsafe_floor, others): (Vec<_>, Vec<_>) =
+        manifests(tree).into_iter().partition(|(path, _)| *path == manifest_path(UNSAFE_FLOOR));
+    let without = others.into_iter().filter(|(_, entries)| !takes(entries));
+    let without = without.map(|(path, _)| Complaint::of(&path, "does not take `[lints] workspace = true`"));
+    without.chain(unsafe_floor.iter().flat_map(|(path, entries)| own_lints(tree, path, entries))).collect()
+}
+
+/// The lints of the workspace that the floor with unsafe code does not hold itself to. Cargo takes either all of them or
+/// none.
+fn own_lints(tree: &Tree, path: &str, own: &[Entry]) -> Vec<Complaint> {
+    let mut complaints = Vec::new();
+    for shared in entries(tree.text("Cargo.toml").unwrap_or_default()) {
+        let Some(section) =
+            shared.section.strip_prefix("workspace.").filter(|name| name.starts_with("lints"))
+        else {
+            continue;
+        };
+        // Denied, so that each place that needs it says so; forbidden, none could.
+        let is_unsafe = shared.key == "unsafe_code";
+        let wanted = if is_unsafe { "\"deny\"" } else { &shared.value };
+        if !own.iter().any(|own| own.section == section && own.key == shared.key && own.value == wanted) {
+            complaints.push(Complaint::of(path, format!("does not say `{} = {wanted}`", shared.key)));
+        }
+    }
+    complaints
 }
 
 pub(crate) fn benches(tree: &Tree) -> Vec<Complaint> {
@@ -268,6 +294,27 @@ fn lints_bite() {
     let tree =
         Tree::of(&[("canon/Cargo.toml", "[lints]\nworkspace = true\n"), ("trace/Cargo.toml", "[lib]\n")]);
     assert_eq!(messages(&lints(&tree)), ["trace/Cargo.toml: does not take `[lints] workspace = true`"]);
+}
+
+#[test]
+fn lints_of_the_unsafe_floor_bite() {
+    let shared = "[workspace.lints.rust]\nunsafe_code = \"forbid\"\nmissing_docs = \"warn\"\n\
+        [workspace.lints.clippy]\npanic = \"deny\"\n[lints]\nworkspace = true\n";
+    let messages_of =
+        |own: &str| messages(&lints(&Tree::of(&[("Cargo.toml", shared), ("lanes/Cargo.toml", own)])));
+    let whole =
+        "[lints.rust]\nunsafe_code = \"deny\"\nmissing_docs = \"warn\"\n[lints.clippy]\npanic = \"deny\"\n";
+    assert_eq!(messages_of(whole), Vec::<String>::new());
+    assert_eq!(
+        messages_of(
+            "[lints.rust]\nunsafe_code = \"allow\"\npanic = \"deny\"\n[lints.clippy]\npanic = \"warn\"\n"
+        ),
+        [
+            "lanes/Cargo.toml: does not say `unsafe_code = \"deny\"`",
+            "lanes/Cargo.toml: does not say `missing_docs = \"warn\"`",
+            "lanes/Cargo.toml: does not say `panic = \"deny\"`",
+        ]
+    );
 }
 
 #[test]

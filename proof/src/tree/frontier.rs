@@ -2,7 +2,8 @@
 //! each set bit of the size.
 
 use crate::ids::{LeafHash, NodeHash};
-use crate::tree::build::{TileHashes, join, perfect_node};
+use crate::tree::build::{TileHashes, join, perfect_nodes};
+use crate::tree::rows::{TILE, fold};
 
 /// The perfect subtrees of a tree, the largest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,11 +25,8 @@ impl Frontier {
     /// # Errors
     /// Those of the store.
     pub fn read<T: TileHashes + ?Sized>(tiles: &T, size: u64) -> Result<Self, T::Error> {
-        let (mut start, mut nodes) = (0, Vec::new());
-        for level in (0..u64::BITS).rev().filter(|level| size >> level & 1 == 1) {
-            nodes.push(perfect_node(tiles, level, start >> level)?);
-            start += 1 << level;
-        }
+        let mut nodes = Vec::with_capacity(size.count_ones() as usize);
+        perfect_nodes(tiles, 0, size, &mut nodes)?;
         Ok(Frontier { size, nodes })
     }
 
@@ -52,14 +50,34 @@ impl Frontier {
 
     /// Takes in the next entry.
     pub fn push(&mut self, leaf: LeafHash) {
-        let mut hash = NodeHash::from(leaf);
-        for _ in 0..self.size.trailing_ones() {
+        self.push_node(0, leaf.into());
+    }
+
+    /// Takes in the next entries, many nodes at once.
+    pub fn extend(&mut self, leaves: &[LeafHash]) {
+        let mut rest = leaves;
+        let mut row = Vec::with_capacity(rest.len().min(TILE));
+        while let Some(longest) = rest.len().checked_ilog2() {
+            // A perfect node has its place where a whole number of them goes before.
+            let level = longest.min(self.size.trailing_zeros()).min(TILE.ilog2());
+            let Some((next, others)) = rest.split_at_checked(1 << level) else { break };
+            row.clear();
+            row.extend(next.iter().copied().map(NodeHash::from));
+            self.push_node(level, fold(&row).unwrap_or_else(NodeHash::empty_root));
+            rest = others;
+        }
+    }
+
+    /// Takes in a perfect node over the next `2^level` entries; the size must be a multiple of that.
+    fn push_node(&mut self, level: u32, node: NodeHash) {
+        let mut hash = node;
+        for _ in 0..(self.size >> level).trailing_ones() {
             if let Some(left) = self.nodes.pop() {
                 hash = NodeHash::over(&left, &hash);
             }
         }
         self.nodes.push(hash);
-        self.size += 1;
+        self.size += 1 << level;
     }
 
     /// The root of the tree.

@@ -7,6 +7,7 @@
 mod build;
 mod frontier;
 mod multi;
+mod rows;
 mod tiles;
 mod verify;
 

@@ -2,7 +2,7 @@
 //! that is full never changes; its root is one hash of the tile above.
 
 use crate::ids::{LeafHash, NodeHash};
-use crate::tree::build::fold;
+use crate::tree::rows::fold;
 
 /// The hashes of a full tile.
 pub const TILE_HASHES: u64 = 256;
@@ -10,7 +10,7 @@ pub const TILE_HASHES: u64 = 256;
 /// The root over a full tile, which is its hash in the tile above; `None` unless there are 256 hashes.
 #[must_use]
 pub fn tile_root(hashes: &[NodeHash]) -> Option<NodeHash> {
-    (hashes.len() as u64 == TILE_HASHES).then(|| fold(hashes.to_vec()))?
+    (hashes.len() as u64 == TILE_HASHES).then(|| fold(hashes))?
 }
 
 /// How much of one tile level a tree fills.
@@ -77,7 +77,8 @@ impl TileBuilder {
             if (tile.len() as u64) < TILE_HASHES {
                 break;
             }
-            let Some(above) = fold(std::mem::take(tile)) else { break };
+            let Some(above) = fold(tile) else { break };
+            tile.clear();
             hash = above;
             level += 1;
         }

@@ -80,7 +80,8 @@ impl TreeFault {
     }
 }
 
-const fn bit_length(number: u64) -> u32 {
+/// How many bits a number has, 0 for 0.
+pub(super) const fn bit_length(number: u64) -> u32 {
     u64::BITS - number.leading_zeros()
 }
 

@@ -1,0 +1,117 @@
+//! Rows of node hashes, each made from the one below it in one go: many nodes take less time together than one after the
+//! other.
+
+use crate::ids::NodeHash;
+
+/// The hashes of a full tile.
+pub(super) const TILE: usize = 256;
+
+const _: () = assert!(TILE as u64 == super::TILE_HASHES);
+
+/// The perfect nodes over the hashes of a tile, or of a part at its left edge. 16 KiB.
+pub(crate) struct Pyramid {
+    /// The row of height `h` begins at `256 >> h`: over the nodes `2 i` and `2 i + 1` stands node `i`.
+    nodes: [[u8; 32]; 2 * TILE],
+    count: usize,
+}
+
+impl Pyramid {
+    /// Over nothing.
+    pub(crate) const fn empty() -> Self {
+        Pyramid { nodes: [[0; 32]; 2 * TILE], count: 0 }
+    }
+
+    /// Over these hashes, and no more than 256 of them.
+    pub(crate) fn over(hashes: &[NodeHash]) -> Self {
+        let mut pyramid = Pyramid::empty();
+        pyramid.stand_on(hashes);
+        pyramid
+    }
+
+    /// Leaves what it stood on for these hashes.
+    pub(crate) fn stand_on(&mut self, hashes: &[NodeHash]) {
+        for (place, hash) in self.nodes.iter_mut().skip(TILE).zip(hashes) {
+            *place = *hash.as_bytes();
+        }
+        self.count = hashes.len().min(TILE);
+        let (mut width, mut count) = (TILE, self.count);
+        while count > 1 {
+            let Some((above, below)) = self.nodes.split_at_mut_checked(width) else { break };
+            (width, count) = (width / 2, count / 2);
+            let pairs = below.as_chunks().0.get(..count).unwrap_or_default();
+            NodeHash::over_pairs(pairs, above.get_mut(width..).unwrap_or_default());
+        }
+    }
+
+    /// The node over the hashes `index * 2^height .. (index + 1) * 2^height`, if all of them are there.
+    pub(crate) fn node(&self, height: u32, index: usize) -> Option<NodeHash> {
+        let row = TILE.checked_shr(height).filter(|_| index < self.count >> height)?;
+        self.nodes.get(row + index).copied().map(NodeHash::from_bytes)
+    }
+}
+
+/// The hash over a power of two of hashes that stand side by side.
+pub(crate) fn fold(hashes: &[NodeHash]) -> Option<NodeHash> {
+    match hashes {
+        [] => None,
+        [only] => Some(*only),
+        [left, right] => Some(NodeHash::over(left, right)),
+        _ if hashes.len() <= TILE && hashes.len().is_power_of_two() => {
+            Pyramid::over(hashes).node(hashes.len().ilog2(), 0)
+        }
+        _ => fold_by_pairs(hashes.to_vec()),
+    }
+}
+
+/// The same by its definition, for any number: an odd hash goes up as it is.
+fn fold_by_pairs(mut hashes: Vec<NodeHash>) -> Option<NodeHash> {
+    while hashes.len() > 1 {
+        hashes = hashes
+            .chunks(2)
+            .map(|pair| match pair {
+                [left, right] => NodeHash::over(left, right),
+                odd => odd.first().copied().unwrap_or_else(NodeHash::empty_root),
+            })
+            .collect();
+    }
+    hashes.pop()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Pyramid, TILE, fold, fold_by_pairs};
+    use crate::ids::{LeafHash, NodeHash};
+
+    fn hashes(count: usize) -> Vec<NodeHash> {
+        (0..count).map(|number| LeafHash::of(&number.to_be_bytes()).into()).collect()
+    }
+
+    #[test]
+    fn rows_are_those_made_pair_by_pair() {
+        for count in 0..=TILE + 2 {
+            let hashes = hashes(count);
+            assert_eq!(fold(&hashes), fold_by_pairs(hashes.clone()), "{count}");
+        }
+    }
+
+    #[test]
+    fn a_pyramid_has_each_perfect_node_and_no_other() {
+        let all = hashes(TILE);
+        let mut pyramid = Pyramid::over(&all);
+        // What it stood on before leaves no trace.
+        for count in [TILE, 0, 1, 2, 3, 100, 127, 128, 129, 200, 255] {
+            pyramid.stand_on(&all[..count]);
+            for height in 0..=9 {
+                for index in 0..=TILE >> height {
+                    let range = index << height..(index + 1) << height;
+                    let below = all[..count].get(range).map(<[NodeHash]>::to_vec);
+                    assert_eq!(
+                        pyramid.node(height, index),
+                        below.and_then(fold_by_pairs),
+                        "{count} {height} {index}"
+                    );
+                }
+            }
+        }
+    }
+}
