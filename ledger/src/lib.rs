@@ -39,6 +39,7 @@ mod snapshot;
 mod subject_keys;
 mod system;
 mod trace_index;
+mod trace_walk;
 mod transfer;
 mod tree;
 mod verify;
@@ -87,6 +88,7 @@ pub use snapshot::{LogEnd, Snapshot};
 pub use subject_keys::{Subject, SubjectKeys, SubjectKeysError, SubjectName};
 pub use system::SystemKind;
 pub use trace_index::IndexEntry;
+pub use trace_walk::TracesFrom;
 pub use transfer::{
     BackupReport, ExportOrder, ExportReport, ImportReport, TransferError, TransferProgress, TransferStage,
     TransferWatch, backup, backup_on, export, export_on, import, import_on,

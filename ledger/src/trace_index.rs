@@ -5,8 +5,7 @@
 //! What is new is read from the log itself; what an index entry covers already comes from the indexes beside
 //! the segments, and is used when it has the root that this index entry states. `verify` makes all from the log.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::BTreeMap;
 
 use proofline_canon::Sha256Digest;
 use proofline_proof::header::{EntryHeader, EntryKind};
@@ -15,15 +14,13 @@ use proofline_proof::{LeafHash, Seq, TraceLeaf};
 use proofline_trace::{SafeInt, TraceId, TraceIndexRecord};
 
 use crate::error::Damage;
-use crate::segments::{EntryFault, Segment, Segments};
+use crate::segments::{EntryFault, Segments};
 use crate::snapshot::Snapshot;
 use crate::system::SystemKind;
+use crate::trace_walk::TraceWalk;
 
 /// A range up to so many entries is read header by header; a longer one goes by the indexes.
 const READ_THROUGH_ENTRIES: u64 = 2048;
-
-/// Pairs of trace and ordinal that a cursor over a segment's index holds.
-const CURSOR_PAIRS: usize = 512;
 
 /// An index entry of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -216,8 +213,15 @@ impl Segments {
         end: Seq,
         visit: &mut dyn FnMut(TraceLeaf),
     ) -> Result<(), EntryFault> {
-        let mut merge = Merge::over(&self.list, from, end)?;
-        while let Some((trace_id, last)) = merge.next()? {
+        let within = self.list.iter().filter(|segment| {
+            let first = segment.header.first_seq;
+            first < end && first.get().saturating_add(segment.entries) > from.get()
+        });
+        let mut walk = TraceWalk::over(within, None)?;
+        let mut entries = Vec::new();
+        while let Some(trace_id) = walk.next(&mut entries)? {
+            let in_range = entries.iter().filter(|seq| (from..end).contains(*seq));
+            let Some(last) = in_range.max().copied() else { continue };
             let (header, bytes) = self.header_at(last)?;
             let link = header.trace.filter(|link| link.trace_id == trace_id);
             let link = link.ok_or_else(|| {
@@ -241,88 +245,6 @@ impl Segments {
 
 fn leaf_of(trace_id: TraceId, count: u64, header: &[u8]) -> TraceLeaf {
     TraceLeaf { trace_id, count, last_leaf: LeafHash::of_header(header) }
-}
-
-/// One segment's pairs of trace and entry, in order, a few of them in memory at a time.
-struct Cursor<'a> {
-    segment: &'a Segment,
-    pairs: VecDeque<(TraceId, u32)>,
-    last: Option<(TraceId, u32)>,
-    is_at_end: bool,
-}
-
-impl Cursor<'_> {
-    fn peek(&mut self) -> Result<Option<TraceId>, EntryFault> {
-        if self.pairs.is_empty() && !self.is_at_end {
-            let page = self.segment.index.pairs_after(self.last, CURSOR_PAIRS)?;
-            self.is_at_end = page.len() < CURSOR_PAIRS;
-            self.last = page.last().copied().or(self.last);
-            self.pairs = page.into();
-        }
-        Ok(self.pairs.front().map(|(trace, _)| *trace))
-    }
-
-    /// Takes every entry of a trace; the last of those from `from` up to `end`.
-    fn take(&mut self, trace: TraceId, from: Seq, end: Seq) -> Result<Option<Seq>, EntryFault> {
-        let mut last = None;
-        while self.peek()? == Some(trace) {
-            let Some((_, ordinal)) = self.pairs.pop_front() else { break };
-            let seq = self.segment.seq_of(ordinal);
-            if self.segment.shows(ordinal) && (from..end).contains(&seq) {
-                last = last.max(Some(seq));
-            }
-        }
-        Ok(last)
-    }
-}
-
-/// The traces of several segments as one ascending list.
-struct Merge<'a> {
-    from: Seq,
-    end: Seq,
-    cursors: Vec<Cursor<'a>>,
-    heap: BinaryHeap<Reverse<(TraceId, usize)>>,
-}
-
-impl<'a> Merge<'a> {
-    fn over(list: &'a [Segment], from: Seq, end: Seq) -> Result<Self, EntryFault> {
-        let within = list.iter().filter(|segment| {
-            let first = segment.header.first_seq;
-            first < end && first.get().saturating_add(segment.entries) > from.get()
-        });
-        let cursor = |segment| Cursor { segment, pairs: VecDeque::new(), last: None, is_at_end: false };
-        let mut merge = Merge { from, end, cursors: within.map(cursor).collect(), heap: BinaryHeap::new() };
-        for at in 0..merge.cursors.len() {
-            merge.wait(at)?;
-        }
-        Ok(merge)
-    }
-
-    fn wait(&mut self, at: usize) -> Result<(), EntryFault> {
-        let next = self.cursors.get_mut(at).map(Cursor::peek).transpose()?.flatten();
-        self.heap.extend(next.map(|trace| Reverse((trace, at))));
-        Ok(())
-    }
-
-    /// The next trace that has an entry in the range, and the last of them.
-    fn next(&mut self) -> Result<Option<(TraceId, Seq)>, EntryFault> {
-        while let Some(Reverse((trace, _))) = self.heap.peek().copied() {
-            let mut last = None;
-            while let Some(Reverse((other, at))) = self.heap.peek().copied()
-                && other == trace
-            {
-                self.heap.pop();
-                if let Some(cursor) = self.cursors.get_mut(at) {
-                    last = last.max(cursor.take(trace, self.from, self.end)?);
-                }
-                self.wait(at)?;
-            }
-            if let Some(last) = last {
-                return Ok(Some((trace, last)));
-            }
-        }
-        Ok(None)
-    }
 }
 
 impl Snapshot {

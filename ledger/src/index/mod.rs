@@ -103,10 +103,10 @@ impl SegmentIndex {
         }
     }
 
-    /// Where these entries lie, with one read.
+    /// Where these entries lie, one after the other, as [`SegmentIndex::span`] says of each.
     pub(crate) fn spans(&self, ordinals: Range<u32>) -> io::Result<Vec<Option<Span>>> {
         match self {
-            SegmentIndex::Memory(table) => Ok(ordinals.map(|ordinal| table.span(ordinal)).collect()),
+            SegmentIndex::Memory(table) => Ok(table.spans(ordinals)),
             SegmentIndex::Sealed(index) => index.spans(ordinals),
         }
     }
@@ -146,15 +146,27 @@ impl SegmentIndex {
         }
     }
 
-    /// Pairs of trace and ordinal behind `after`, ascending, at most `limit`.
-    pub(crate) fn pairs_after(
-        &self,
-        after: Option<(TraceId, u32)>,
-        limit: usize,
-    ) -> io::Result<Vec<(TraceId, u32)>> {
+    /// How many pairs of trace and ordinal it lists.
+    pub(crate) fn pair_count(&self) -> u64 {
         match self {
-            SegmentIndex::Memory(table) => Ok(table.pairs_after(after, limit)),
-            SegmentIndex::Sealed(index) => index.pairs_after(after, limit),
+            SegmentIndex::Memory(table) => table.pair_count(),
+            SegmentIndex::Sealed(index) => index.pair_count(),
+        }
+    }
+
+    /// Which of the pairs, counted from 0, is the first behind those of `after`.
+    pub(crate) fn pair_rank(&self, after: Option<TraceId>) -> io::Result<u64> {
+        match self {
+            SegmentIndex::Memory(table) => Ok(table.pair_rank(after)),
+            SegmentIndex::Sealed(index) => index.pair_rank(after),
+        }
+    }
+
+    /// Pairs of trace and ordinal from this one on, ascending, at most `limit`.
+    pub(crate) fn pairs_at(&self, rank: u64, limit: usize) -> io::Result<Vec<(TraceId, u32)>> {
+        match self {
+            SegmentIndex::Memory(table) => Ok(table.pairs_at(rank, limit)),
+            SegmentIndex::Sealed(index) => index.pairs_at(rank, limit),
         }
     }
 
@@ -269,9 +281,9 @@ mod tests {
                 }
             }
             assert_eq!(index.span(5000).unwrap(), None);
-            for ordinals in [0..5001, 0..0, 4999..5003, 17..1041, 6000..6002] {
-                let one_by_one: Vec<_> = ordinals.clone().map(|at| index.span(at).unwrap()).collect();
-                assert_eq!(index.spans(ordinals).unwrap(), one_by_one);
+            for range in [0..0, 0..5000, 17..18, 4990..5000, 4990..5007, 5000..5003, 7000..7001] {
+                let expected: Vec<_> = range.clone().map(|at| index.span(at).unwrap()).collect();
+                assert_eq!(index.spans(range.clone()).unwrap(), expected, "{range:?}");
             }
             for absent in 0..200 {
                 assert_eq!(

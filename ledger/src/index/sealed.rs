@@ -128,22 +128,24 @@ impl SealedIndex {
         Ok(Some(Span { offset, bytes: end.saturating_sub(offset) }))
     }
 
-    /// [`SealedIndex::span`] of each of these.
     pub(super) fn spans(&self, ordinals: Range<u32>) -> io::Result<Vec<Option<Span>>> {
-        // The offset behind the last one is its end.
-        let read_to = self.head.count.min(ordinals.end.saturating_add(1));
-        let mut bytes = vec![0; read_to.saturating_sub(ordinals.start) as usize * OFFSET_BYTES as usize];
-        let at = HEAD_BYTES as u64 + OFFSET_BYTES * u64::from(ordinals.start);
-        if read_full_at(&*self.file, &mut bytes, at)? < bytes.len() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
+        let (start, end) = (ordinals.start.min(self.head.count), ordinals.end.min(self.head.count));
+        let is_to_end = end == self.head.count;
+        let read = end.saturating_sub(start) + u32::from(!is_to_end && end > start);
+        let mut bytes = vec![0; read as usize * OFFSET_BYTES as usize];
+        self.fill(&mut bytes, HEAD_BYTES as u64 + OFFSET_BYTES * u64::from(start))?;
         let offsets = bytes.as_chunks::<4>().0.iter().map(|offset| u64::from(u32::from_le_bytes(*offset)));
-        let ends = offsets.clone().skip(1).chain([self.head.segment_bytes]);
-        let spans = offsets.zip(ends).map(|(offset, end)| {
-            let bytes = end.saturating_sub(offset);
-            Some(Span { offset, bytes })
-        });
-        Ok(spans.chain(std::iter::repeat(None)).take(ordinals.len()).collect())
+        let ends = offsets.clone().skip(1).chain(is_to_end.then_some(self.head.segment_bytes));
+        let spans = offsets.zip(ends).map(|(offset, end)| Span { offset, bytes: end.saturating_sub(offset) });
+        let mut spans: Vec<Option<Span>> = spans.map(Some).collect();
+        spans.resize(ordinals.len(), None);
+        Ok(spans)
+    }
+
+    /// Fills a buffer from this place on.
+    fn fill(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let count = read_full_at(&*self.file, buffer, offset)?;
+        if count == buffer.len() { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
     }
 
     fn hash_entry(&self, index: u64) -> io::Result<(HashPrefix, u32, u8)> {
@@ -226,19 +228,26 @@ impl SealedIndex {
         Ok(found)
     }
 
-    pub(super) fn pairs_after(
-        &self,
-        after: Option<(TraceId, u32)>,
-        limit: usize,
-    ) -> io::Result<Vec<(TraceId, u32)>> {
-        let mut found = Vec::with_capacity(limit);
-        self.pairs(after, &mut |trace, ordinal| {
-            if found.len() < limit {
-                found.push((trace, ordinal));
-            }
-            found.len() < limit
-        })?;
-        Ok(found)
+    /// How many pairs of trace and ordinal there are.
+    pub(super) fn pair_count(&self) -> u64 {
+        u64::from(self.head.traced)
+    }
+
+    /// Which of the pairs is the first behind those of `after`.
+    pub(super) fn pair_rank(&self, after: Option<TraceId>) -> io::Result<u64> {
+        let Some(after) = after else { return Ok(0) };
+        let guide = u64::from_be_bytes(after.as_bytes().first_chunk().copied().unwrap_or_default());
+        let is_behind = |index| Ok(self.trace_entry(index)?.0 > *after.as_bytes());
+        lower_bound(self.pair_count(), &true, guide, is_behind)
+    }
+
+    /// The pairs from this one on, at most `limit`, as they are listed.
+    pub(super) fn pairs_at(&self, rank: u64, limit: usize) -> io::Result<Vec<(TraceId, u32)>> {
+        let left = usize::try_from(self.pair_count().saturating_sub(rank)).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; left.min(limit) * TRACE_ENTRY_BYTES];
+        self.fill(&mut bytes, self.head.traces_at() + rank * TRACE_ENTRY_BYTES as u64)?;
+        let entries = bytes.chunks_exact(TRACE_ENTRY_BYTES).map(trace_entry_of);
+        Ok(entries.filter_map(|(trace, at)| Some((TraceId::from_bytes(trace).ok()?, at))).collect())
     }
 
     /// Shows the pairs of trace and ordinal behind `after`, in their order, until `visit` has enough.

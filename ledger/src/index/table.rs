@@ -1,7 +1,7 @@
 //! The index of a segment in memory: of the open one, and of a sealed one without a sound file.
 
 use std::collections::BTreeSet;
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 
 use proofline_canon::Blake3Digest;
 use proofline_proof::header::{EntryHeader, EntryKind};
@@ -97,9 +97,18 @@ impl Table {
         found
     }
 
-    pub(super) fn pairs_after(&self, after: Option<(TraceId, u32)>, limit: usize) -> Vec<(TraceId, u32)> {
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        self.traces.range((start, Bound::Unbounded)).take(limit).copied().collect()
+    pub(super) fn pair_count(&self) -> u64 {
+        self.traces.len() as u64
+    }
+
+    /// Which of the pairs of trace and ordinal is the first behind those of `after`.
+    pub(super) fn pair_rank(&self, after: Option<TraceId>) -> u64 {
+        after.map_or(0, |after| self.traces.range(..=(after, u32::MAX)).count() as u64)
+    }
+
+    pub(super) fn pairs_at(&self, rank: u64, limit: usize) -> Vec<(TraceId, u32)> {
+        let passed = usize::try_from(rank).unwrap_or(usize::MAX);
+        self.traces.iter().skip(passed).take(limit).copied().collect()
     }
 
     pub(super) fn span(&self, ordinal: u32) -> Option<Span> {
@@ -107,6 +116,10 @@ impl Table {
         let after = self.places.iter().skip(ordinal as usize + 1).find_map(|next| *next);
         let end = after.map_or(self.end, |next| u64::from(next.offset));
         Some(Span { offset, bytes: end.saturating_sub(offset) })
+    }
+
+    pub(super) fn spans(&self, ordinals: Range<u32>) -> Vec<Option<Span>> {
+        ordinals.map(|ordinal| self.span(ordinal)).collect()
     }
 
     pub(super) fn with_hash(&self, hash: &EnvelopeHash) -> Vec<(u32, u8)> {
