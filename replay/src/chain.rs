@@ -1,15 +1,13 @@
 //! A trace as the log holds it: its entries, the evidence in them with the outcome of the byte
 //! checks, and the order of the chain.
 
-use std::cmp::Ordering;
-
 use proofline_canon::{Limits, Pointer};
 use proofline_ledger::frame::MAX_BODY_BYTES;
 use proofline_ledger::header::{DeclaredHash, TraceLink};
 use proofline_ledger::{Damage, Entry, EntryHeader, EntryStatus, Seq, Snapshot};
 use proofline_trace::{
     ChainKey, Classification, Envelope, EnvelopeHash, ErrorKind, Failure, FailureClass, TraceId,
-    read_canonical, read_envelope,
+    read_unhashed, try_canonical,
 };
 use rayon::prelude::*;
 
@@ -98,10 +96,6 @@ impl Record {
     /// A body that is no envelope has no rank and no time: such records stand behind all others,
     /// by key, accepted before rejected, then in ledger order. Two accepted entries of one key,
     /// which no gate makes, stand in ledger order.
-    fn chain_order(&self, other: &Self) -> Ordering {
-        self.chain_key().cmp(&other.chain_key())
-    }
-
     fn chain_key(&self) -> (bool, Option<ChainKey>, EnvelopeHash, bool, Seq) {
         let key = self.envelope.as_ref().map(|envelope| {
             let accepted = ChainKey::new(envelope.record_type(), envelope.time_ms(), self.key);
@@ -123,12 +117,12 @@ fn check_bytes(
     let limits = Limits::ENVELOPE.with_max_bytes(MAX_BODY_BYTES);
     // Bytes that are the canonical ones of a record and have its key satisfy either rule. All else is looked at below.
     if body_hash == Some(key)
-        && let Some(envelope) = read_canonical(body, &limits)
+        && let Some(read) = try_canonical(body, &limits)
     {
-        return (Some(envelope), None);
+        return (Some(read.into_envelope()), None);
     }
-    let sealed = match read_envelope(body, &limits) {
-        Ok(sealed) => sealed,
+    let read = match read_unhashed(body, &limits) {
+        Ok(read) => read,
         Err(rejection) => {
             let subject = Subject { seq, hash: Some(key), envelope: None };
             let failure = Failure {
@@ -139,14 +133,15 @@ fn check_bytes(
             return (None, Some(failure));
         }
     };
-    let (envelope, canonical, computed) = sealed.into_parts();
-    let subject = Subject { seq, hash: Some(key), envelope: Some(&envelope) };
+    let (envelope, canonical) = (read.envelope(), read.canonical());
+    let computed = EnvelopeHash::of(canonical);
+    let subject = Subject { seq, hash: Some(key), envelope: Some(envelope) };
     let mismatch = |check, message: String| Failure {
         error_kind: Some(ErrorKind::HashMismatch),
         pointer: Some(Pointer::root()),
         ..subject.fails(check, FailureClass::HashMismatch, message)
     };
-    let fault = if rule == ByteRule::Stored && canonical != body {
+    let fault = if rule == ByteRule::Stored && !read.is_as_read() {
         let offset = canonical.iter().zip(body).take_while(|(expected, found)| expected == found).count();
         let message =
             format!("The stored bytes leave the canonical form (RFC 8785) of their record at byte {offset}.");
@@ -165,7 +160,7 @@ fn check_bytes(
     } else {
         None
     };
-    (Some(envelope), fault)
+    (Some(read.into_envelope()), fault)
 }
 
 /// One readable entry of a trace.
@@ -305,7 +300,7 @@ impl TraceLog {
     pub(crate) fn chain(&self, include_rejected: bool) -> Vec<&Record> {
         let mut chain: Vec<&Record> =
             self.records().filter(|record| include_rejected || record.is_accepted()).collect();
-        chain.sort_by(|one, other| one.chain_order(other));
+        chain.sort_by_cached_key(|record| record.chain_key());
         chain
     }
 
