@@ -2,11 +2,12 @@
 //! in [`STEPS`], oldest first; each says how its old form is recognised and what takes its place. A
 //! ledger of a newer format is refused.
 //!
-//! What there is so far, all of it under format version 0:
+//! What there is so far, all of it under format version 0 of segments:
 //!
 //! | form | how it is recognised | what is done |
 //! |---|---|---|
 //! | index without a tree | the index ends behind its first digest, and counts no system entries | made again from its segment |
+//! | index without filters | the index, tree and all, is of index version 0 | made again from its segment |
 //!
 //! Segments, the published size and checkpoints have had one form since format version 0 began.
 
@@ -17,7 +18,7 @@ use proofline_proof::Seq;
 
 use crate::disk::{Access, Disk, OsDisk};
 use crate::error::{IoContext, LedgerError};
-use crate::index::{OldIndex, index_name, old_index};
+use crate::index::{INDEX_VERSION, OldIndex, index_name, old_index};
 use crate::load::open_segments;
 use crate::log::LOCK_FILE;
 use crate::recovery::{Recovery, settle};
@@ -42,13 +43,21 @@ pub struct MigrationStep {
 }
 
 /// Every step there is, oldest first.
-pub const STEPS: [MigrationStep; 1] = [INDEX_TREE];
+pub const STEPS: [MigrationStep; 2] = [INDEX_TREE, INDEX_FILTERS];
 
 const INDEX_TREE: MigrationStep = MigrationStep {
     id: "index_tree",
     from_format: 0,
     to_format: 0,
     finds: "indexes of sealed segments without the Merkle tree and the list of system entries",
+    does: "makes them again from their segments",
+};
+
+const INDEX_FILTERS: MigrationStep = MigrationStep {
+    id: "index_filters",
+    from_format: 0,
+    to_format: 0,
+    finds: "indexes of sealed segments without filters, of index version 0",
     does: "makes them again from their segments",
 };
 
@@ -88,30 +97,32 @@ pub fn plan_migration(dir: impl AsRef<Path>) -> Result<MigrateReport, LedgerErro
 /// As [`plan_migration`].
 pub fn plan_migration_on(disk: &dyn Disk, dir: &Path) -> Result<MigrateReport, LedgerError> {
     let files = open_segments(disk, dir, Access::Read)?;
-    let mut old = Vec::new();
+    let mut found = STEPS.map(|step| StepFound { step, files: Vec::new() });
     // The last segment is open and has no index.
     for file in files.iter().rev().skip(1).rev() {
-        if is_old_index(disk, dir, file.header.first_seq)? {
-            old.push(format!("{LOG_DIR}/{}", index_name(file.header.first_seq)));
-        }
+        let Some(step) = step_of(disk, dir, file.header.first_seq)? else { continue };
+        let name = format!("{LOG_DIR}/{}", index_name(file.header.first_seq));
+        found.iter_mut().filter(|found| found.step == step).for_each(|found| found.files.push(name.clone()));
     }
-    let found = if old.is_empty() { Vec::new() } else { vec![StepFound { step: INDEX_TREE, files: old }] };
+    let found = found.into_iter().filter(|found| !found.files.is_empty()).collect();
     Ok(MigrateReport { format: CURRENT_FORMAT, found, is_applied: false, recovery: Recovery::default() })
 }
 
-/// True for an index of an earlier form.
-fn is_old_index(disk: &dyn Disk, dir: &Path, first_seq: Seq) -> Result<bool, LedgerError> {
+/// The step for the index of a segment, if it is of an earlier form.
+fn step_of(disk: &dyn Disk, dir: &Path, first_seq: Seq) -> Result<Option<MigrationStep>, LedgerError> {
     let path = dir.join(LOG_DIR).join(index_name(first_seq));
     if !disk.exists(&path) {
-        return Ok(false);
+        return Ok(None);
     }
     let file = disk.open(&path, Access::Read).during("open", &path)?;
     match old_index(&*file).during("read", &path)? {
-        OldIndex::WithoutTree => Ok(true),
-        OldIndex::Other => Ok(false),
+        OldIndex::WithoutTree => Ok(Some(INDEX_TREE)),
+        OldIndex::WithoutFilters => Ok(Some(INDEX_FILTERS)),
+        OldIndex::Other => Ok(None),
         OldIndex::Newer(version) => {
             let name = format!("{LOG_DIR}/{}", index_name(first_seq));
-            let detail = format!("{name} is of format version {version}; this program reads version 0");
+            let detail =
+                format!("{name} is of format version {version}; this program reads version {INDEX_VERSION}");
             Err(LedgerError::NewerFormat { dir: dir.to_owned(), detail })
         }
     }

@@ -10,13 +10,16 @@ use std::sync::Arc;
 use crate::archive::{Record, Stub, stub_name};
 use crate::disk::DiskFile;
 use crate::error::Damage;
-use crate::frame::{FrameFault, FrameLengths, HEAD_BYTES, LENGTHS_BYTES, decode_head};
+use crate::frame::{FrameFault, FrameLengths, HEAD_BYTES, LENGTHS_BYTES, decode_frame, decode_head};
 use crate::segment::{FrameCursor, SEGMENT_HEADER_BYTES, segment_name};
 use proofline_proof::header::{EntryHeader, HeaderError};
 use proofline_proof::{LeafHash, Seq};
 
 const CRC_BYTES: usize = 4;
 const HEADER_FRONT: [u8; 2] = [0x8c, 0x00];
+
+/// Frames whose leaf hashes are made together.
+const FRAMES_AHEAD: usize = 256;
 
 /// Where the chain stands: what the next entry has to carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +66,20 @@ pub(crate) struct Scan {
     current: Option<FrameLengths>,
     /// True behind bytes that are no frame: entries that lay there are missed, and once is enough.
     behind_gap: bool,
+    /// Frames from the cursor on that are known to be whole, with their leaf hashes; the next one last.
+    ready: Vec<Ready>,
+    /// False for a walk that looks at one frame at a time: the slow twin in tests.
+    in_batches: bool,
     /// Over what stays of an archived segment, where frames have become records.
     archived: Option<Archived>,
+}
+
+/// A frame that was read ahead.
+#[derive(Debug)]
+struct Ready {
+    lengths: FrameLengths,
+    header: EntryHeader,
+    leaf: LeafHash,
 }
 
 /// Where a walk over an archived segment is.
@@ -93,6 +108,8 @@ impl Scan {
             chain,
             current: None,
             behind_gap: false,
+            ready: Vec::new(),
+            in_batches: true,
             archived: None,
         })
     }
@@ -107,6 +124,8 @@ impl Scan {
             chain,
             current: None,
             behind_gap: false,
+            ready: Vec::new(),
+            in_batches: false,
             archived: Some(Archived { stub, ordinal: 0, frame_at, current: None }),
         })
     }
@@ -154,6 +173,12 @@ impl Scan {
             return Ok(Step::End);
         }
         let offset = self.cursor.position();
+        if self.ready.is_empty() && self.in_batches {
+            self.read_ahead()?;
+        }
+        if let Some(Ready { lengths, header, leaf }) = self.ready.pop() {
+            return Ok(self.found(offset, offset, lengths, header, leaf, None));
+        }
         let fault = match self.cursor.frame()? {
             Ok(frame) => {
                 let lengths =
@@ -172,6 +197,27 @@ impl Scan {
             return Ok(self.found(offset, offset, lengths, header, leaf, Some(&fault)));
         }
         self.skip_gap(offset, &fault)
+    }
+
+    /// Gets ready the whole frames that are in memory from the cursor on, up to the first that is none:
+    /// their leaf hashes are made together. Places and links are judged when a step comes to them.
+    fn read_ahead(&mut self) -> io::Result<()> {
+        let window = self.cursor.bytes(LENGTHS_BYTES)?;
+        let (mut rest, mut frames) = (window, Vec::with_capacity(FRAMES_AHEAD));
+        while frames.len() < FRAMES_AHEAD
+            && let Ok(frame) = decode_frame(rest)
+        {
+            rest = rest.get(frame.frame_bytes()..).unwrap_or_default();
+            frames.push(frame);
+        }
+        let headers: Vec<&[u8]> = frames.iter().map(|frame| frame.header_bytes).collect();
+        let leaves = LeafHash::of_headers(&headers);
+        let ready = frames.into_iter().zip(leaves).map(|(frame, leaf)| {
+            let (header_bytes, body_bytes) = (frame.header_bytes.len(), frame.body.len());
+            Ready { lengths: FrameLengths { header_bytes, body_bytes }, header: frame.header, leaf }
+        });
+        self.ready = ready.rev().collect();
+        Ok(())
     }
 
     /// Goes on to the next record of an archived segment.
@@ -312,3 +358,6 @@ impl Scan {
         Ok(self.cursor.end())
     }
 }
+
+#[cfg(test)]
+mod tests;

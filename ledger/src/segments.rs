@@ -169,6 +169,19 @@ impl Segment {
         self
     }
 
+    /// True when the sound header of this entry begins at this place and carries this hash. False says
+    /// nothing: the entry is archived, its header is long, or something is wrong, and the index is asked
+    /// where the entry lies.
+    fn has_header_at(&self, offset: u32, seq: Seq, hash: &EnvelopeHash) -> bool {
+        let mut front = [0; SHORT_HEAD_BYTES];
+        let count = match &self.stub {
+            None => self.file.read_at(&mut front, u64::from(offset)).unwrap_or(0),
+            Some(_) => 0,
+        };
+        let head = decode_head(front.get(..count).unwrap_or_default());
+        head.is_ok_and(|(_, header, _)| header.seq == seq && header.envelope_hash == *hash)
+    }
+
     /// True for entries inside the prefix that this segment shows.
     pub(crate) fn shows(&self, ordinal: u32) -> bool {
         u64::from(ordinal) < self.entries
@@ -202,6 +215,9 @@ impl Lying<'_> {
         Err(self.segment.damage("log.sequence", Some(self.offset), expected, message))
     }
 }
+
+/// Bytes in which the header of nearly every entry ends.
+const SHORT_HEAD_BYTES: usize = 320;
 
 /// The longest frame there can be.
 const MAX_FRAME_BYTES: u64 = (FRAME_OVERHEAD_BYTES + MAX_HEADER_BYTES + MAX_BODY_BYTES) as u64;
@@ -258,7 +274,11 @@ impl Segments {
         if let Some((_, _, record)) = self.record(seq)? {
             return Ok(Some((record.header, record.header_bytes)));
         }
-        let Some(lying) = self.lying(seq, HEAD_BYTES as u64)? else { return Ok(None) };
+        let Some(mut lying) = self.lying(seq, SHORT_HEAD_BYTES as u64)? else { return Ok(None) };
+        if matches!(decode_head(&lying.bytes), Err(FrameFault::Truncated { .. })) {
+            let Some(longer) = self.lying(seq, HEAD_BYTES as u64)? else { return Ok(None) };
+            lying = longer;
+        }
         let (_, header, bytes) = decode_head(&lying.bytes).map_err(|fault| lying.fault(seq, &fault))?;
         lying.check_seq(seq, header.seq)?;
         let bytes = bytes.to_vec();
@@ -348,11 +368,15 @@ impl Segments {
         kind: Option<EntryKind>,
         found: &mut Vec<Seq>,
     ) -> Result<(), EntryFault> {
-        for (ordinal, code) in segment.index.with_hash(hash)? {
-            if !segment.shows(ordinal) || kind.is_some_and(|kind| kind.code() != code) {
+        for hit in segment.index.with_hash(hash)? {
+            if !segment.shows(hit.ordinal) || kind.is_some_and(|kind| kind.code() != hit.kind) {
                 continue;
             }
-            let seq = segment.seq_of(ordinal);
+            let seq = segment.seq_of(hit.ordinal);
+            if segment.has_header_at(hit.offset, seq, hash) {
+                found.push(seq);
+                continue;
+            }
             // An entry that cannot be read is kept as a hit: reading it will say why.
             match self.header(seq) {
                 Ok(Some(header)) if header.envelope_hash != *hash => {}

@@ -8,36 +8,41 @@ use std::io;
 use proofline_proof::Seq;
 use proofline_trace::TraceId;
 
+use crate::index::TracePage;
 use crate::segments::{EntryFault, Segment, Segments};
 use crate::snapshot::Snapshot;
 
-/// Pairs of trace and ordinal of a segment that are in memory at a time.
-const PAGE_PAIRS: usize = 2048;
+/// Traces of a segment that are in memory at a time, with their entries.
+const PAGE_TRACES: u16 = 512;
 
-/// One segment's pairs of trace and entry, in their order.
+/// One segment's traces, in their order.
 struct Cursor<'a> {
     segment: &'a Segment,
-    page: std::vec::IntoIter<(TraceId, u32)>,
-    /// The pair behind the page.
-    rank: u64,
+    page: TracePage,
+    /// The next trace of the page.
+    at: usize,
+    /// The trace behind the page.
+    rank: u32,
 }
 
 impl Cursor<'_> {
     fn peek(&mut self) -> io::Result<Option<TraceId>> {
-        while self.page.as_slice().is_empty() && self.rank < self.segment.index.pair_count() {
-            self.page = self.segment.index.pairs_at(self.rank, PAGE_PAIRS)?.into_iter();
-            self.rank += PAGE_PAIRS as u64;
+        while self.page.traces.len() <= self.at && self.rank < self.segment.index.trace_count() {
+            self.page = self.segment.index.trace_page(self.rank, PAGE_TRACES.into())?;
+            self.rank = self.rank.saturating_add(PAGE_TRACES.into());
+            self.at = 0;
         }
-        Ok(self.page.as_slice().first().map(|(trace, _)| *trace))
+        Ok(self.page.traces.get(self.at).map(|(trace, _)| *trace))
     }
 
     /// Takes what it lists of a trace next, and adds the entries among it that its segment shows.
     fn take(&mut self, trace: TraceId, entries: &mut Vec<Seq>) -> io::Result<()> {
         while self.peek()? == Some(trace) {
-            let own = self.page.as_slice().iter().take_while(|(other, _)| *other == trace).count();
-            let ordinals = self.page.by_ref().take(own).map(|(_, ordinal)| ordinal);
-            let shown = ordinals.filter(|at| self.segment.shows(*at));
-            entries.extend(shown.map(|at| self.segment.seq_of(at)));
+            let own = self.page.traces.get(self.at).map(|(_, own)| own.clone()).unwrap_or_default();
+            self.at += 1;
+            let ordinals = self.page.ordinals.get(own).unwrap_or_default().iter();
+            let shown = ordinals.filter(|at| self.segment.shows(**at));
+            entries.extend(shown.map(|at| self.segment.seq_of(*at)));
         }
         Ok(())
     }
@@ -57,8 +62,8 @@ impl<'a> TraceWalk<'a> {
     ) -> io::Result<Self> {
         let mut walk = TraceWalk { cursors: Vec::new(), heap: BinaryHeap::new() };
         for segment in segments {
-            let rank = segment.index.pair_rank(after)?;
-            walk.cursors.push(Cursor { segment, page: Vec::new().into_iter(), rank });
+            let rank = segment.index.trace_rank(after)?;
+            walk.cursors.push(Cursor { segment, page: TracePage::default(), at: 0, rank });
             walk.wait(walk.cursors.len() - 1)?;
         }
         Ok(walk)

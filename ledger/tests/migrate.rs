@@ -23,8 +23,8 @@ use proofline_ledger::{
     verify,
 };
 
-/// The forms that there were, each with the file that says what its ledger holds.
-const FORMS: [&str; 1] = ["index-without-tree"];
+/// The forms that there were, each with the step that brings it up to date.
+const FORMS: [(&str, &str); 2] = [("index-without-tree", "index_tree"), ("index-version-0", "index_filters")];
 
 fn golden(form: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/ledgers").join(form)
@@ -59,7 +59,7 @@ fn log(dir: &Path) -> BTreeMap<String, Vec<u8>> {
 
 #[test]
 fn every_earlier_form_is_read_migrated_and_gone_on_with() {
-    for form in FORMS {
+    for (form, step) in FORMS {
         let (_folder, dir) = copy_of(form);
         let before = log(&dir);
         let indexes: Vec<String> =
@@ -83,7 +83,7 @@ fn every_earlier_form_is_read_migrated_and_gone_on_with() {
         // A dry run names what is old and changes nothing.
         let plan = plan_migration(&dir).unwrap();
         assert_eq!((plan.is_applied, plan.found.len()), (false, 1));
-        assert_eq!((plan.found[0].step.id, &plan.found[0].files), ("index_tree", &indexes));
+        assert_eq!((plan.found[0].step.id, &plan.found[0].files), (step, &indexes));
         assert_eq!(log(&dir), before);
         // Migrated, nothing is old, and the segments are untouched.
         let done = migrate(&dir).unwrap();
@@ -133,7 +133,7 @@ fn on_disk(form: &str) -> SimDisk {
 
 #[test]
 fn a_migration_that_is_cut_off_is_done_again() {
-    for form in FORMS {
+    for (form, _) in FORMS {
         let (whole, dir) = (on_disk(form), common::recovered::dir());
         let (expected, _) = raw::read_log(&whole, dir);
         let mut cut = 0;
@@ -160,14 +160,14 @@ fn a_migration_that_is_cut_off_is_done_again() {
 
 #[test]
 fn a_newer_form_is_refused_by_name() {
-    let (_folder, dir) = copy_of(FORMS[0]);
+    let (_folder, dir) = copy_of(FORMS[0].0);
     let index = dir.join("log/00000000000000000000.idx");
     let mut bytes = fs::read(&index).unwrap();
-    bytes[8] = 1;
+    bytes[8] = 2;
     fs::write(&index, &bytes).unwrap();
     for error in [plan_migration(&dir).unwrap_err(), migrate(&dir).unwrap_err()] {
         assert_eq!(error.code(), "ledger.newer_format");
-        assert!(error.to_string().contains("log/00000000000000000000.idx is of format version 1"), "{error}");
+        assert!(error.to_string().contains("log/00000000000000000000.idx is of format version 2"), "{error}");
     }
     assert_eq!(fs::read(&index).unwrap(), bytes, "what is newer is left as it is");
 }

@@ -1,77 +1,52 @@
-//! The index file of a sealed segment, open for reading.
+//! The index file of a sealed segment, open for reading. Its filters and signposts are in memory; a
+//! look-up reads the one stretch of the file that they point to, if any.
 
 use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use proofline_proof::{LeafHash, NodeHash, Seq};
+use proofline_proof::{NodeHash, Seq};
 use proofline_trace::{EnvelopeHash, LedgerId, TraceId};
 
-use super::tree::TreeShape;
+use super::filter::Filter;
+use super::layout::{Hit, SealedHead, filter_key, trace_entry_of};
 use super::{
-    CHUNK_BYTES, DIGEST_BYTES, HASH_ENTRY_BYTES, HEAD_BYTES, HashPrefix, MAGIC, OFFSET_BYTES,
-    SYSTEM_ENTRY_BYTES, Span, TRACE_ENTRY_BYTES, VERSION, prefix_of,
+    CHUNK_BYTES, DIGEST_BYTES, HASH_ENTRY_BYTES, HEAD_BYTES, HashPrefix, ORDINAL_BYTES, STEP, STEP_ENTRIES,
+    Span, TRACE_ENTRY_BYTES, TracePage, prefix_of,
 };
 use crate::disk::{Access, Disk, DiskFile};
 use crate::durable::read_full_at;
 
-/// Pairs of trace and ordinal that are read at once.
-const PAIRS_AT_ONCE: usize = 512;
+/// Entries of the hash part that a walk over all of them reads at once.
+const ENTRIES_AT_ONCE: usize = 4096;
 
-/// What a sealed index says of its segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SealedHead {
-    pub(crate) ledger_id: LedgerId,
-    pub(crate) first_seq: Seq,
-    pub(crate) count: u32,
-    traced: u32,
-    system: u32,
-    pub(crate) segment_bytes: u64,
-    pub(crate) head: LeafHash,
+/// What a sealed index keeps in memory.
+#[derive(Debug)]
+struct Front {
+    hash_filter: Filter,
+    trace_filter: Filter,
+    /// The first eight bytes of every 64th hash, as numbers.
+    hash_posts: Vec<u64>,
+    /// Every 64th trace.
+    trace_posts: Vec<[u8; 16]>,
 }
 
-impl SealedHead {
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let fields = bytes.first_chunk::<HEAD_BYTES>()?;
-        let part = |from: usize, to: usize| fields.get(from..to).unwrap_or_default();
-        let u32_at = |at: usize| u32::from_le_bytes(part(at, at + 4).try_into().unwrap_or_default());
-        let u64_at = |at: usize| u64::from_le_bytes(part(at, at + 8).try_into().unwrap_or_default());
-        let known = part(0, 8) == MAGIC && u32_at(8) == VERSION;
-        known.then(|| SealedHead {
-            ledger_id: LedgerId::from_bytes(part(24, 40).try_into().unwrap_or_default()),
-            first_seq: Seq::new(u64_at(40)),
-            count: u32_at(12),
-            traced: u32_at(16),
-            system: u32_at(20),
-            segment_bytes: u64_at(48),
-            head: LeafHash::from_bytes(part(56, 88).try_into().unwrap_or_default()),
-        })
-    }
-
-    fn hashes_at(&self) -> u64 {
-        HEAD_BYTES as u64 + OFFSET_BYTES * u64::from(self.count)
-    }
-
-    fn traces_at(&self) -> u64 {
-        self.hashes_at() + HASH_ENTRY_BYTES as u64 * u64::from(self.count)
-    }
-
-    fn system_at(&self) -> u64 {
-        self.traces_at() + TRACE_ENTRY_BYTES as u64 * u64::from(self.traced)
-    }
-
-    fn digest_at(&self) -> u64 {
-        self.system_at() + SYSTEM_ENTRY_BYTES * u64::from(self.system)
-    }
-
-    /// Where the segment's part of the tree begins.
-    fn tree_at(&self) -> u64 {
-        self.digest_at() + DIGEST_BYTES
-    }
-
-    fn tree_shape(&self) -> TreeShape {
-        TreeShape { first: self.first_seq.get(), count: u64::from(self.count) }
+impl Front {
+    /// Out of the front of a file, head included.
+    fn decode(head: &SealedHead, bytes: &[u8]) -> Self {
+        let part = |range: Range<u64>| {
+            let [start, end] = [range.start, range.end].map(|at| usize::try_from(at).unwrap_or(usize::MAX));
+            bytes.get(start..end).unwrap_or_default()
+        };
+        let resident = head.resident();
+        let posts = part(resident.hash_posts).as_chunks::<8>().0.iter();
+        Front {
+            hash_filter: Filter::decode(part(resident.hash_filter)),
+            trace_filter: Filter::decode(part(resident.trace_filter)),
+            hash_posts: posts.map(|post| u64::from_be_bytes(*post)).collect(),
+            trace_posts: part(resident.trace_posts).as_chunks::<16>().0.to_vec(),
+        }
     }
 }
 
@@ -80,6 +55,7 @@ impl SealedHead {
 pub(crate) struct SealedIndex {
     file: Arc<dyn DiskFile>,
     pub(crate) head: SealedHead,
+    front: Arc<Front>,
 }
 
 impl SealedIndex {
@@ -95,51 +71,24 @@ impl SealedIndex {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let mut front = [0; HEAD_BYTES];
+        let mut front = vec![0; HEAD_BYTES];
         let count = read_full_at(&*file, &mut front, 0)?;
         let Some(head) = SealedHead::decode(front.get(..count).unwrap_or_default()) else { return Ok(None) };
-        let fits = head.ledger_id == ledger_id
-            && head.first_seq == first_seq
-            && file.len()? == head.tree_at() + head.tree_shape().bytes();
-        let tree = head.tree_at()..head.tree_at() + head.tree_shape().hash_bytes();
-        let is_sound =
-            fits && has_right_checksum(&*file, 0..head.digest_at())? && has_right_checksum(&*file, tree)?;
-        Ok(is_sound.then_some(SealedIndex { file, head }))
-    }
-
-    fn read<const N: usize>(&self, offset: u64) -> io::Result<[u8; N]> {
-        let mut bytes = [0; N];
-        let count = read_full_at(&*self.file, &mut bytes, offset)?;
-        if count == N { Ok(bytes) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
-    }
-
-    fn offset_of(&self, ordinal: u32) -> io::Result<u64> {
-        let at = HEAD_BYTES as u64 + OFFSET_BYTES * u64::from(ordinal);
-        Ok(u64::from(u32::from_le_bytes(self.read(at)?)))
-    }
-
-    pub(super) fn span(&self, ordinal: u32) -> io::Result<Option<Span>> {
-        if ordinal >= self.head.count {
+        let fits =
+            head.ledger_id == ledger_id && head.first_seq == first_seq && file.len()? == head.file_bytes();
+        if !fits {
             return Ok(None);
         }
-        let offset = self.offset_of(ordinal)?;
-        let is_last = ordinal + 1 == self.head.count;
-        let end = if is_last { self.head.segment_bytes } else { self.offset_of(ordinal + 1)? };
-        Ok(Some(Span { offset, bytes: end.saturating_sub(offset) }))
-    }
-
-    pub(super) fn spans(&self, ordinals: Range<u32>) -> io::Result<Vec<Option<Span>>> {
-        let (start, end) = (ordinals.start.min(self.head.count), ordinals.end.min(self.head.count));
-        let is_to_end = end == self.head.count;
-        let read = end.saturating_sub(start) + u32::from(!is_to_end && end > start);
-        let mut bytes = vec![0; read as usize * OFFSET_BYTES as usize];
-        self.fill(&mut bytes, HEAD_BYTES as u64 + OFFSET_BYTES * u64::from(start))?;
-        let offsets = bytes.as_chunks::<4>().0.iter().map(|offset| u64::from(u32::from_le_bytes(*offset)));
-        let ends = offsets.clone().skip(1).chain(is_to_end.then_some(self.head.segment_bytes));
-        let spans = offsets.zip(ends).map(|(offset, end)| Span { offset, bytes: end.saturating_sub(offset) });
-        let mut spans: Vec<Option<Span>> = spans.map(Some).collect();
-        spans.resize(ordinals.len(), None);
-        Ok(spans)
+        front.resize(usize::try_from(head.offsets_at()).unwrap_or(usize::MAX), 0);
+        let rest = front.get_mut(HEAD_BYTES..).unwrap_or_default();
+        if read_full_at(&*file, rest, HEAD_BYTES as u64)? < rest.len() {
+            return Ok(None);
+        }
+        let tree = head.tree_at()..head.tree_at() + head.tree_shape().hash_bytes();
+        let is_sound =
+            has_digest_behind(&*file, &front, head.digest_at())? && has_right_checksum(&*file, tree)?;
+        let front = is_sound.then(|| Arc::new(Front::decode(&head, &front)));
+        Ok(front.map(|front| SealedIndex { file, head, front }))
     }
 
     /// Fills a buffer from this place on.
@@ -148,148 +97,170 @@ impl SealedIndex {
         if count == buffer.len() { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
     }
 
-    fn hash_entry(&self, index: u64) -> io::Result<(HashPrefix, u32, u8)> {
-        Ok(hash_entry_of(self.read(self.head.hashes_at() + index * HASH_ENTRY_BYTES as u64)?))
+    /// Numbers that lie side by side.
+    fn numbers(&self, at: u64, range: Range<u32>) -> io::Result<Vec<u32>> {
+        let mut bytes = vec![0; range.len() * size_of::<u32>()];
+        self.fill(&mut bytes, at + ORDINAL_BYTES * u64::from(range.start))?;
+        Ok(bytes.as_chunks::<4>().0.iter().map(|number| u32::from_le_bytes(*number)).collect())
     }
 
-    pub(super) fn with_hash(&self, hash: &EnvelopeHash) -> io::Result<Vec<(u32, u8)>> {
+    pub(super) fn span(&self, ordinal: u32) -> io::Result<Option<Span>> {
+        if ordinal >= self.head.count {
+            return Ok(None);
+        }
+        let mut bytes = [0; 8];
+        let is_last = ordinal + 1 == self.head.count;
+        let wanted = bytes.get_mut(..if is_last { 4 } else { 8 }).unwrap_or_default();
+        self.fill(wanted, self.head.offsets_at() + ORDINAL_BYTES * u64::from(ordinal))?;
+        let [o0, o1, o2, o3, e0, e1, e2, e3] = bytes;
+        let offset = u64::from(u32::from_le_bytes([o0, o1, o2, o3]));
+        let next = u64::from(u32::from_le_bytes([e0, e1, e2, e3]));
+        let end = if is_last { self.head.segment_bytes } else { next };
+        Ok(Some(Span { offset, bytes: end.saturating_sub(offset) }))
+    }
+
+    pub(super) fn spans(&self, ordinals: Range<u32>) -> io::Result<Vec<Option<Span>>> {
+        let count = self.head.count;
+        let (start, end) = (ordinals.start.min(count), ordinals.end.min(count));
+        let behind = if start < end { end.saturating_add(1).min(count) } else { end };
+        let offsets = self.numbers(self.head.offsets_at(), start..behind.max(start))?;
+        let offsets = offsets.into_iter().map(u64::from);
+        let ends = offsets.clone().skip(1).chain((end == count).then_some(self.head.segment_bytes));
+        let spans = offsets.zip(ends).map(|(offset, end)| Span { offset, bytes: end.saturating_sub(offset) });
+        let mut spans: Vec<Option<Span>> = spans.map(Some).collect();
+        spans.resize(ordinals.len(), None);
+        Ok(spans)
+    }
+
+    /// Entries listed under hashes that begin as this one does.
+    pub(super) fn with_hash(&self, hash: &EnvelopeHash) -> io::Result<Vec<Hit>> {
         let prefix = prefix_of(hash);
-        let count = u64::from(self.head.count);
-        let at = |index: u64| Ok(self.hash_entry(index)?.0);
-        let mut index = lower_bound(count, &prefix, u64::from_be_bytes(prefix), at)?;
+        let wanted = u64::from_be_bytes(prefix);
+        if !self.front.hash_filter.may_hold(wanted) {
+            return Ok(Vec::new());
+        }
+        let posts = &self.front.hash_posts;
+        // Those between two signposts are not below the first nor above the second.
+        let first = posts.partition_point(|post| *post < wanted).saturating_sub(1);
+        let behind = posts.partition_point(|post| *post <= wanted);
         let mut found = Vec::new();
-        while index < count {
-            let (other, ordinal, kind) = self.hash_entry(index)?;
-            if other != prefix {
-                break;
-            }
-            found.push((ordinal, kind));
-            index += 1;
+        for step in first..behind {
+            self.collect_in_step(step as u64, prefix, &mut found)?;
         }
         Ok(found)
     }
 
-    /// Everything it lists under a hash, in its order; whether that order is the right one.
+    /// Adds those between this signpost and the next that begin with a prefix.
+    fn collect_in_step(&self, step: u64, prefix: HashPrefix, found: &mut Vec<Hit>) -> io::Result<()> {
+        let mut bytes = [0; STEP_ENTRIES * HASH_ENTRY_BYTES];
+        let left =
+            usize::try_from(u64::from(self.head.count).saturating_sub(step * STEP)).unwrap_or(usize::MAX);
+        let wanted = bytes.get_mut(..left.min(STEP_ENTRIES) * HASH_ENTRY_BYTES).unwrap_or_default();
+        self.fill(wanted, self.head.hashes_at() + step * STEP * HASH_ENTRY_BYTES as u64)?;
+        let entries = wanted.as_chunks::<HASH_ENTRY_BYTES>().0.iter();
+        let own = entries.filter(|entry| entry.starts_with(&prefix));
+        found.extend(own.map(|entry| Hit::decode(*entry).1));
+        Ok(())
+    }
+
+    /// Everything it lists under a hash, in its order; whether that order is the right one, and whether the
+    /// filter and the signposts lead there.
     pub(super) fn visit_hashes(&self, visit: &mut dyn FnMut(HashPrefix, u32, u8)) -> io::Result<bool> {
         let (mut at, end) = (self.head.hashes_at(), self.head.traces_at());
-        let (mut before, mut ascends) = (None, true);
-        let mut chunk = vec![0; HASH_ENTRY_BYTES * 1024];
+        let (mut before, mut ascends, mut number) = (None, true, 0);
+        let mut chunk = vec![0; HASH_ENTRY_BYTES * ENTRIES_AT_ONCE];
         while at < end {
             let whole = usize::try_from(end - at).unwrap_or(usize::MAX).min(chunk.len());
-            let filled = read_full_at(&*self.file, chunk.get_mut(..whole).unwrap_or_default(), at)?;
-            if filled < whole {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            for entry in chunk.get(..filled).unwrap_or_default().chunks_exact(HASH_ENTRY_BYTES) {
-                let entry = hash_entry_of(entry.first_chunk().copied().unwrap_or_default());
-                ascends &= before.is_none_or(|before| before < entry);
+            let part = chunk.get_mut(..whole).unwrap_or_default();
+            self.fill(part, at)?;
+            for entry in part.as_chunks::<HASH_ENTRY_BYTES>().0 {
+                let (prefix, Hit { ordinal, kind, .. }) = Hit::decode(*entry);
+                let entry = (prefix, ordinal, kind);
+                let key = u64::from_be_bytes(prefix);
+                let post =
+                    (number % STEP_ENTRIES == 0).then(|| self.front.hash_posts.get(number / STEP_ENTRIES));
+                ascends &= before.is_none_or(|before| before < entry)
+                    && self.front.hash_filter.may_hold(key)
+                    && post.is_none_or(|post| post == Some(&key));
+                number += 1;
                 before = Some(entry);
-                visit(entry.0, entry.1, entry.2);
+                visit(prefix, ordinal, kind);
             }
-            at += filled as u64;
+            at += whole as u64;
         }
         Ok(ascends)
     }
 
-    /// The `index`-th of the pairs of trace and ordinal, in their order.
-    fn trace_entry(&self, index: u64) -> io::Result<([u8; 16], u32)> {
-        let bytes =
-            self.read::<TRACE_ENTRY_BYTES>(self.head.traces_at() + index * TRACE_ENTRY_BYTES as u64)?;
-        Ok(trace_entry_of(&bytes))
+    /// The traces of the directory from this one on, each with the first of its ordinals; one more than
+    /// asked for, if there is one, tells where the last of them ends.
+    fn directory(&self, rank: u32, limit: usize) -> io::Result<Vec<([u8; 16], u32)>> {
+        let left = self.head.traces.saturating_sub(rank) as usize;
+        let mut bytes = vec![0; left.min(limit.saturating_add(1)) * TRACE_ENTRY_BYTES];
+        self.fill(&mut bytes, self.head.traces_at() + u64::from(rank) * TRACE_ENTRY_BYTES as u64)?;
+        Ok(bytes.as_chunks::<TRACE_ENTRY_BYTES>().0.iter().map(trace_entry_of).collect())
+    }
+
+    /// The first trace of the directory that is behind `bound`: above it, or not below it.
+    fn rank_of(&self, is_before: impl Fn(&[u8; 16]) -> bool) -> io::Result<u32> {
+        let step = self.front.trace_posts.partition_point(&is_before).saturating_sub(1);
+        let start = u32::try_from(step * STEP_ENTRIES).unwrap_or(u32::MAX);
+        let listed = self.directory(start, STEP_ENTRIES - 1)?;
+        let before = listed.partition_point(|(trace, _)| is_before(trace));
+        Ok(start.saturating_add(u32::try_from(before).unwrap_or(u32::MAX)))
     }
 
     pub(super) fn of_trace(&self, trace: TraceId) -> io::Result<Vec<u32>> {
         let wanted = trace.as_bytes();
-        let guide = u64::from_be_bytes(wanted.first_chunk().copied().unwrap_or_default());
-        let count = u64::from(self.head.traced);
-        let mut index = lower_bound(count, wanted, guide, |index| Ok(self.trace_entry(index)?.0))?;
-        let mut found = Vec::new();
-        while index < count {
-            let (other, ordinal) = self.trace_entry(index)?;
-            if other != *wanted {
-                break;
-            }
-            found.push(ordinal);
-            index += 1;
+        if !self.front.trace_filter.may_hold(filter_key(wanted)) {
+            return Ok(Vec::new());
         }
-        Ok(found)
+        let step = self.front.trace_posts.partition_point(|post| post <= wanted).saturating_sub(1);
+        let listed = self.directory(u32::try_from(step * STEP_ENTRIES).unwrap_or(u32::MAX), STEP_ENTRIES)?;
+        let Ok(at) = listed.binary_search_by(|(other, _)| other.cmp(wanted)) else { return Ok(Vec::new()) };
+        let start_of = |at: usize| listed.get(at).map_or(self.head.traced, |(_, start)| *start);
+        self.numbers(self.head.ordinals_at(), self.own(start_of(at), start_of(at + 1)))
+    }
+
+    /// The ordinals between these two, as far as there are any.
+    fn own(&self, start: u32, end: u32) -> Range<u32> {
+        let end = end.min(self.head.traced);
+        start.min(end)..end
+    }
+
+    pub(super) fn trace_count(&self) -> u32 {
+        self.head.traces
+    }
+
+    pub(super) fn trace_rank(&self, after: Option<TraceId>) -> io::Result<u32> {
+        after.map_or(Ok(0), |after| self.rank_of(|trace| trace <= after.as_bytes()))
+    }
+
+    pub(super) fn trace_page(&self, rank: u32, limit: usize) -> io::Result<TracePage> {
+        let listed = self.directory(rank, limit)?;
+        let start_of = |at: usize| listed.get(at).map_or(self.head.traced, |(_, start)| *start);
+        let taken = listed.len().min(limit);
+        let whole = self.own(start_of(0), start_of(taken));
+        let ordinals = self.numbers(self.head.ordinals_at(), whole.clone())?;
+        let mut page = TracePage { traces: Vec::with_capacity(taken), ordinals };
+        for (at, (trace, start)) in listed.iter().enumerate().take(taken) {
+            let own = self.own(*start, start_of(at + 1));
+            let [start, end] = [own.start, own.end].map(|at| at.clamp(whole.start, whole.end) - whole.start);
+            if let Ok(trace) = TraceId::from_bytes(*trace) {
+                page.traces.push((trace, start as usize..end as usize));
+            }
+        }
+        Ok(page)
     }
 
     /// Traces after `after`, each once, at most `limit`, in order.
     pub(super) fn traces_after(&self, after: Option<TraceId>, limit: usize) -> io::Result<Vec<TraceId>> {
-        let mut found: Vec<TraceId> = Vec::new();
-        self.pairs(after.map(|trace| (trace, u32::MAX)), &mut |trace, _| {
-            if found.last() != Some(&trace) {
-                found.push(trace);
-            }
-            found.len() <= limit
-        })?;
-        found.truncate(limit);
-        Ok(found)
-    }
-
-    /// How many pairs of trace and ordinal there are.
-    pub(super) fn pair_count(&self) -> u64 {
-        u64::from(self.head.traced)
-    }
-
-    /// Which of the pairs is the first behind those of `after`.
-    pub(super) fn pair_rank(&self, after: Option<TraceId>) -> io::Result<u64> {
-        let Some(after) = after else { return Ok(0) };
-        let guide = u64::from_be_bytes(after.as_bytes().first_chunk().copied().unwrap_or_default());
-        let is_behind = |index| Ok(self.trace_entry(index)?.0 > *after.as_bytes());
-        lower_bound(self.pair_count(), &true, guide, is_behind)
-    }
-
-    /// The pairs from this one on, at most `limit`, as they are listed.
-    pub(super) fn pairs_at(&self, rank: u64, limit: usize) -> io::Result<Vec<(TraceId, u32)>> {
-        let left = usize::try_from(self.pair_count().saturating_sub(rank)).unwrap_or(usize::MAX);
-        let mut bytes = vec![0; left.min(limit) * TRACE_ENTRY_BYTES];
-        self.fill(&mut bytes, self.head.traces_at() + rank * TRACE_ENTRY_BYTES as u64)?;
-        let entries = bytes.chunks_exact(TRACE_ENTRY_BYTES).map(trace_entry_of);
-        Ok(entries.filter_map(|(trace, at)| Some((TraceId::from_bytes(trace).ok()?, at))).collect())
-    }
-
-    /// Shows the pairs of trace and ordinal behind `after`, in their order, until `visit` has enough.
-    fn pairs(
-        &self,
-        after: Option<(TraceId, u32)>,
-        visit: &mut dyn FnMut(TraceId, u32) -> bool,
-    ) -> io::Result<()> {
-        let count = u64::from(self.head.traced);
-        let mut index = match after {
-            None => 0,
-            Some((trace, ordinal)) => {
-                let guide = u64::from_be_bytes(trace.as_bytes().first_chunk().copied().unwrap_or_default());
-                let behind = |(id, at): ([u8; 16], u32)| (id, at) <= (*trace.as_bytes(), ordinal);
-                lower_bound(count, &true, guide, |index| Ok(!behind(self.trace_entry(index)?)))?
-            }
-        };
-        let mut chunk = vec![0; TRACE_ENTRY_BYTES * PAIRS_AT_ONCE];
-        while index < count {
-            let offset = self.head.traces_at() + index * TRACE_ENTRY_BYTES as u64;
-            let whole =
-                usize::try_from(count - index).unwrap_or(usize::MAX).min(PAIRS_AT_ONCE) * TRACE_ENTRY_BYTES;
-            let filled = read_full_at(&*self.file, chunk.get_mut(..whole).unwrap_or_default(), offset)?;
-            for entry in chunk.get(..filled).unwrap_or_default().chunks_exact(TRACE_ENTRY_BYTES) {
-                let (trace, ordinal) = trace_entry_of(entry);
-                let is_enough = TraceId::from_bytes(trace).is_ok_and(|trace| !visit(trace, ordinal));
-                if is_enough {
-                    return Ok(());
-                }
-                index += 1;
-            }
-            if filled < whole {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-        }
-        Ok(())
+        let listed = self.directory(self.trace_rank(after)?, limit)?;
+        Ok(listed.iter().take(limit).filter_map(|(trace, _)| TraceId::from_bytes(*trace).ok()).collect())
     }
 
     /// Ordinals of system entries, ascending.
     pub(super) fn system_entries(&self) -> io::Result<Vec<u32>> {
-        let at = |index: u32| self.head.system_at() + SYSTEM_ENTRY_BYTES * u64::from(index);
-        (0..self.head.system).map(|index| Ok(u32::from_le_bytes(self.read(at(index))?))).collect()
+        self.numbers(self.head.system_at(), 0..self.head.system)
     }
 
     /// Appends the hashes of these indexes at a tile level; false unless all of them fill up in this
@@ -303,60 +274,29 @@ impl SealedIndex {
         let Some(place) = self.head.tree_shape().place(level, &range) else { return Ok(false) };
         let length = usize::try_from((range.end - range.start) * DIGEST_BYTES).unwrap_or(usize::MAX);
         let mut bytes = vec![0; length];
-        if read_full_at(&*self.file, &mut bytes, self.head.tree_at() + place)? < length {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
+        self.fill(&mut bytes, self.head.tree_at() + place)?;
         out.extend(bytes.as_chunks::<32>().0.iter().map(|hash| NodeHash::from_bytes(*hash)));
         Ok(true)
     }
 }
 
-fn trace_entry_of(bytes: &[u8]) -> ([u8; 16], u32) {
-    let trace = bytes.first_chunk().copied().unwrap_or_default();
-    let ordinal = bytes.last_chunk().copied().unwrap_or_default();
-    (trace, u32::from_le_bytes(ordinal))
-}
-
-/// What an index file is that may be of another version than today's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OldIndex {
-    /// Whole, and written before indexes held the tree and the system entries.
-    WithoutTree,
-    /// Of a later version.
-    Newer(u32),
-    /// Today's, or damaged.
-    Other,
-}
-
-/// Tells an index of an earlier or a later form from today's.
-pub(crate) fn old_index(file: &dyn DiskFile) -> io::Result<OldIndex> {
-    let mut front = [0; HEAD_BYTES];
-    let count = read_full_at(file, &mut front, 0)?;
-    let front = front.get(..count).unwrap_or_default();
-    let version = front.get(8..12).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes);
-    if front.starts_with(MAGIC)
-        && let Some(version) = version.filter(|version| *version > VERSION)
-    {
-        return Ok(OldIndex::Newer(version));
-    }
-    let Some(head) = SealedHead::decode(front) else { return Ok(OldIndex::Other) };
-    let ends_early = head.system == 0 && file.len()? == head.digest_at() + DIGEST_BYTES;
-    let is_old = ends_early && has_right_checksum(file, 0..head.digest_at())?;
-    Ok(if is_old { OldIndex::WithoutTree } else { OldIndex::Other })
-}
-
-const fn hash_entry_of(bytes: [u8; HASH_ENTRY_BYTES]) -> (HashPrefix, u32, u8) {
-    let [a, b, c, d, e, f, g, h, o0, o1, o2, o3, kind, _, _, _] = bytes;
-    ([a, b, c, d, e, f, g, h], u32::from_le_bytes([o0, o1, o2, o3]), kind)
-}
-
 /// True when these bytes have the digest that stands behind them.
 pub(crate) fn has_right_checksum(file: &dyn DiskFile, covered: Range<u64>) -> io::Result<bool> {
+    has_digest(file, blake3::Hasher::new(), covered)
+}
+
+/// True when the bytes of a file up to `end`, the first of which are at hand, have the digest there.
+fn has_digest_behind(file: &dyn DiskFile, front: &[u8], end: u64) -> io::Result<bool> {
     let mut hasher = blake3::Hasher::new();
+    hasher.update(front);
+    has_digest(file, hasher, front.len() as u64..end)
+}
+
+fn has_digest(file: &dyn DiskFile, mut hasher: blake3::Hasher, rest: Range<u64>) -> io::Result<bool> {
     let mut chunk = vec![0; CHUNK_BYTES];
-    let mut at = covered.start;
-    while at < covered.end {
-        let wanted = usize::try_from(covered.end - at).unwrap_or(usize::MAX).min(CHUNK_BYTES);
+    let mut at = rest.start;
+    while at < rest.end {
+        let wanted = usize::try_from(rest.end - at).unwrap_or(usize::MAX).min(CHUNK_BYTES);
         let count = read_full_at(file, chunk.get_mut(..wanted).unwrap_or_default(), at)?;
         hasher.update(chunk.get(..count).unwrap_or_default());
         if count < wanted {
@@ -365,44 +305,6 @@ pub(crate) fn has_right_checksum(file: &dyn DiskFile, covered: Range<u64>) -> io
         at += count as u64;
     }
     let mut stored = [0; 32];
-    read_full_at(file, &mut stored, covered.end)?;
+    read_full_at(file, &mut stored, rest.end)?;
     Ok(*hasher.finalize().as_bytes() == stored)
-}
-
-/// The first of `count` sorted places whose key is not below `wanted`. Keys are close to
-/// uniform, so the first probes go where `guide`, the key's first 64 bits, points.
-pub(super) fn lower_bound<K: Ord>(
-    count: u64,
-    wanted: &K,
-    guide: u64,
-    key_at: impl Fn(u64) -> io::Result<K>,
-) -> io::Result<u64> {
-    let (mut low, mut high) = (0, count);
-    let guess = u64::try_from((u128::from(guide) * u128::from(count)) >> 64).unwrap_or(0);
-    let mut reach = 8;
-    while high - low > reach * 2 {
-        let (left, right) = (guess.saturating_sub(reach).max(low), guess.saturating_add(reach).min(high - 1));
-        if left > low && key_at(left)? < *wanted {
-            low = left + 1;
-        } else if left > low {
-            high = left;
-        }
-        if right >= low && right < high {
-            if key_at(right)? < *wanted {
-                low = right + 1;
-            } else {
-                high = right;
-            }
-        }
-        reach *= 8;
-    }
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if key_at(middle)? < *wanted {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    Ok(low)
 }
