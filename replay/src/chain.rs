@@ -1,15 +1,13 @@
 //! A trace as the log holds it: its entries, the evidence in them with the outcome of the byte
 //! checks, and the order of the chain.
 
-use std::cmp::Ordering;
-
 use proofline_canon::{Limits, Pointer};
 use proofline_ledger::frame::MAX_BODY_BYTES;
 use proofline_ledger::header::{DeclaredHash, TraceLink};
 use proofline_ledger::{Damage, Entry, EntryHeader, EntryStatus, Seq, Snapshot};
 use proofline_trace::{
     ChainKey, Classification, Envelope, EnvelopeHash, ErrorKind, Failure, FailureClass, TraceId,
-    read_canonical, read_unhashed,
+    read_unhashed, try_canonical,
 };
 use rayon::prelude::*;
 
@@ -98,10 +96,6 @@ impl Record {
     /// A body that is no envelope has no rank and no time: such records stand behind all others,
     /// by key, accepted before rejected, then in ledger order. Two accepted entries of one key,
     /// which no gate makes, stand in ledger order.
-    fn chain_order(&self, other: &Self) -> Ordering {
-        self.chain_key().cmp(&other.chain_key())
-    }
-
     fn chain_key(&self) -> (bool, Option<ChainKey>, EnvelopeHash, bool, Seq) {
         let key = self.envelope.as_ref().map(|envelope| {
             let accepted = ChainKey::new(envelope.record_type(), envelope.time_ms(), self.key);
@@ -123,9 +117,9 @@ fn check_bytes(
     let limits = Limits::ENVELOPE.with_max_bytes(MAX_BODY_BYTES);
     // Bytes that are the canonical ones of a record and have its key satisfy either rule. All else is looked at below.
     if body_hash == Some(key)
-        && let Some(envelope) = read_canonical(body, &limits)
+        && let Some(read) = try_canonical(body, &limits)
     {
-        return (Some(envelope), None);
+        return (Some(read.into_envelope()), None);
     }
     let read = match read_unhashed(body, &limits) {
         Ok(read) => read,
@@ -306,7 +300,7 @@ impl TraceLog {
     pub(crate) fn chain(&self, include_rejected: bool) -> Vec<&Record> {
         let mut chain: Vec<&Record> =
             self.records().filter(|record| include_rejected || record.is_accepted()).collect();
-        chain.sort_by(|one, other| one.chain_order(other));
+        chain.sort_by_cached_key(|record| record.chain_key());
         chain
     }
 

@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use proofline_canon::Sha256Digest;
-use proofline_ledger::{Seq, Snapshot};
+use proofline_ledger::{Seq, Snapshot, TracesFrom};
 use proofline_proof::KeyList;
 use proofline_trace::TraceId;
 use rayon::prelude::*;
@@ -290,18 +290,23 @@ impl<'a> Run<'a> {
             Ok((batch, replayed))
         };
         let mut again = LinkLook::default();
-        pipeline::run(pool, || listing.next(), work, |(batch, replayed)| {
-            for replayed in replayed {
-                self.census.add(replayed.census);
-                again.add(replayed.links);
-                replayed.outcomes.into_iter().try_for_each(|outcome| self.outcome(outcome))?;
-            }
-            self.entries += batch.iter().map(|(_, seqs)| seqs.len() as u64).sum::<u64>();
-            let (traces, entries) = (self.tally.traces(), self.entries);
-            self.tell(&Event::TracesReplayed { traces, total, entries })?;
-            self.place.after = batch.last().map(|(trace, _)| *trace);
-            self.tell_progress()
-        })?;
+        pipeline::run(
+            pool,
+            || listing.next(),
+            work,
+            |(batch, replayed)| {
+                for replayed in replayed {
+                    self.census.add(replayed.census);
+                    again.add(replayed.links);
+                    replayed.outcomes.into_iter().try_for_each(|outcome| self.outcome(outcome))?;
+                }
+                self.entries += batch.iter().map(|(_, seqs)| seqs.len() as u64).sum::<u64>();
+                let (traces, entries) = (self.tally.traces(), self.entries);
+                self.tell(&Event::TracesReplayed { traces, total, entries })?;
+                self.place.after = batch.last().map(|(trace, _)| *trace);
+                self.tell_progress()
+            },
+        )?;
         // The traces were read after the links: what was read must be what was looked at. Where the indexes give
         // other entries, that is damage and told of.
         let is_same = look.is_none_or(|look| look.counted_as(&again));
@@ -416,47 +421,73 @@ struct Listing<'a> {
     pool: &'a ThreadPool,
     shard: Option<Shard>,
     wanted: usize,
-    /// The traces that were asked for and not listed yet; without them all are listed behind this one.
+    /// The traces that were asked for and not listed yet; without them all are listed behind the last one.
     chosen: Option<&'a [TraceId]>,
+    /// One reading of the indexes for all traces; none where each is searched for.
+    walk: Option<TracesFrom<'a>>,
     after: Option<TraceId>,
     waiting: VecDeque<Vec<TraceEntries>>,
 }
 
 impl<'a> Listing<'a> {
     fn of_all(run: &Run<'a>) -> Self {
-        let plan = run.inputs.plan;
+        let (snapshot, plan, after) = (run.inputs.snapshot, run.inputs.plan, run.place.after);
         Self {
-            snapshot: run.inputs.snapshot,
+            snapshot,
             pool: run.pool,
             shard: plan.shard,
             wanted: plan.batch_traces.map_or(TRACES_PER_BATCH, NonZeroUsize::get),
             chosen: None,
-            after: run.place.after,
+            walk: (run.reader.pace == Pace::Bulk).then(|| snapshot.traces_from(after)),
+            after,
             waiting: VecDeque::new(),
         }
     }
 
     fn of_chosen(run: &Run<'a>, traces: &'a [TraceId]) -> Self {
-        Self { chosen: Some(traces), ..Self::of_all(run) }
+        Self { chosen: Some(traces), walk: None, ..Self::of_all(run) }
     }
 
     /// The next batch; none at the end.
     fn next(&mut self) -> Result<Option<Vec<TraceEntries>>, ReplayError> {
         if self.waiting.is_empty() {
-            let traces = match self.chosen {
-                Some(traces) => {
-                    let (now, behind) = traces.split_at(self.wanted.min(traces.len()));
-                    self.chosen = Some(behind);
-                    now.to_vec()
-                }
-                None => self.next_traces()?,
-            };
-            self.waiting = batches(look_up(self.pool, self.snapshot, &traces)?).collect();
+            let mut traces = self.walked()?;
+            if traces.is_empty() {
+                traces = look_up(self.pool, self.snapshot, &self.searched()?)?;
+            }
+            self.waiting = batches(traces).collect();
         }
         Ok(self.waiting.pop_front())
     }
 
-    fn next_traces(&mut self) -> Result<Vec<TraceId>, ReplayError> {
+    /// The next traces of the walk; none at its end, and none where an index is not in order, so that traces
+    /// would come in pieces: from there on each is searched for.
+    fn walked(&mut self) -> Result<Vec<TraceEntries>, ReplayError> {
+        let (mut found, mut entries) = (Vec::new(), 0);
+        while let Some(walk) = &mut self.walk
+            && found.len() < self.wanted
+            && entries < ENTRIES_PER_BATCH
+        {
+            let next = walk.next().transpose().map_err(ReplayError::Lookup)?;
+            let Some((trace, seqs)) = next.filter(|(trace, _)| self.after < Some(*trace)) else {
+                self.walk = None;
+                break;
+            };
+            self.after = Some(trace);
+            if self.shard.is_none_or(|shard| shard.covers(trace)) {
+                entries += seqs.len();
+                found.push((trace, seqs));
+            }
+        }
+        Ok(found)
+    }
+
+    fn searched(&mut self) -> Result<Vec<TraceId>, ReplayError> {
+        if let Some(traces) = self.chosen {
+            let (now, behind) = traces.split_at(self.wanted.min(traces.len()));
+            self.chosen = Some(behind);
+            return Ok(now.to_vec());
+        }
         let (shard, wanted) = (self.shard, self.wanted);
         let mut found = Vec::new();
         while found.len() < wanted {

@@ -83,7 +83,9 @@ impl ReplayError {
             Self::Threads(_) => "ask for fewer threads",
             Self::Plan { .. } => "give pairs of traces to constrained replay, and traces to the others",
             Self::OtherDamage => "run again from the beginning",
-            Self::Changed => "find out who writes to the segments, which nobody may once they are published; then replay again",
+            Self::Changed => {
+                "find out who writes to the segments, which nobody may once they are published; then replay again"
+            }
             Self::Stopped => "replay again; the same inputs give the same verdicts",
         }
     }

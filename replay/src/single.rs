@@ -108,7 +108,9 @@ fn conclude(
 
     let mut run = Run::new(coverage(&chain, &payloads));
     let failure = match run.invariants(trace_id, &chain, log, &verified, &records) {
-        None if matches!(inputs.plan.mode, Mode::Forensic) => run.links(inputs.snapshot, look, trace_id, log)?,
+        None if matches!(inputs.plan.mode, Mode::Forensic) => {
+            run.links(inputs.snapshot, look, trace_id, log)?
+        }
         None => run.policies(inputs, &verified)?,
         failure => failure,
     };

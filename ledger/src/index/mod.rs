@@ -131,7 +131,6 @@ impl SegmentIndex {
     }
 
     /// Where these entries lie, one after the other, as [`SegmentIndex::span`] says of each.
-    #[allow(dead_code, reason = "for those who read many entries at once")]
     pub(crate) fn spans(&self, ordinals: Range<u32>) -> io::Result<Vec<Option<Span>>> {
         match self {
             SegmentIndex::Memory(table) => Ok(table.spans(ordinals)),
