@@ -40,10 +40,12 @@
 //! `serde_json` is known here only as a neighbour ([`Value::to_json`], `TryFrom`): it never
 //! parses evidence, and no byte depends on its features.
 
+mod already;
 pub mod cbor;
 mod cid;
 mod decimal;
 mod digest;
+mod emit;
 mod error;
 mod json;
 mod limits;
@@ -51,6 +53,7 @@ mod members;
 mod number;
 mod parse;
 mod path;
+mod plain;
 mod pointer;
 mod store;
 mod unique;
@@ -59,6 +62,7 @@ mod write;
 
 pub use cid::Cid;
 pub use digest::{Blake3Digest, NameError, Sha256Digest, Sha256Hasher, base64, hex, unbase64, unhex};
+pub use emit::Emitter;
 pub use error::{CanonError, ParseError, ParseErrorKind, WriteError, WriteErrorKind};
 pub use limits::Limits;
 pub use members::{RawMember, RawMembers, members};

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use crate::error::{ParseError, ParseErrorKind};
 use crate::limits::Limits;
 use crate::number::{self, BadAt, Number};
+use crate::plain::plain_len;
 use crate::unique::Unique;
 use crate::value::{Object, Value};
 
@@ -262,8 +263,7 @@ impl<'a> Parser<'a> {
     fn plain_run(&mut self) -> &'a str {
         let start = self.at;
         let rest = self.text.as_bytes().get(start..).unwrap_or_default();
-        let stops = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1F);
-        self.at += rest.iter().position(stops).unwrap_or(rest.len());
+        self.at += plain_len(rest);
         self.slice(start, self.at)
     }
 

@@ -1,11 +1,14 @@
 //! Canonical bytes (RFC 8785), in three profiles that differ in the numbers they admit.
 
+use crate::already::is_canonical;
 use crate::decimal::{Decimal, es_text};
+use crate::digest::put_hex;
 use crate::error::{CanonError, WriteError, WriteErrorKind};
 use crate::limits::Limits;
 use crate::number::{Integer, Number};
 use crate::parse::parse;
 use crate::path::Path;
+use crate::plain::plain_len;
 use crate::value::{Object, Value};
 
 /// Which numbers a value may carry, and how they are written.
@@ -37,6 +40,14 @@ pub enum Profile {
 /// # Errors
 /// The text is not one strict JSON value, or it has a number that the profile refuses.
 pub fn canonicalize(bytes: &[u8], profile: Profile, limits: &Limits) -> Result<Vec<u8>, CanonError> {
+    if is_canonical(bytes, profile, limits) {
+        return Ok(bytes.to_vec());
+    }
+    canonicalize_any(bytes, profile, limits)
+}
+
+/// The way by a [`Value`], which takes all bytes and names the first fault.
+fn canonicalize_any(bytes: &[u8], profile: Profile, limits: &Limits) -> Result<Vec<u8>, CanonError> {
     Ok(parse(bytes, limits)?.to_canonical(profile)?)
 }
 
@@ -45,7 +56,10 @@ pub fn canonicalize(bytes: &[u8], profile: Profile, limits: &Limits) -> Result<V
 /// # Errors
 /// As [`canonicalize`], or [`CanonError::NotCanonical`] with the first byte that is not as it should be.
 pub fn check_canonical(bytes: &[u8], profile: Profile, limits: &Limits) -> Result<(), CanonError> {
-    let canonical = canonicalize(bytes, profile, limits)?;
+    if is_canonical(bytes, profile, limits) {
+        return Ok(());
+    }
+    let canonical = canonicalize_any(bytes, profile, limits)?;
     if canonical == bytes {
         return Ok(());
     }
@@ -116,68 +130,74 @@ impl Writer {
     }
 
     fn number(&mut self, number: &Number) -> Result<(), WriteErrorKind> {
-        match number.as_integer() {
-            // Plain digits within the range of exact doubles are their own canonical text.
-            Integer::Exact(_) => self.out.extend_from_slice(number.literal().as_bytes()),
-            Integer::NotAnInteger if self.profile == Profile::Envelope => {
-                return Err(WriteErrorKind::NotAnInteger);
-            }
-            _ if self.profile == Profile::Envelope => return Err(WriteErrorKind::IntegerOutOfRange),
-            _ => self.double(number)?,
-        }
-        Ok(())
+        put_number(&mut self.out, number, self.profile)
     }
 
-    fn double(&mut self, number: &Number) -> Result<(), WriteErrorKind> {
-        let literal = number.literal();
-        let nearest = number.nearest_double();
-        if !nearest.is_finite() {
-            return Err(WriteErrorKind::NumberOverflow);
-        }
-        let text = es_text(nearest);
-        let whole = number.is_integer_literal();
-        if (whole || self.profile == Profile::ContentExact) && Decimal::of(literal) != Decimal::of(&text) {
-            let kind =
-                if whole { WriteErrorKind::IntegerChangesValue } else { WriteErrorKind::NumberChangesValue };
-            return Err(kind);
-        }
-        if self.profile == Profile::ContentExact && nearest == 0.0 && nearest.is_sign_negative() {
-            return Err(WriteErrorKind::NumberChangesValue);
-        }
-        self.out.extend_from_slice(text.as_bytes());
-        Ok(())
-    }
-
-    /// RFC 8785 §3.2.2.2: only what must be escaped is, in its shortest form, lower case.
     fn string(&mut self, text: &str) {
-        self.out.push(b'"');
-        let mut rest = text.as_bytes();
-        let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1F);
-        while let Some(at) = rest.iter().position(special) {
-            let (plain, from) = rest.split_at_checked(at).unwrap_or((rest, &[]));
-            self.out.extend_from_slice(plain);
-            let Some((byte, after)) = from.split_first() else { break };
-            self.escape(*byte);
-            rest = after;
-        }
-        self.out.extend_from_slice(rest);
-        self.out.push(b'"');
+        put_string(&mut self.out, text);
     }
+}
 
-    fn escape(&mut self, byte: u8) {
-        match byte {
-            b'"' => self.out.extend_from_slice(b"\\\""),
-            b'\\' => self.out.extend_from_slice(b"\\\\"),
-            0x08 => self.out.extend_from_slice(b"\\b"),
-            0x09 => self.out.extend_from_slice(b"\\t"),
-            0x0A => self.out.extend_from_slice(b"\\n"),
-            0x0C => self.out.extend_from_slice(b"\\f"),
-            0x0D => self.out.extend_from_slice(b"\\r"),
-            other => {
-                let digits = crate::digest::hex(&[other]);
-                self.out.extend_from_slice(b"\\u00");
-                self.out.extend_from_slice(digits.as_bytes());
-            }
+/// Writes a number as the profile wants it.
+pub(crate) fn put_number(out: &mut Vec<u8>, number: &Number, profile: Profile) -> Result<(), WriteErrorKind> {
+    match number.as_integer() {
+        // Plain digits within the range of exact doubles are their own canonical text.
+        Integer::Exact(_) => out.extend_from_slice(number.literal().as_bytes()),
+        Integer::NotAnInteger if profile == Profile::Envelope => {
+            return Err(WriteErrorKind::NotAnInteger);
+        }
+        _ if profile == Profile::Envelope => return Err(WriteErrorKind::IntegerOutOfRange),
+        _ => put_double(out, number, profile)?,
+    }
+    Ok(())
+}
+
+fn put_double(out: &mut Vec<u8>, number: &Number, profile: Profile) -> Result<(), WriteErrorKind> {
+    let literal = number.literal();
+    let nearest = number.nearest_double();
+    if !nearest.is_finite() {
+        return Err(WriteErrorKind::NumberOverflow);
+    }
+    let text = es_text(nearest);
+    let whole = number.is_integer_literal();
+    if (whole || profile == Profile::ContentExact) && Decimal::of(literal) != Decimal::of(&text) {
+        let kind =
+            if whole { WriteErrorKind::IntegerChangesValue } else { WriteErrorKind::NumberChangesValue };
+        return Err(kind);
+    }
+    if profile == Profile::ContentExact && nearest == 0.0 && nearest.is_sign_negative() {
+        return Err(WriteErrorKind::NumberChangesValue);
+    }
+    out.extend_from_slice(text.as_bytes());
+    Ok(())
+}
+
+/// RFC 8785 §3.2.2.2: only what must be escaped is, in its shortest form, lower case.
+pub(crate) fn put_string(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    let mut rest = text.as_bytes();
+    loop {
+        let (plain, from) = rest.split_at_checked(plain_len(rest)).unwrap_or((rest, &[]));
+        out.extend_from_slice(plain);
+        let Some((byte, after)) = from.split_first() else { break };
+        put_escape(out, *byte);
+        rest = after;
+    }
+    out.push(b'"');
+}
+
+fn put_escape(out: &mut Vec<u8>, byte: u8) {
+    match byte {
+        b'"' => out.extend_from_slice(b"\\\""),
+        b'\\' => out.extend_from_slice(b"\\\\"),
+        0x08 => out.extend_from_slice(b"\\b"),
+        0x09 => out.extend_from_slice(b"\\t"),
+        0x0A => out.extend_from_slice(b"\\n"),
+        0x0C => out.extend_from_slice(b"\\f"),
+        0x0D => out.extend_from_slice(b"\\r"),
+        other => {
+            out.extend_from_slice(b"\\u00");
+            put_hex(out, &[other]);
         }
     }
 }

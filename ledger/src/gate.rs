@@ -2,10 +2,10 @@
 //! function of a submission and a lookup of accepted records. Commit and replay call the same
 //! function, which makes a replay a proof and not a second opinion.
 
-use proofline_canon::{Limits, Pointer, Value, parse};
+use proofline_canon::{Limits, Pointer, Value, parse, unhex};
 use proofline_trace::{
     DecisionResult, Envelope, EnvelopeHash, ErrorKind, RecordType, Rejection, SchemaFault, SealedEnvelope,
-    TraceId, malformed, validate,
+    TraceId, Unhashed, malformed, seal_each, try_canonical, validate,
 };
 
 use proofline_proof::Seq;
@@ -35,7 +35,8 @@ pub enum DeclaredDigest<'a> {
 impl DeclaredDigest<'_> {
     fn matches(&self, computed: &EnvelopeHash) -> bool {
         match self {
-            DeclaredDigest::Text(text) => *text == computed.to_string(),
+            // A hash has one spelling, and that is the only one that is read.
+            DeclaredDigest::Text(text) => unhex(text).as_ref() == Some(computed.as_bytes()),
             DeclaredDigest::Absent => false,
             DeclaredDigest::Computed => true,
         }
@@ -76,37 +77,75 @@ pub enum Examined {
 /// declared), 2 (canonical bytes), 3 (declared hash).
 #[must_use]
 pub fn examine(submission: &Submission<'_>, limits: &Limits) -> Examined {
-    match seal(submission, limits) {
+    match read(submission, limits) {
         Err(rejection) => Examined::Refused(rejection),
-        Ok(sealed) if submission.declared_hash.matches(&sealed.hash()) => Examined::Sound(sealed),
-        Ok(sealed) => {
-            let rejection = hash_mismatch(&sealed.hash(), &submission.declared_hash);
-            Examined::Mismatched(sealed, rejection)
-        }
+        Ok(read) => compare(read.seal(), &submission.declared_hash),
     }
 }
 
-fn seal(submission: &Submission<'_>, limits: &Limits) -> Result<SealedEnvelope, Rejection> {
-    let value = parse(submission.envelope, limits).map_err(|error| malformed(&error))?;
-    let declared = check_record_type(submission.record_type, &value)?;
-    let envelope = validate(&value)?;
-    let own = envelope.record_type();
+/// [`examine`] of each submission, in order. Their hashes are computed many at once, which takes less time than one
+/// after the other; nothing is held back for that, so a caller decides how much it examines at a stretch.
+#[must_use]
+pub fn examine_each(submissions: &[Submission<'_>], limits: &Limits) -> Vec<Examined> {
+    let (mut sound, mut refused) = (Vec::with_capacity(submissions.len()), Vec::new());
+    for (place, submission) in submissions.iter().enumerate() {
+        match read(submission, limits) {
+            Ok(read) => sound.push(read),
+            Err(rejection) => refused.push((place, rejection)),
+        }
+    }
+    let (mut sealed, mut refused) = (seal_each(sound).into_iter(), refused.into_iter().peekable());
+    let examined = submissions.iter().enumerate().filter_map(|(place, submission)| {
+        if let Some((_, rejection)) = refused.next_if(|(refused, _)| *refused == place) {
+            return Some(Examined::Refused(rejection));
+        }
+        // INVARIANT: who was not refused was read, and is sealed in the same order.
+        sealed.next().map(|sealed| compare(sealed, &submission.declared_hash))
+    });
+    examined.collect()
+}
+
+/// Check 3.
+fn compare(sealed: SealedEnvelope, declared: &DeclaredDigest<'_>) -> Examined {
+    if declared.matches(&sealed.hash()) {
+        return Examined::Sound(sealed);
+    }
+    let rejection = hash_mismatch(&sealed.hash(), declared);
+    Examined::Mismatched(sealed, rejection)
+}
+
+/// Checks 0 to 2.
+fn read<'a>(submission: &Submission<'a>, limits: &Limits) -> Result<Unhashed<'a>, Rejection> {
+    // Canonical bytes of an envelope pass check 1, so that what is declared of them is all that is left to check.
+    let (declared, read) = match try_canonical(submission.envelope, limits) {
+        Some(read) => {
+            let own = Some(read.envelope().record_type().as_str());
+            (check_record_type(submission.record_type, own)?, read)
+        }
+        None => {
+            let value = parse(submission.envelope, limits).map_err(|error| malformed(&error))?;
+            let own = value.get("record_type").and_then(Value::as_str);
+            let declared = check_record_type(submission.record_type, own)?;
+            (declared, validate(&value)?.unhashed())
+        }
+    };
+    let own = read.envelope().record_type();
     match declared {
         Some(declared) if declared != own => Err(Rejection::new(
             ErrorKind::SchemaViolation(SchemaFault::RecordTypeMismatch),
             Pointer::root().child("record_type"),
             format!("The envelope is a {own}, but {declared} was declared; declare what it is."),
         )),
-        _ => Ok(envelope.seal()),
+        _ => Ok(read),
     }
 }
 
 /// Check 0. A bare envelope without a usable `record_type` declares nothing; check 1 answers it.
-fn check_record_type(declared: DeclaredType<'_>, value: &Value) -> Result<Option<RecordType>, Rejection> {
+fn check_record_type(declared: DeclaredType<'_>, own: Option<&str>) -> Result<Option<RecordType>, Rejection> {
     let name = match declared {
         DeclaredType::Named(name) => name,
         DeclaredType::Absent => return Err(forbidden("No record type was declared".to_owned())),
-        DeclaredType::Own => match value.get("record_type").and_then(Value::as_str) {
+        DeclaredType::Own => match own {
             Some(name) => name,
             None => return Ok(None),
         },

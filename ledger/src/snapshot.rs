@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use proofline_trace::{Envelope, EnvelopeHash, TraceId, read_envelope};
+use proofline_trace::{Envelope, EnvelopeHash, TraceId, Unhashed, read_unhashed};
 
 use crate::archive::{ArchivedSegment, WithArchives};
 use crate::checkpoints;
@@ -272,7 +272,7 @@ impl Snapshot {
 /// Reads the envelope in an accepted entry's body, which the gate has seen before.
 pub(crate) fn envelope_of(body: &[u8]) -> Option<Envelope> {
     let limits = proofline_canon::Limits::ENVELOPE.with_max_bytes(MAX_BODY_BYTES);
-    read_envelope(body, &limits).ok().map(|sealed| sealed.envelope().clone())
+    read_unhashed(body, &limits).ok().map(Unhashed::into_envelope)
 }
 
 impl AcceptedRecords for Snapshot {

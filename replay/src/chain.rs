@@ -9,7 +9,7 @@ use proofline_ledger::header::{DeclaredHash, TraceLink};
 use proofline_ledger::{Damage, Entry, EntryStatus, Seq, Snapshot};
 use proofline_trace::{
     ChainKey, Classification, Envelope, EnvelopeHash, ErrorKind, Failure, FailureClass, TraceId,
-    read_envelope,
+    read_unhashed,
 };
 use rayon::prelude::*;
 
@@ -112,8 +112,8 @@ fn check_bytes(
     rule: ByteRule,
 ) -> (Option<Envelope>, Option<Failure>) {
     let limits = Limits::ENVELOPE.with_max_bytes(MAX_BODY_BYTES);
-    let sealed = match read_envelope(body, &limits) {
-        Ok(sealed) => sealed,
+    let read = match read_unhashed(body, &limits) {
+        Ok(read) => read,
         Err(rejection) => {
             let subject = Subject { seq, hash: Some(key), envelope: None };
             let failure = Failure {
@@ -124,14 +124,15 @@ fn check_bytes(
             return (None, Some(failure));
         }
     };
-    let (envelope, canonical, computed) = sealed.into_parts();
-    let subject = Subject { seq, hash: Some(key), envelope: Some(&envelope) };
+    let (envelope, canonical) = (read.envelope(), read.canonical());
+    let computed = EnvelopeHash::of(canonical);
+    let subject = Subject { seq, hash: Some(key), envelope: Some(envelope) };
     let mismatch = |check, message: String| Failure {
         error_kind: Some(ErrorKind::HashMismatch),
         pointer: Some(Pointer::root()),
         ..subject.fails(check, FailureClass::HashMismatch, message)
     };
-    let fault = if rule == ByteRule::Stored && canonical != body {
+    let fault = if rule == ByteRule::Stored && !read.is_as_read() {
         let offset = canonical.iter().zip(body).take_while(|(expected, found)| expected == found).count();
         let message =
             format!("The stored bytes leave the canonical form (RFC 8785) of their record at byte {offset}.");
@@ -150,7 +151,7 @@ fn check_bytes(
     } else {
         None
     };
-    (Some(envelope), fault)
+    (Some(read.into_envelope()), fault)
 }
 
 /// One readable entry of a trace.

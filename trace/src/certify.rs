@@ -6,7 +6,7 @@ use proofline_canon::Limits;
 use crate::ids::{EnvelopeHash, TraceId};
 use crate::record::RecordType;
 use crate::rejection::Rejection;
-use crate::seal::{SealedEnvelope, read_envelope};
+use crate::seal::{SealedEnvelope, read_unhashed};
 
 /// Proof that some bytes were found valid, canonical and complete under one key.
 ///
@@ -125,10 +125,11 @@ pub fn certify(bytes: &[u8], key: &EnvelopeHash) -> Result<Certificate, Uncertif
 /// # Errors
 /// As [`certify`].
 pub fn certify_within(bytes: &[u8], key: &EnvelopeHash, limits: &Limits) -> Result<Certificate, Uncertified> {
-    let sealed = read_envelope(bytes, limits)?;
-    if let Some(offset) = first_difference(bytes, sealed.canonical()) {
+    let read = read_unhashed(bytes, limits)?;
+    if let Some(offset) = first_difference(bytes, read.canonical()) {
         return Err(Uncertified::NotCanonical { offset });
     }
+    let sealed = read.seal();
     if sealed.hash() != *key {
         return Err(Uncertified::HashMismatch { key: *key, computed: sealed.hash() });
     }

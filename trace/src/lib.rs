@@ -48,6 +48,7 @@
 //! ```
 
 mod artifact;
+mod canonical;
 mod certify;
 mod chain;
 mod evidence_graph;
@@ -59,6 +60,7 @@ mod rejection;
 pub mod schemas;
 mod seal;
 mod span_tree;
+mod text;
 mod traceparent;
 mod validate;
 mod visible;
@@ -83,7 +85,10 @@ pub use record::{
     Outcome, PolicyDecision, PolicyRef, PolicyRequest, RecordType, ToolCall, ToolRef, TraceContext, Usage,
 };
 pub use rejection::{Classification, ErrorKind, Rejection, SchemaFault, UnknownName, Violation};
-pub use seal::{SealedEnvelope, malformed, read_canonical, read_envelope, seal_value};
+pub use seal::{
+    SealedEnvelope, Unhashed, malformed, read_canonical, read_envelope, read_unhashed, seal_each, seal_value,
+    try_canonical,
+};
 pub use span_tree::{DrawnSpan, SpanAnomaly, SpanNode, SpanRecord, SpanTree, SpanWalk};
 pub use traceparent::{TraceFlags, TraceParent, TraceParentError};
 pub use validate::validate;

@@ -1,7 +1,10 @@
 //! A record together with its canonical bytes and its hash, computed once and never apart.
 
+use std::borrow::Cow;
+
 use proofline_canon::{Limits, ParseError, ParseErrorKind, Pointer, Profile, Value, parse};
 
+use crate::canonical;
 use crate::ids::EnvelopeHash;
 use crate::phrase;
 use crate::record::Envelope;
@@ -10,7 +13,8 @@ use crate::validate::validate;
 
 /// A valid record, its canonical bytes and their SHA-256.
 ///
-/// Made only by [`Envelope::seal`], [`seal_value`] and [`read_envelope`], so the three always belong together.
+/// Made only by [`Envelope::seal`], [`seal_value`], [`read_envelope`] and of an [`Unhashed`], so the three always belong
+/// together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedEnvelope {
     envelope: Envelope,
@@ -42,20 +46,81 @@ impl SealedEnvelope {
     pub fn into_parts(self) -> (Envelope, Vec<u8>, EnvelopeHash) {
         (self.envelope, self.canonical, self.hash)
     }
+}
 
-    fn new(envelope: Envelope, value: &Value) -> Self {
-        let canonical = canonical_bytes(value);
-        let hash = EnvelopeHash::of(&canonical);
-        Self { envelope, canonical, hash }
+/// A valid record and its canonical bytes, before anyone hashed them: many can be hashed at once ([`seal_each`]).
+///
+/// Made only by [`read_unhashed`] and [`Envelope::unhashed`], so the two always belong together; nobody names the hash:
+///
+/// ```compile_fail,E0451
+/// # fn forge(envelope: proofline_trace::Envelope) -> proofline_trace::Unhashed<'static> {
+/// proofline_trace::Unhashed { envelope, canonical: b"{}".into() }
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unhashed<'a> {
+    envelope: Envelope,
+    /// Borrowed where the bytes that were read are the canonical ones.
+    canonical: Cow<'a, [u8]>,
+}
+
+impl Unhashed<'_> {
+    /// The record.
+    #[must_use]
+    pub const fn envelope(&self) -> &Envelope {
+        &self.envelope
     }
+
+    /// Its canonical bytes (RFC 8785).
+    #[must_use]
+    pub fn canonical(&self) -> &[u8] {
+        &self.canonical
+    }
+
+    /// Whether the bytes that it was read from are the canonical ones.
+    #[must_use]
+    pub const fn is_as_read(&self) -> bool {
+        matches!(self.canonical, Cow::Borrowed(_))
+    }
+
+    /// Computes the hash.
+    #[must_use]
+    pub fn seal(self) -> SealedEnvelope {
+        let hash = EnvelopeHash::of(&self.canonical);
+        self.seal_with(hash)
+    }
+
+    /// The record alone.
+    #[must_use]
+    pub fn into_envelope(self) -> Envelope {
+        self.envelope
+    }
+
+    fn seal_with(self, hash: EnvelopeHash) -> SealedEnvelope {
+        SealedEnvelope { envelope: self.envelope, canonical: self.canonical.into_owned(), hash }
+    }
+}
+
+/// Computes the hashes of all of these, many at once, in order. Equal to [`Unhashed::seal`] of each.
+#[must_use]
+pub fn seal_each(records: Vec<Unhashed<'_>>) -> Vec<SealedEnvelope> {
+    let canonical: Vec<&[u8]> = records.iter().map(Unhashed::canonical).collect();
+    let hashes = EnvelopeHash::of_each(&canonical);
+    records.into_iter().zip(hashes).map(|(record, hash)| record.seal_with(hash)).collect()
 }
 
 impl Envelope {
     /// Computes canonical bytes and hash.
     #[must_use]
     pub fn seal(self) -> SealedEnvelope {
-        let value = self.to_value();
-        SealedEnvelope::new(self, &value)
+        self.unhashed().seal()
+    }
+
+    /// Computes canonical bytes.
+    #[must_use]
+    pub fn unhashed(self) -> Unhashed<'static> {
+        let canonical = Cow::Owned(canonical::write(&self));
+        Unhashed { envelope: self, canonical }
     }
 }
 
@@ -64,7 +129,7 @@ impl Envelope {
 /// # Errors
 /// The first violation, as of [`validate`].
 pub fn seal_value(value: &Value) -> Result<SealedEnvelope, Violation> {
-    validate(value).map(|envelope| SealedEnvelope::new(envelope, value))
+    validate(value).map(Envelope::seal)
 }
 
 /// Reads bytes as one envelope: strict JSON, schema, canonical bytes, hash.
@@ -75,8 +140,32 @@ pub fn seal_value(value: &Value) -> Result<SealedEnvelope, Violation> {
 /// `SCHEMA_REJECT`: `schema_violation.duplicate_member` or `.malformed_json` where the bytes are no strict JSON
 /// value within `limits`, else the first violation of the schema.
 pub fn read_envelope(bytes: &[u8], limits: &Limits) -> Result<SealedEnvelope, Rejection> {
+    read_unhashed(bytes, limits).map(Unhashed::seal)
+}
+
+/// [`read_envelope`] up to the hash. Canonical bytes are borrowed, and read in one pass.
+///
+/// # Errors
+/// As [`read_envelope`].
+pub fn read_unhashed<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Unhashed<'a>, Rejection> {
+    try_canonical(bytes, limits).map_or_else(|| read_any(bytes, limits), Ok)
+}
+
+/// The one pass of [`read_unhashed`], for those who have another way for all that it does not answer: bytes that are
+/// not canonical, and rare spellings that may be (an escape in an issuer).
+#[must_use]
+pub fn try_canonical<'a>(bytes: &'a [u8], limits: &Limits) -> Option<Unhashed<'a>> {
+    let envelope = canonical::read(bytes, limits)?;
+    Some(Unhashed { envelope, canonical: Cow::Borrowed(bytes) })
+}
+
+/// The way by a [`Value`], which takes all bytes and names the first fault.
+fn read_any<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Unhashed<'a>, Rejection> {
     let value = parse(bytes, limits).map_err(|error| malformed(&error))?;
-    Ok(seal_value(&value)?)
+    let envelope = validate(&value)?;
+    let canonical = canonical_bytes(&value);
+    let canonical = if canonical == bytes { Cow::Borrowed(bytes) } else { Cow::Owned(canonical) };
+    Ok(Unhashed { envelope, canonical })
 }
 
 /// The envelope in bytes that are its canonical ones; `None` for all others, whatever is wrong with them.
@@ -84,8 +173,8 @@ pub fn read_envelope(bytes: &[u8], limits: &Limits) -> Result<SealedEnvelope, Re
 /// [`read_envelope`] tells what that is.
 #[must_use]
 pub fn read_canonical(bytes: &[u8], limits: &Limits) -> Option<Envelope> {
-    let sealed = read_envelope(bytes, limits).ok()?;
-    (sealed.canonical() == bytes).then(|| sealed.into_parts().0)
+    let read = read_unhashed(bytes, limits).ok()?;
+    read.is_as_read().then(|| read.into_envelope())
 }
 
 /// The refusal of bytes that are not one strict JSON value; such an attempt is never kept.

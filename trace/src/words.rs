@@ -2,13 +2,12 @@
 //! Each is parsed once, at the edge; whoever holds one never checks it again.
 
 use std::borrow::Borrow;
-use std::collections::BTreeSet;
-use std::collections::btree_set;
 use std::fmt;
 use std::str::FromStr;
 
 use crate::phrase;
 use crate::rejection::SchemaFault;
+use crate::text::Text;
 
 /// The largest integer of an envelope: 2^53 - 1, the last that a double holds exactly.
 pub const MAX_SAFE_INT: u64 = proofline_canon::MAX_SAFE_INTEGER.unsigned_abs();
@@ -132,7 +131,7 @@ macro_rules! text_word {
     ($(#[$doc:meta])* $name:ident, $rule:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Box<str>);
+        pub struct $name(Text);
 
         impl $name {
             const RULE: Rule = $rule;
@@ -143,13 +142,26 @@ macro_rules! text_word {
             /// The first of: too long, too short, not of the pattern.
             pub fn new(text: &str) -> Result<Self, WordError> {
                 Self::RULE.check(text)?;
-                Ok(Self(text.into()))
+                Ok(Self(Text::new(text)))
+            }
+
+            /// Keeps a text of which whoever calls has seen that the rule holds.
+            #[allow(dead_code, reason = "not every word stands in an envelope")]
+            pub(crate) fn seen(text: &str) -> Self {
+                debug_assert_eq!(Self::RULE.check(text), Ok(()));
+                Self(Text::new(text))
             }
 
             /// The text.
             #[must_use]
             pub fn as_str(&self) -> &str {
-                &self.0
+                self.0.as_str()
+            }
+
+            /// Its bytes.
+            #[allow(dead_code, reason = "not every word stands in an envelope")]
+            pub(crate) fn as_bytes(&self) -> &[u8] {
+                self.0.as_bytes()
             }
         }
 
@@ -164,7 +176,7 @@ macro_rules! text_word {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.0)
+                f.pad(self.as_str())
             }
         }
 
@@ -176,13 +188,13 @@ macro_rules! text_word {
 
         impl AsRef<str> for $name {
             fn as_ref(&self) -> &str {
-                &self.0
+                self.as_str()
             }
         }
 
         impl Borrow<str> for $name {
             fn borrow(&self) -> &str {
-                &self.0
+                self.as_str()
             }
         }
     };
@@ -226,7 +238,7 @@ text_word!(
         word: "a resource",
         min_chars: 1,
         max_chars: 256,
-        matches: |text| begins_plain(text) && text.bytes().all(|byte| is_token_byte(byte) || byte == b'/'),
+        matches: |text| begins_plain(text) && text.bytes().all(is_resource_byte),
         shape: "a resource: lower-case letters, digits and _ - : . / with a letter or digit first",
     }
 );
@@ -341,16 +353,29 @@ fn is_base64(text: &str) -> bool {
 }
 
 fn begins_plain(text: &str) -> bool {
-    text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    text.bytes().next().is_some_and(is_plain_byte)
 }
 
-const fn is_token_byte(byte: u8) -> bool {
+/// What a Token or a Resource begins with.
+pub(crate) const fn is_plain_byte(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit()
+}
+
+pub(crate) const fn is_token_byte(byte: u8) -> bool {
     matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b':' | b'.')
 }
 
+pub(crate) const fn is_resource_byte(byte: u8) -> bool {
+    is_token_byte(byte) || byte == b'/'
+}
+
 fn is_media_name(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte);
-    !name.is_empty() && name.bytes().all(allowed)
+    !name.is_empty() && name.bytes().all(is_media_byte)
+}
+
+pub(crate) const fn is_media_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'!' | b'#' | b'$' | b'&' | b'^' | b'_' | b'.' | b'+' | b'-')
 }
 
 macro_rules! safe_integer {
@@ -446,13 +471,16 @@ safe_integer!(
 ///
 /// Tokens are ASCII, so the order of the set is the order of canonical bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StringSet(BTreeSet<Token>);
+pub struct StringSet {
+    /// Ascending, and each once.
+    tokens: Vec<Token>,
+}
 
 impl StringSet {
     /// The empty set.
     #[must_use]
     pub const fn new() -> Self {
-        Self(BTreeSet::new())
+        Self { tokens: Vec::new() }
     }
 
     /// A set of the given texts; one given twice is there once.
@@ -463,50 +491,66 @@ impl StringSet {
         texts.iter().map(|text| Token::new(text)).collect()
     }
 
+    /// A set of tokens of which whoever calls has seen that each is greater than the one before.
+    pub(crate) fn ascending(tokens: Vec<Token>) -> Self {
+        debug_assert!(tokens.is_sorted_by(|one, next| one < next));
+        Self { tokens }
+    }
+
     /// Adds a token; false when it was there.
     pub fn insert(&mut self, token: Token) -> bool {
-        self.0.insert(token)
+        match self.tokens.binary_search(&token) {
+            Ok(_) => false,
+            Err(at) => {
+                self.tokens.insert(at, token);
+                true
+            }
+        }
     }
 
     /// Whether the set has this text.
     #[must_use]
     pub fn contains(&self, text: &str) -> bool {
-        self.0.contains(text)
+        self.tokens.binary_search_by(|token| token.as_bytes().cmp(text.as_bytes())).is_ok()
     }
 
     /// How many tokens there are.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
+    pub const fn len(&self) -> usize {
+        self.tokens.len()
     }
 
     /// Whether there are none.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.tokens.is_empty()
     }
 
     /// The tokens in canonical order.
-    pub fn iter(&self) -> btree_set::Iter<'_, Token> {
-        self.0.iter()
+    pub fn iter(&self) -> std::slice::Iter<'_, Token> {
+        self.tokens.iter()
     }
 }
 
 impl FromIterator<Token> for StringSet {
     fn from_iter<I: IntoIterator<Item = Token>>(tokens: I) -> Self {
-        Self(tokens.into_iter().collect())
+        let mut set = Self::new();
+        set.extend(tokens);
+        set
     }
 }
 
 impl Extend<Token> for StringSet {
     fn extend<I: IntoIterator<Item = Token>>(&mut self, tokens: I) {
-        self.0.extend(tokens);
+        self.tokens.extend(tokens);
+        self.tokens.sort();
+        self.tokens.dedup();
     }
 }
 
 impl<'a> IntoIterator for &'a StringSet {
     type Item = &'a Token;
-    type IntoIter = btree_set::Iter<'a, Token>;
+    type IntoIter = std::slice::Iter<'a, Token>;
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
     }
@@ -583,6 +627,18 @@ mod tests {
         let texts: Vec<&str> = set.iter().map(Token::as_str).collect();
         assert_eq!(texts, ["a-z", "a.z", "b"]);
         assert!(set.contains("b") && !set.contains("c"));
+    }
+
+    #[test]
+    fn sets_take_a_token_once_wherever_it_belongs() {
+        let mut set = StringSet::new();
+        for (text, is_new) in [("m", true), ("z", true), ("a", true), ("m", false), ("a", false), ("b", true)]
+        {
+            assert_eq!(set.insert(Token::new(text).unwrap()), is_new, "{text}");
+        }
+        set.extend(StringSet::of(&["c", "z", "0"]).unwrap().iter().cloned());
+        assert_eq!(set, StringSet::of(&["0", "a", "b", "c", "m", "z"]).unwrap());
+        assert_eq!((set.len(), set.is_empty()), (6, false));
     }
 
     #[test]

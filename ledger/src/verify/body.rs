@@ -2,7 +2,7 @@
 //! its header names.
 
 use proofline_proof::header::{EntryHeader, EntryKind, EntryStatus};
-use proofline_trace::{EnvelopeHash, GenesisRecord, LedgerId, certify_within};
+use proofline_trace::{EnvelopeHash, GenesisRecord, LedgerId, certify_within, try_canonical};
 
 use crate::artifact::ArtifactKind;
 use crate::frame::MAX_BODY_BYTES;
@@ -39,11 +39,15 @@ pub(crate) fn check_body(
         EntryStatus::Accepted | EntryStatus::Rejected { .. } => {
             // An embedder may have admitted envelopes longer than the default; the format's limit holds.
             let limits = proofline_canon::Limits::ENVELOPE.with_max_bytes(MAX_BODY_BYTES);
-            let certificate = certify_within(body, &header.envelope_hash, &limits)
-                .map_err(|error| ("body.form", error.to_string()))?;
-            if Some(certificate.trace_id()) != trace_id {
-                let message =
-                    format!("the envelope is of trace {}, its header is not", certificate.trace_id());
+            // INVARIANT: the body hashes to the header's key, so canonical bytes are certified under it.
+            let own = match try_canonical(body, &limits) {
+                Some(read) => read.envelope().trace_id(),
+                None => certify_within(body, &header.envelope_hash, &limits)
+                    .map_err(|error| ("body.form", error.to_string()))?
+                    .trace_id(),
+            };
+            if Some(own) != trace_id {
+                let message = format!("the envelope is of trace {own}, its header is not");
                 return Err(("body.trace", message));
             }
             Ok(())

@@ -86,7 +86,7 @@ pub struct ReplayDiagnostics {
     pub differences: Vec<Difference>,
 }
 
-super::identity!(ReplayDiagnostics);
+super::identity!(ReplayDiagnostics, super::emit::diagnostics);
 
 const ARTIFACT_TYPE: &str = "replay_diagnostics";
 const VERSION: &str = "1";

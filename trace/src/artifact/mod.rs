@@ -5,6 +5,7 @@
 mod backtest;
 mod diagnostics;
 mod difference;
+mod emit;
 mod erasure;
 mod finding;
 mod genesis;
@@ -36,10 +37,18 @@ pub use verdict_seal::{EngineVersion, ToolVersion, TreeHead, VerdictSeal, Verdic
 macro_rules! identity {
     ($name:ident) => {
         impl $name {
+            fn by_value(&self) -> Vec<u8> {
+                crate::seal::canonical_bytes(&self.to_value())
+            }
+        }
+        crate::artifact::identity!($name, $name::by_value);
+    };
+    ($name:ident, $write:path) => {
+        impl $name {
             /// The record's canonical bytes (RFC 8785).
             #[must_use]
             pub fn canonical(&self) -> Vec<u8> {
-                crate::seal::canonical_bytes(&self.to_value())
+                $write(self)
             }
 
             /// SHA-256 of the canonical bytes: its artifact key.

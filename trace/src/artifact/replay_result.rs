@@ -171,7 +171,7 @@ pub struct ReplayResult {
     pub generated_at: Timestamp,
 }
 
-super::identity!(ReplayResult);
+super::identity!(ReplayResult, super::emit::replay_result);
 
 impl ReplayResult {
     /// The question, by name.
