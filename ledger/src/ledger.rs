@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use proofline_trace::{EnvelopeHash, GenesisRecord, Origin};
+use proofline_trace::{EnvelopeHash, GenesisRecord, Origin, Rejection};
 
 use crate::action::{Action, Options, Outcome};
 use crate::artifact::SealedArtifact;
@@ -17,7 +17,7 @@ use crate::durable;
 use crate::error::{IoContext, LedgerError};
 use crate::examining;
 use crate::frame::{MAX_BODY_BYTES, encode_frame};
-use crate::gate::{DeclaredDigest, Examined, Submission, examine};
+use crate::gate::{DeclaredDigest, Examined, Submission, examine_each};
 use crate::line::EvidenceLine;
 use crate::log::{Examinee, LOCK_FILE, Log, Pending, frame_bound};
 use crate::mark::{MARK_FILE, Mark, MarkFile};
@@ -161,15 +161,9 @@ impl Ledger {
         actions: &[Action<'_>],
         recorded_at_ms: u64,
     ) -> Result<Vec<Outcome>, LedgerError> {
-        if let [action] = actions {
-            let (pending, size_bytes) = self.examine(action, recorded_at_ms);
-            return self.submit(vec![pending], size_bytes);
-        }
         let mut groups = Groups { ledger: self, outcomes: Vec::new(), group: Vec::new(), size_bytes: 0 };
         groups.outcomes.reserve_exact(actions.len());
-        let work = |actions: &[Action<'_>]| {
-            actions.iter().map(|action| self.examine(action, recorded_at_ms)).collect::<Vec<_>>()
-        };
+        let work = |actions: &[Action<'_>]| self.examine(actions, recorded_at_ms);
         examining::in_order(actions, self.threads, Action::size_bytes, work, |examined| {
             examined.into_iter().try_for_each(|(pending, size_bytes)| groups.push(pending, size_bytes))
         })?;
@@ -177,38 +171,41 @@ impl Ledger {
         Ok(groups.outcomes)
     }
 
-    fn examine(&self, action: &Action<'_>, recorded_at_ms: u64) -> (Pending, usize) {
-        let (what, body_bytes) = match action {
-            Action::Evidence(submission) => self.examine_evidence(submission),
-            Action::Line(line) => match EvidenceLine::read(line, &self.options.limits) {
-                Ok(line) => self.examine_evidence(&line.submission()),
-                Err(rejection) => {
-                    let examined = Box::new(Examined::Refused(rejection));
-                    (Examinee::Evidence { examined, declared: None }, 0)
+    /// Examines actions, all evidence among them at a stretch.
+    fn examine(&self, actions: &[Action<'_>], recorded_at_ms: u64) -> Vec<(Pending, usize)> {
+        let limits = &self.options.limits;
+        let lines = actions.iter().filter_map(|action| match action {
+            Action::Line(line) => Some(EvidenceLine::read(line, limits)),
+            _ => None,
+        });
+        let lines: Vec<Result<EvidenceLine<'_>, Rejection>> = lines.collect();
+        let mut each_line = lines.iter();
+        let submissions = actions.iter().filter_map(|action| match action {
+            Action::Evidence(submission) => Some(*submission),
+            Action::Line(_) => each_line.next()?.as_ref().ok().map(EvidenceLine::submission),
+            Action::Artifact(_) | Action::System(_) => None,
+        });
+        let submissions: Vec<Submission<'_>> = submissions.collect();
+        let examined = examine_each(&submissions, limits);
+        let mut evidence = submissions.iter().zip(examined).map(evidence);
+        let mut lines = lines.iter();
+        let answers = actions.iter().filter_map(|action| {
+            let (what, body_bytes) = match action {
+                Action::Evidence(_) => evidence.next()?,
+                Action::Line(_) => match lines.next()? {
+                    Ok(_) => evidence.next()?,
+                    Err(rejection) => refused(rejection.clone()),
+                },
+                Action::Artifact(bytes) => {
+                    (Examinee::Artifact(SealedArtifact::read(bytes).map(Box::new)), bytes.len())
                 }
-            },
-            Action::Artifact(bytes) => {
-                (Examinee::Artifact(SealedArtifact::read(bytes).map(Box::new)), bytes.len())
-            }
-            Action::System(bytes) => (Examinee::System(SealedSystem::read(bytes).map(Box::new)), bytes.len()),
-        };
-        (Pending { what, recorded_at_ms }, frame_bound(body_bytes))
-    }
-
-    fn examine_evidence(&self, submission: &Submission<'_>) -> (Examinee, usize) {
-        let examined = examine(submission, &self.options.limits);
-        let (declared, body_bytes) = match &examined {
-            Examined::Refused(_) => (None, 0),
-            Examined::Sound(sealed) => (None, sealed.canonical().len()),
-            Examined::Mismatched(sealed, _) => {
-                let text = match submission.declared_hash {
-                    DeclaredDigest::Text(text) => Some(text),
-                    DeclaredDigest::Absent | DeclaredDigest::Computed => None,
-                };
-                (Some(DeclaredHash::keep(text)), sealed.canonical().len())
-            }
-        };
-        (Examinee::Evidence { examined: Box::new(examined), declared }, body_bytes)
+                Action::System(bytes) => {
+                    (Examinee::System(SealedSystem::read(bytes).map(Box::new)), bytes.len())
+                }
+            };
+            Some((Pending { what, recorded_at_ms }, frame_bound(body_bytes)))
+        });
+        answers.collect()
     }
 
     /// Waits until this group, alone or with others, went through the log.
@@ -292,6 +289,26 @@ impl Groups<'_> {
         self.outcomes.extend(self.ledger.submit(group, size_bytes)?);
         Ok(())
     }
+}
+
+/// Evidence as the log takes it, and the bytes of its body.
+fn evidence((submission, examined): (&Submission<'_>, Examined)) -> (Examinee, usize) {
+    let (declared, body_bytes) = match &examined {
+        Examined::Refused(_) => (None, 0),
+        Examined::Sound(sealed) => (None, sealed.canonical().len()),
+        Examined::Mismatched(sealed, _) => {
+            let text = match submission.declared_hash {
+                DeclaredDigest::Text(text) => Some(text),
+                DeclaredDigest::Absent | DeclaredDigest::Computed => None,
+            };
+            (Some(DeclaredHash::keep(text)), sealed.canonical().len())
+        }
+    };
+    (Examinee::Evidence { examined: Box::new(examined), declared }, body_bytes)
+}
+
+fn refused(rejection: Rejection) -> (Examinee, usize) {
+    (Examinee::Evidence { examined: Box::new(Examined::Refused(rejection)), declared: None }, 0)
 }
 
 /// The error of a group, for each of those who were in it.
