@@ -55,10 +55,23 @@ impl Options {
 pub enum Action<'a> {
     /// An envelope, through the gate of section 4.
     Evidence(Submission<'a>),
+    /// A line of an evidence file, as [`crate::EvidenceLine`] reads it: an envelope, or one in a wrapper. A wrapper that
+    /// is none is refused, and not kept.
+    Line(&'a [u8]),
     /// An artifact's canonical bytes, through the gate of its kind (section 7).
     Artifact(&'a [u8]),
     /// A system entry's canonical bytes, through the gate of its kind (section 7).
     System(&'a [u8]),
+}
+
+impl Action<'_> {
+    /// Bytes that it brings.
+    pub(crate) const fn size_bytes(&self) -> usize {
+        match self {
+            Action::Evidence(submission) => submission.envelope.len(),
+            Action::Line(bytes) | Action::Artifact(bytes) | Action::System(bytes) => bytes.len(),
+        }
+    }
 }
 
 /// What became of an action; given only when all it rests on is durable.

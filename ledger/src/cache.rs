@@ -1,19 +1,22 @@
 //! A bounded memory of what was looked up lately: two generations, the older one dropped whole.
 
-use std::collections::HashMap;
 use std::hash::Hash;
+
+use crate::keyed::{Keyed, KeyedMap};
 
 #[derive(Debug)]
 pub(crate) struct Cache<K, V> {
-    young: HashMap<K, V>,
-    old: HashMap<K, V>,
+    young: KeyedMap<K, V>,
+    old: KeyedMap<K, V>,
     generation_entries: usize,
 }
 
 impl<K: Eq + Hash, V: Copy> Cache<K, V> {
     /// Holds at least the last `entries` that were put in, at most twice as many.
     pub(crate) fn new(entries: usize) -> Self {
-        Cache { young: HashMap::new(), old: HashMap::new(), generation_entries: entries.max(1) }
+        let keyed = Keyed::default();
+        let [young, old] = [KeyedMap::with_hasher(keyed), KeyedMap::with_hasher(keyed)];
+        Cache { young, old, generation_entries: entries.max(1) }
     }
 
     pub(crate) fn get(&self, key: &K) -> Option<V> {
@@ -22,7 +25,9 @@ impl<K: Eq + Hash, V: Copy> Cache<K, V> {
 
     pub(crate) fn put(&mut self, key: K, value: V) {
         if self.young.len() >= self.generation_entries {
-            self.old = std::mem::take(&mut self.young);
+            // Emptied and swapped: neither map has to grow again.
+            self.old.clear();
+            std::mem::swap(&mut self.young, &mut self.old);
         }
         self.young.insert(key, value);
     }

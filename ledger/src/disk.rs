@@ -8,7 +8,7 @@
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -57,6 +57,33 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
     /// # Errors
     /// What the system reports.
     fn try_lock(&self) -> io::Result<bool>;
+
+    /// True when `path` is a name of this very file now: whoever kept it open may go on with it, and need not open
+    /// it again. One that cannot tell says no.
+    ///
+    /// # Errors
+    /// What the system reports; a name that nothing has is no error.
+    fn has_name(&self, path: &Path) -> io::Result<bool> {
+        let _ = path;
+        Ok(false)
+    }
+
+    /// Waits for the exclusive lock on this file, the one that [`Disk::lock`] takes, and holds it until
+    /// [`DiskFile::unlock`]. False where a file cannot be locked that stays open; nothing is locked then.
+    ///
+    /// # Errors
+    /// What the system reports.
+    fn lock(&self) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    /// Gives the lock back that [`DiskFile::lock`] took.
+    ///
+    /// # Errors
+    /// What the system reports.
+    fn unlock(&self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// How a file is opened.
@@ -186,6 +213,25 @@ impl DiskFile for OsFile {
             Err(TryLockError::WouldBlock) => Ok(false),
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+
+    fn has_name(&self, path: &Path) -> io::Result<bool> {
+        let named = match fs::metadata(path) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(false);
+            }
+            named => named?,
+        };
+        let own = self.0.metadata()?;
+        Ok((own.dev(), own.ino()) == (named.dev(), named.ino()))
+    }
+
+    fn lock(&self) -> io::Result<bool> {
+        self.0.lock().map(|()| true)
+    }
+
+    fn unlock(&self) -> io::Result<()> {
+        self.0.unlock()
     }
 }
 

@@ -143,26 +143,33 @@ impl Frame<'_> {
     }
 }
 
-/// Writes a frame to the end of `out`.
+/// Writes a frame to the end of `out`, which stays as it was where that fails.
 ///
 /// # Errors
 /// [`FrameFault::Lengths`] when the header or the body is longer than a frame holds.
 pub fn encode_frame(header: &EntryHeader, body: &[u8], out: &mut Vec<u8>) -> Result<LeafHash, FrameFault> {
-    let header_bytes = header.encode();
-    let too_long = || FrameFault::Lengths { header_bytes: header_bytes.len(), body_bytes: body.len() };
-    if header_bytes.len() > MAX_HEADER_BYTES || body.len() > MAX_BODY_BYTES {
-        return Err(too_long());
-    }
-    let header_length = u16::try_from(header_bytes.len()).map_err(|_| too_long())?;
-    let body_length = u32::try_from(body.len()).map_err(|_| too_long())?;
-    let lengths = [&header_length.to_le_bytes()[..], &body_length.to_le_bytes()[..]].concat();
-    let crc = crc32c::crc32c_append(crc32c::crc32c(&lengths), &header_bytes);
-    out.extend_from_slice(&lengths);
-    out.extend_from_slice(&header_bytes);
+    let start = out.len();
+    out.extend_from_slice(&[0; LENGTHS_BYTES]);
+    header.encode_into(out);
+    let header_bytes = out.len() - start - LENGTHS_BYTES;
+    let lengths = (u16::try_from(header_bytes), u32::try_from(body.len()));
+    let fits = header_bytes <= MAX_HEADER_BYTES && body.len() <= MAX_BODY_BYTES;
+    let ((Ok(header_length), Ok(body_length)), true) = (lengths, fits) else {
+        out.truncate(start);
+        return Err(FrameFault::Lengths { header_bytes, body_bytes: body.len() });
+    };
+    let front = out.get_mut(start..).unwrap_or_default();
+    let (lengths, encoded) = front.split_at_mut_checked(LENGTHS_BYTES).unwrap_or_default();
+    let (of_header, of_body) = lengths.split_at_mut_checked(2).unwrap_or_default();
+    of_header.copy_from_slice(&header_length.to_le_bytes());
+    of_body.copy_from_slice(&body_length.to_le_bytes());
+    let leaf = LeafHash::of_header(encoded);
+    let crc = crc32c::crc32c(front);
+    out.reserve(2 * CRC_BYTES + body.len());
     out.extend_from_slice(&crc.to_le_bytes());
     out.extend_from_slice(body);
     out.extend_from_slice(&crc32c::crc32c(body).to_le_bytes());
-    Ok(LeafHash::of_header(&header_bytes))
+    Ok(leaf)
 }
 
 /// Reads the part of a frame up to its header checksum: what can be checked without the body.

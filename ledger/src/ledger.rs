@@ -1,22 +1,24 @@
 //! What an embedder holds: a ledger open for appending. `commit_action` is the only way in.
 //!
-//! Records are parsed, validated and hashed on the thread that brings them; whoever comes first
-//! then takes all that wait through the log as one group, with one sync.
+//! Records are parsed, validated and hashed by the thread that brings them, with the help of others where it brings
+//! many; whoever comes first then takes all that wait through the log as one group, with one sync.
 
-use std::collections::VecDeque;
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use proofline_trace::{EnvelopeHash, GenesisRecord, Origin};
+use proofline_trace::{EnvelopeHash, GenesisRecord, Origin, Rejection};
 
 use crate::action::{Action, Options, Outcome};
 use crate::artifact::SealedArtifact;
 use crate::disk::{Access, Disk, OsDisk};
 use crate::durable;
 use crate::error::{IoContext, LedgerError};
+use crate::examining;
 use crate::frame::{MAX_BODY_BYTES, encode_frame};
-use crate::gate::{DeclaredDigest, Examined, examine};
+use crate::gate::{DeclaredDigest, Examined, Submission, examine_each};
+use crate::line::EvidenceLine;
 use crate::log::{Examinee, LOCK_FILE, Log, Pending, frame_bound};
 use crate::mark::{MARK_FILE, Mark, MarkFile};
 use crate::recovery::Recovery;
@@ -24,6 +26,7 @@ use crate::segment::{SegmentHeader, segment_name};
 use crate::segments::LOG_DIR;
 use crate::snapshot::Snapshot;
 use crate::system::SealedSystem;
+use crate::turns::{GroupLimits, Turns};
 use proofline_proof::Seq;
 use proofline_proof::header::{DeclaredHash, EntryHeader, EntryStatus};
 use proofline_trace::LedgerId;
@@ -44,9 +47,9 @@ pub struct Ledger {
     dir: PathBuf,
     options: Options,
     disk: Arc<dyn Disk>,
+    threads: Option<NonZeroUsize>,
     log: Mutex<Log>,
-    queue: Mutex<Queue>,
-    turn: Condvar,
+    turns: Turns<Pending, Outcome>,
 }
 
 impl fmt::Debug for Ledger {
@@ -56,21 +59,6 @@ impl fmt::Debug for Ledger {
             .field("options", &self.options)
             .finish_non_exhaustive()
     }
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    waiting: VecDeque<Ticket>,
-    led: bool,
-}
-
-type Answer = Result<Vec<Outcome>, Arc<LedgerError>>;
-
-#[derive(Debug)]
-struct Ticket {
-    group: Vec<Pending>,
-    size_bytes: usize,
-    answer: Arc<Mutex<Option<Answer>>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -136,10 +124,19 @@ impl Ledger {
             dir: dir.to_owned(),
             options,
             disk,
+            threads: None,
             log: Mutex::new(log),
-            queue: Mutex::default(),
-            turn: Condvar::new(),
+            turns: Turns::new(),
         })
+    }
+
+    /// How many threads a call with many actions may use, its own included; none, as at first, for as many as the
+    /// machine has. What is committed and answered does not depend on it.
+    #[must_use]
+    pub fn with_threads(mut self, threads: Option<NonZeroUsize>) -> Self {
+        self.threads = threads;
+        lock(&self.log).set_syncs_beside(threads.is_none_or(|threads| threads.get() > 1));
+        self
     }
 
     /// The one write path (INV-INT-001): decides one action and, when it is to be kept, returns
@@ -164,112 +161,59 @@ impl Ledger {
         actions: &[Action<'_>],
         recorded_at_ms: u64,
     ) -> Result<Vec<Outcome>, LedgerError> {
-        let mut outcomes = Vec::with_capacity(actions.len());
-        let mut group = Vec::new();
-        let mut size_bytes = 0;
-        for action in actions {
-            let (pending, bytes) = self.examine(action, recorded_at_ms);
-            let full =
-                group.len() >= self.options.group_records || size_bytes + bytes > self.options.group_bytes;
-            if full && !group.is_empty() {
-                outcomes.extend(self.submit(std::mem::take(&mut group), size_bytes)?);
-                size_bytes = 0;
-            }
-            group.push(pending);
-            size_bytes += bytes;
-        }
-        if !group.is_empty() {
-            outcomes.extend(self.submit(group, size_bytes)?);
-        }
-        Ok(outcomes)
+        let mut groups = Groups { ledger: self, outcomes: Vec::new(), group: Vec::new(), size_bytes: 0 };
+        groups.outcomes.reserve_exact(actions.len());
+        let work = |actions: &[Action<'_>]| self.examine(actions, recorded_at_ms);
+        examining::in_order(actions, self.threads, Action::size_bytes, work, |examined| {
+            examined.into_iter().try_for_each(|(pending, size_bytes)| groups.push(pending, size_bytes))
+        })?;
+        groups.submit()?;
+        Ok(groups.outcomes)
     }
 
-    fn examine(&self, action: &Action<'_>, recorded_at_ms: u64) -> (Pending, usize) {
-        let (what, body_bytes) = match action {
-            Action::Evidence(submission) => {
-                let examined = examine(submission, &self.options.limits);
-                let (declared, body_bytes) = match &examined {
-                    Examined::Refused(_) => (DeclaredHash::Absent, 0),
-                    Examined::Sound(sealed) | Examined::Mismatched(sealed, _) => {
-                        let computed;
-                        let text = match submission.declared_hash {
-                            DeclaredDigest::Text(text) => Some(text),
-                            DeclaredDigest::Absent => None,
-                            DeclaredDigest::Computed => {
-                                computed = sealed.hash().to_string();
-                                Some(computed.as_str())
-                            }
-                        };
-                        (DeclaredHash::keep(text), sealed.canonical().len())
-                    }
-                };
-                (Examinee::Evidence { examined: Box::new(examined), declared }, body_bytes)
-            }
-            Action::Artifact(bytes) => {
-                (Examinee::Artifact(SealedArtifact::read(bytes).map(Box::new)), bytes.len())
-            }
-            Action::System(bytes) => (Examinee::System(SealedSystem::read(bytes).map(Box::new)), bytes.len()),
-        };
-        (Pending { what, recorded_at_ms }, frame_bound(body_bytes))
+    /// Examines actions, all evidence among them at a stretch.
+    fn examine(&self, actions: &[Action<'_>], recorded_at_ms: u64) -> Vec<(Pending, usize)> {
+        let limits = &self.options.limits;
+        let lines = actions.iter().filter_map(|action| match action {
+            Action::Line(line) => Some(EvidenceLine::read(line, limits)),
+            _ => None,
+        });
+        let lines: Vec<Result<EvidenceLine<'_>, Rejection>> = lines.collect();
+        let mut each_line = lines.iter();
+        let submissions = actions.iter().filter_map(|action| match action {
+            Action::Evidence(submission) => Some(*submission),
+            Action::Line(_) => each_line.next()?.as_ref().ok().map(EvidenceLine::submission),
+            Action::Artifact(_) | Action::System(_) => None,
+        });
+        let submissions: Vec<Submission<'_>> = submissions.collect();
+        let examined = examine_each(&submissions, limits);
+        let mut evidence = submissions.iter().zip(examined).map(evidence);
+        let mut lines = lines.iter();
+        let answers = actions.iter().filter_map(|action| {
+            let (what, body_bytes) = match action {
+                Action::Evidence(_) => evidence.next()?,
+                Action::Line(_) => match lines.next()? {
+                    Ok(_) => evidence.next()?,
+                    Err(rejection) => refused(rejection.clone()),
+                },
+                Action::Artifact(bytes) => {
+                    (Examinee::Artifact(SealedArtifact::read(bytes).map(Box::new)), bytes.len())
+                }
+                Action::System(bytes) => {
+                    (Examinee::System(SealedSystem::read(bytes).map(Box::new)), bytes.len())
+                }
+            };
+            Some((Pending { what, recorded_at_ms }, frame_bound(body_bytes)))
+        });
+        answers.collect()
     }
 
     /// Waits until this group, alone or with others, went through the log.
     fn submit(&self, group: Vec<Pending>, size_bytes: usize) -> Result<Vec<Outcome>, LedgerError> {
-        let answer = Arc::new(Mutex::new(None));
-        let mut queue = lock(&self.queue);
-        queue.waiting.push_back(Ticket { group, size_bytes, answer: Arc::clone(&answer) });
-        loop {
-            if let Some(answer) = lock(&answer).take() {
-                return answer.map_err(share);
-            }
-            if queue.led {
-                queue = self.turn.wait(queue).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            }
-            queue.led = true;
-            let tickets = self.take_group(&mut queue);
-            drop(queue);
-            let leading = Leading { ledger: self };
-            self.lead(tickets);
-            drop(leading);
-            queue = lock(&self.queue);
-        }
-    }
-
-    /// The tickets at the front that fit into one group, at least one.
-    fn take_group(&self, queue: &mut Queue) -> Vec<Ticket> {
-        let (mut records, mut size_bytes) = (0, 0);
-        let fitting = queue.waiting.iter().take_while(|ticket| {
-            records += ticket.group.len();
-            size_bytes += ticket.size_bytes;
-            records <= self.options.group_records && size_bytes <= self.options.group_bytes
-        });
-        let count = fitting.count().max(1).min(queue.waiting.len());
-        queue.waiting.drain(..count).collect()
-    }
-
-    fn lead(&self, tickets: Vec<Ticket>) {
-        let mut shares = Vec::with_capacity(tickets.len());
-        let mut group = Vec::new();
-        for ticket in tickets {
-            shares.push((ticket.group.len(), ticket.answer));
-            group.extend(ticket.group);
-        }
-        let result = lock(&self.log).commit(group, &self.options);
-        match result {
-            Ok(outcomes) => {
-                let mut outcomes = outcomes.into_iter();
-                for (count, answer) in shares {
-                    *lock(&answer) = Some(Ok(outcomes.by_ref().take(count).collect()));
-                }
-            }
-            Err(error) => {
-                let error = Arc::new(error);
-                for (_, answer) in shares {
-                    *lock(&answer) = Some(Err(Arc::clone(&error)));
-                }
-            }
-        }
+        let limits = GroupLimits { items: self.options.group_records, bytes: self.options.group_bytes };
+        let work =
+            |groups: &[&[Pending]]| lock(&self.log).commit(groups.iter().copied().flatten(), &self.options);
+        self.turns.submit(group, size_bytes, limits, work).map_err(share)
     }
 
     /// Ends the log with an index entry, over every trace that it holds, unless it does already. Returns
@@ -315,16 +259,56 @@ impl Ledger {
     }
 }
 
-/// Whoever leads a group hands the turn on, however the work ends.
-struct Leading<'a> {
+/// The actions of one call as groups, each of which shares a sync.
+struct Groups<'a> {
     ledger: &'a Ledger,
+    outcomes: Vec<Outcome>,
+    group: Vec<Pending>,
+    size_bytes: usize,
 }
 
-impl Drop for Leading<'_> {
-    fn drop(&mut self) {
-        lock(&self.ledger.queue).led = false;
-        self.ledger.turn.notify_all();
+impl Groups<'_> {
+    /// Adds one, after the group before it is kept if it does not fit there.
+    fn push(&mut self, pending: Pending, size_bytes: usize) -> Result<(), LedgerError> {
+        let options = &self.ledger.options;
+        let is_full = self.group.len() >= options.group_records
+            || self.size_bytes.saturating_add(size_bytes) > options.group_bytes;
+        if is_full {
+            self.submit()?;
+        }
+        self.group.push(pending);
+        self.size_bytes += size_bytes;
+        Ok(())
     }
+
+    fn submit(&mut self) -> Result<(), LedgerError> {
+        if self.group.is_empty() {
+            return Ok(());
+        }
+        let (group, size_bytes) = (std::mem::take(&mut self.group), std::mem::take(&mut self.size_bytes));
+        self.outcomes.extend(self.ledger.submit(group, size_bytes)?);
+        Ok(())
+    }
+}
+
+/// Evidence as the log takes it, and the bytes of its body.
+fn evidence((submission, examined): (&Submission<'_>, Examined)) -> (Examinee, usize) {
+    let (declared, body_bytes) = match &examined {
+        Examined::Refused(_) => (None, 0),
+        Examined::Sound(sealed) => (None, sealed.canonical().len()),
+        Examined::Mismatched(sealed, _) => {
+            let text = match submission.declared_hash {
+                DeclaredDigest::Text(text) => Some(text),
+                DeclaredDigest::Absent | DeclaredDigest::Computed => None,
+            };
+            (Some(DeclaredHash::keep(text)), sealed.canonical().len())
+        }
+    };
+    (Examinee::Evidence { examined: Box::new(examined), declared }, body_bytes)
+}
+
+fn refused(rejection: Rejection) -> (Examinee, usize) {
+    (Examinee::Evidence { examined: Box::new(Examined::Refused(rejection)), declared: None }, 0)
 }
 
 /// The error of a group, for each of those who were in it.

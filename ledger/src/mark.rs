@@ -67,21 +67,20 @@ pub struct MarkReading {
 }
 
 fn encode_slot(mark: &Mark) -> [u8; SLOT_BYTES] {
-    let fields = [
+    let mut slot = [0; SLOT_BYTES];
+    let fields: [&[u8]; 7] = [
         MAGIC,
-        &mark.generation.to_le_bytes()[..],
+        &mark.generation.to_le_bytes(),
         mark.ledger_id.as_bytes(),
         &mark.segment.get().to_le_bytes(),
         &mark.segment_bytes.to_le_bytes(),
         &mark.entries.to_le_bytes(),
         mark.head.as_bytes(),
-    ]
-    .concat();
-    let crc = crc32c::crc32c(&fields).to_le_bytes();
-    let mut slot = [0; SLOT_BYTES];
-    for (to, from) in slot.iter_mut().zip(fields.iter().chain(&crc)) {
-        *to = *from;
-    }
+    ];
+    slot.iter_mut().zip(fields.into_iter().flatten()).for_each(|(to, from)| *to = *from);
+    let (fields, rest) = slot.split_at_mut(FIELDS_BYTES);
+    let crc = crc32c::crc32c(fields).to_le_bytes();
+    rest.iter_mut().zip(crc).for_each(|(to, from)| *to = from);
     slot
 }
 
@@ -144,6 +143,11 @@ impl MarkFile {
     /// Opens the file for publishing.
     pub(crate) fn open(disk: &dyn Disk, dir: &Path) -> io::Result<Self> {
         Ok(MarkFile { file: disk.open(&dir.join(MARK_FILE), Access::Write)? })
+    }
+
+    /// True when this is the file that has the mark's name now. A recovery may have put another in its place.
+    pub(crate) fn is_in_place(&self, dir: &Path) -> io::Result<bool> {
+        self.file.has_name(&dir.join(MARK_FILE))
     }
 
     /// What the file says now; a slot caught in the middle of a write is read again.

@@ -291,19 +291,24 @@ impl EntryHeader {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(160);
-        cbor::put_array(&mut out, FIELDS);
-        cbor::put_uint(&mut out, u64::from(FORMAT_VERSION));
-        cbor::put_uint(&mut out, self.seq.get());
-        match &self.previous_leaf {
-            Some(leaf) => cbor::put_bytes(&mut out, leaf.as_bytes()),
-            None => cbor::put_null(&mut out),
-        }
-        cbor::put_uint(&mut out, u64::from(self.status.kind().code()));
-        self.encode_trace(&mut out);
-        cbor::put_bytes(&mut out, self.envelope_hash.as_bytes());
-        self.encode_status(&mut out);
-        cbor::put_uint(&mut out, self.recorded_at_ms);
+        self.encode_into(&mut out);
         out
+    }
+
+    /// Appends the header's one encoding.
+    pub fn encode_into(&self, out: &mut Vec<u8>) {
+        cbor::put_array(out, FIELDS);
+        cbor::put_uint(out, u64::from(FORMAT_VERSION));
+        cbor::put_uint(out, self.seq.get());
+        match &self.previous_leaf {
+            Some(leaf) => cbor::put_bytes(out, leaf.as_bytes()),
+            None => cbor::put_null(out),
+        }
+        cbor::put_uint(out, u64::from(self.status.kind().code()));
+        self.encode_trace(out);
+        cbor::put_bytes(out, self.envelope_hash.as_bytes());
+        self.encode_status(out);
+        cbor::put_uint(out, self.recorded_at_ms);
     }
 
     fn encode_trace(&self, out: &mut Vec<u8>) {

@@ -2,7 +2,7 @@
 //! durable.
 
 use proofline::canon::{Limits, Pointer};
-use proofline::ledger::{Action, EvidenceLine, Ledger, Outcome, Seq};
+use proofline::ledger::{Action, Ledger, Outcome, Seq};
 use proofline::trace::{Classification, EnvelopeHash, ErrorKind, Rejection, SchemaFault};
 use serde::Serialize;
 
@@ -146,23 +146,23 @@ pub(crate) fn ingest(
 
 /// The answers to the lines of a group that are not blank.
 fn commit_group(ledger: &Ledger, group: &[Line], now_ms: u64) -> Result<Vec<Answer>, CliError> {
-    let read: Vec<(u64, Result<EvidenceLine<'_>, Rejection>)> = group.iter().filter_map(read_line).collect();
-    let asked = read.iter().filter_map(|(_, line)| line.as_ref().ok());
-    let actions: Vec<Action<'_>> = asked.map(|line| Action::Evidence(line.submission())).collect();
+    let kept = group.iter().filter_map(|line| match &line.content {
+        Content::Bytes(bytes) => Some(Action::Line(bytes)),
+        Content::Blank | Content::TooLong { .. } => None,
+    });
+    let actions: Vec<Action<'_>> = kept.collect();
     let mut outcomes = ledger.commit_actions(&actions, now_ms)?.into_iter();
-    let answers = read.iter().map(|(number, line)| match line {
-        Err(rejection) => Ok(Answer::refused(*number, rejection, None, None)),
-        Ok(_) => outcomes.next().ok_or_else(missing_answer).and_then(|outcome| answer(*number, outcome)),
+    let answers = group.iter().filter_map(|line| match line.content {
+        Content::Blank => None,
+        Content::TooLong { size_bytes } => {
+            Some(Ok(Answer::refused(line.number, &too_long(size_bytes), None, None)))
+        }
+        Content::Bytes(_) => {
+            let outcome = outcomes.next().ok_or_else(missing_answer);
+            Some(outcome.and_then(|outcome| answer(line.number, outcome)))
+        }
     });
     answers.collect()
-}
-
-fn read_line(line: &Line) -> Option<(u64, Result<EvidenceLine<'_>, Rejection>)> {
-    match &line.content {
-        Content::Blank => None,
-        Content::Bytes(bytes) => Some((line.number, EvidenceLine::read(bytes, &Limits::ENVELOPE))),
-        Content::TooLong { size_bytes } => Some((line.number, Err(too_long(*size_bytes)))),
-    }
 }
 
 /// The refusal of a line that was too long to be kept in memory.

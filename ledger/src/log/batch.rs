@@ -18,12 +18,13 @@ use crate::erasure::Erasures;
 use crate::error::{ArtifactRefusal, LedgerError};
 use crate::frame::{MAX_BODY_BYTES, encode_frame};
 use crate::gate::{AcceptedRecords, Examined, Facts, relate};
+use crate::keyed::KeyedMap;
 use crate::scan::ChainState;
 use crate::segments::{EntryFault, Segments, read_error};
 use crate::system::{SealedSystem, SystemKind};
 
 use super::given::Given;
-use super::{Examinee, Log, Pending};
+use super::{Buffers, Examinee, Log, Pending};
 
 /// An entry of a group, encoded.
 #[derive(Debug)]
@@ -40,8 +41,8 @@ pub(super) struct Plan {
     pub(super) bytes: Vec<u8>,
     pub(super) entries: Vec<Planned>,
     pub(super) chain: ChainState,
-    pub(super) facts: HashMap<EnvelopeHash, Facts>,
-    pub(super) trace_ends: HashMap<TraceId, (Seq, u64)>,
+    pub(super) facts: KeyedMap<EnvelopeHash, Facts>,
+    pub(super) trace_ends: KeyedMap<TraceId, (Seq, u64)>,
     /// Payloads whose erasure the group asks for, those erased before included.
     pub(super) erased: Vec<(Sha256Digest, Seq)>,
     artifacts: HashMap<EnvelopeHash, Seq>,
@@ -65,12 +66,13 @@ impl<'a> Batch<'a> {
             head: Some(log.mark.head),
             recorded_at_ms: log.recorded_at_ms,
         };
+        let Buffers { bytes, entries, facts, trace_ends } = std::mem::take(&mut log.spare);
         let plan = Plan {
-            bytes: Vec::new(),
-            entries: Vec::new(),
+            bytes,
+            entries,
             chain,
-            facts: HashMap::new(),
-            trace_ends: HashMap::new(),
+            facts,
+            trace_ends,
             erased: Vec::new(),
             artifacts: HashMap::new(),
             system: HashMap::new(),
@@ -91,22 +93,23 @@ impl<'a> Batch<'a> {
         self.log.ledger_id
     }
 
-    pub(super) fn decide(&mut self, pending: Pending) -> Result<Outcome, LedgerError> {
-        match pending.what {
-            Examinee::Evidence { examined, declared } => match *examined {
+    pub(super) fn decide(&mut self, pending: &Pending) -> Result<Outcome, LedgerError> {
+        let recorded_at_ms = pending.recorded_at_ms;
+        match &pending.what {
+            Examinee::Evidence { examined, declared } => match &**examined {
                 Examined::Refused(rejection) => {
-                    Ok(Outcome::Refused { rejection, envelope_hash: None, seq: None })
+                    Ok(Outcome::Refused { rejection: rejection.clone(), envelope_hash: None, seq: None })
                 }
                 Examined::Mismatched(sealed, rejection) => {
-                    self.reject(&sealed, rejection, declared, pending.recorded_at_ms)
+                    self.reject(sealed, rejection.clone(), declared.as_ref(), recorded_at_ms)
                 }
-                Examined::Sound(sealed) => self.decide_sound(&sealed, declared, pending.recorded_at_ms),
+                Examined::Sound(sealed) => self.decide_sound(sealed, declared.as_ref(), recorded_at_ms),
             },
             Examinee::Artifact(Err(refusal)) | Examinee::System(Err(refusal)) => {
-                Ok(Outcome::ArtifactRefused(refusal))
+                Ok(Outcome::ArtifactRefused(refusal.clone()))
             }
-            Examinee::System(Ok(entry)) => self.decide_system(&entry, pending.recorded_at_ms),
-            Examinee::Artifact(Ok(artifact)) => self.decide_artifact(&artifact, pending.recorded_at_ms),
+            Examinee::System(Ok(entry)) => self.decide_system(entry, recorded_at_ms),
+            Examinee::Artifact(Ok(artifact)) => self.decide_artifact(artifact, recorded_at_ms),
         }
     }
 
@@ -126,7 +129,7 @@ impl<'a> Batch<'a> {
     fn decide_sound(
         &mut self,
         sealed: &SealedEnvelope,
-        declared: DeclaredHash,
+        declared: Option<&DeclaredHash>,
         recorded_at_ms: u64,
     ) -> Result<Outcome, LedgerError> {
         let envelope_hash = sealed.hash();
@@ -154,14 +157,15 @@ impl<'a> Batch<'a> {
         &mut self,
         sealed: &SealedEnvelope,
         rejection: Rejection,
-        declared_hash: DeclaredHash,
+        declared_hash: Option<&DeclaredHash>,
         recorded_at_ms: u64,
     ) -> Result<Outcome, LedgerError> {
         let seq = self.plan.chain.next;
+        let right = || DeclaredHash::keep(Some(&sealed.hash().to_string()));
         let status = EntryStatus::Rejected {
             classification: rejection.classification,
             error_kind: rejection.kind.clone(),
-            declared_hash,
+            declared_hash: declared_hash.cloned().unwrap_or_else(right),
         };
         let envelope_hash = sealed.hash();
         self.append(status, Some(sealed.envelope()), envelope_hash, sealed.canonical(), recorded_at_ms)?;

@@ -2,8 +2,6 @@
 //! with a clock of its own. Either the gate decides each again and must come to the same entry, or,
 //! where a log that the gate wrote is only copied, the chain alone is followed.
 
-use std::sync::Arc;
-
 use proofline_canon::Limits;
 use proofline_proof::header::{DeclaredHash, EntryHeader, EntryKind, EntryStatus};
 use proofline_proof::{LeafHash, Seq};
@@ -12,7 +10,7 @@ use thiserror::Error;
 
 use crate::action::{Options, Outcome};
 use crate::artifact::SealedArtifact;
-use crate::error::{IoContext, LedgerError};
+use crate::error::LedgerError;
 use crate::frame::{FrameFault, MAX_BODY_BYTES, decode_frame};
 use crate::gate::{DeclaredDigest, DeclaredType, Examined, Submission, examine};
 use crate::scan::ChainState;
@@ -22,7 +20,7 @@ use crate::system::{SealedSystem, SystemKind};
 use crate::trace_index::IndexEntry;
 
 use super::batch::Batch;
-use super::{Examinee, LOCK_FILE, Log, Pending};
+use super::{Examinee, Log, Pending};
 
 /// An entry as it lies in another log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,12 +106,17 @@ impl Log {
             self.take_given(before, belief, begins_segment, options)?;
             return self.take_given(behind, belief, false, options);
         }
-        if let Some(because) = &self.poisoned {
-            return Err(LedgerError::Poisoned(because.clone()).into());
-        }
-        let lock_path = self.dir.join(LOCK_FILE);
-        let disk = Arc::clone(&self.disk);
-        let _lock = disk.lock(&lock_path).during("lock", &lock_path)?;
+        self.at_work(|log| log.take_group(group, belief, begins_segment, options))
+    }
+
+    fn take_group(
+        &mut self,
+        group: &[Given],
+        belief: Belief,
+        begins_segment: bool,
+        options: &Options,
+    ) -> Result<(), GivenError> {
+        let _held = self.lock.take()?;
         self.catch_up()?;
         let mut batch = Batch::new(self);
         for given in group {
@@ -177,7 +180,7 @@ fn decide(batch: &mut Batch<'_>, given: &Given) -> Result<(), GivenError> {
     let unfit = |code, message| Unfit { code, seq, message };
     let pending = Pending { what: examined(given)?, recorded_at_ms: given.header.recorded_at_ms };
     let before = batch.plan.entries.len();
-    let outcome = batch.decide(pending)?;
+    let outcome = batch.decide(&pending)?;
     let decided = batch.plan.entries.get(before);
     let Some(decided) = decided else {
         return Err(match outcome {
@@ -246,6 +249,6 @@ fn evidence(given: &Given, declared: DeclaredHash, is_right: bool) -> Result<Exa
         Examined::Refused(rejection) => {
             Err(Unfit { code: "body.form", seq: given.header.seq, message: rejection.message })
         }
-        examined => Ok(Examinee::Evidence { examined: Box::new(examined), declared }),
+        examined => Ok(Examinee::Evidence { examined: Box::new(examined), declared: Some(declared) }),
     }
 }

@@ -4,30 +4,38 @@
 //! The calls of a commit, in order: lock; read the mark; (catch up;) (begin a new segment: write
 //! and sync its file, rename it, sync the folder;) write the group's frames; sync; write the
 //! mark; (remove the bytes of what the group erases;) unlock. Only then does anyone hear of the group.
+//!
+//! The files of the lock and of the mark stay open between two groups as long as their names are
+//! theirs. While a large group is synced its index entries are made: they are in memory alone, and a
+//! writer whose sync failed looks at nothing any more.
 
 mod batch;
 mod erasing;
 mod given;
+mod lock;
 mod verdicts;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
 use proofline_trace::{EnvelopeHash, TraceId, TraceIndexRecord};
 
 use crate::action::{Options, Outcome};
 use crate::artifact::SealedArtifact;
 use crate::cache::Cache;
-use crate::disk::{Access, Disk};
+use crate::disk::{Access, Disk, DiskFile};
 use crate::durable;
 use crate::error::{ArtifactRefusal, IoContext, LedgerError};
 use crate::frame::FRAME_OVERHEAD_BYTES;
 use crate::gate::{Examined, Facts};
 use crate::index::{SealedIndex, SegmentIndex, Table};
+use crate::keyed::KeyedMap;
 use crate::load::open_segment;
-use crate::mark::{MARK_FILE, Mark, MarkFile};
+use crate::mark::{MARK_FILE, Mark, MarkFile, MarkReading};
 use crate::recovery::{Recovery, Settled, seal, settle};
 use crate::scan::{ChainState, Scan, Step};
 use crate::segment::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
@@ -37,15 +45,20 @@ use proofline_proof::header::{DeclaredHash, EntryKind, MAX_HEADER_BYTES};
 use proofline_proof::{KeyRole, Seq};
 use proofline_trace::LedgerId;
 
-use batch::{Batch, Plan};
+use batch::{Batch, Plan, Planned};
 pub(crate) use erasing::{failed as failed_erasure, redo_erasures};
 pub(crate) use given::{Belief, Given, GivenError, Unfit};
-
-/// The file whose lock a writer holds while it appends a group.
-pub(crate) const LOCK_FILE: &str = "lock";
+pub(crate) use lock::LOCK_FILE;
+use lock::LogLock;
 
 /// How many records' facts, and how many traces' ends, a writer remembers.
 const CACHED_ENTRIES: usize = 1 << 16;
+
+/// Groups of at least so many entries are indexed while they are synced; a thread is not worth it for fewer.
+const INDEXED_BESIDE_ENTRIES: usize = 256;
+
+/// A buffer that grew beyond this for one group is not kept for the next.
+const KEPT_BUFFER_BYTES: usize = 32 << 20;
 
 /// One thing to append, examined, with the clock of whoever brought it.
 #[derive(Debug)]
@@ -56,7 +69,11 @@ pub(crate) struct Pending {
 
 #[derive(Debug)]
 pub(crate) enum Examinee {
-    Evidence { examined: Box<Examined>, declared: DeclaredHash },
+    /// Without a declared hash where that is the text of the right one.
+    Evidence {
+        examined: Box<Examined>,
+        declared: Option<DeclaredHash>,
+    },
     Artifact(Result<Box<SealedArtifact>, ArtifactRefusal>),
     System(Result<Box<SealedSystem>, ArtifactRefusal>),
 }
@@ -68,11 +85,20 @@ pub(crate) struct Log {
     dir: PathBuf,
     segments: Segments,
     ledger_id: LedgerId,
+    lock: LogLock,
+    /// The mark's file, once it was opened; whether it is still in place is asked for each group.
+    mark_file: Option<MarkFile>,
     mark: Mark,
     recorded_at_ms: u64,
     facts: RefCell<Cache<EnvelopeHash, Facts>>,
     trace_ends: Cache<TraceId, (Seq, u64)>,
     poisoned: Option<String>,
+    /// True while a group is on its way; it stays so when a thread panics there.
+    is_at_work: bool,
+    /// Whether another thread may sync while this one indexes.
+    syncs_beside: bool,
+    /// The last group's buffers, emptied.
+    spare: Buffers,
     /// The open segment before which all entries are known to be covered by index entries.
     indexed_before: Option<Seq>,
     /// True while system entries of others may name payloads whose bytes are still there.
@@ -84,19 +110,24 @@ impl Log {
     /// Opens the log in `dir`, mending what a crash left.
     pub(crate) fn open(disk: Arc<dyn Disk>, dir: &Path) -> Result<Self, LedgerError> {
         crate::load::segment_seqs(&*disk, dir)?; // no lock file appears where there is no ledger
-        let lock_path = dir.join(LOCK_FILE);
-        let _lock = disk.lock(&lock_path).during("lock", &lock_path)?;
+        let mut lock = LogLock::of(Arc::clone(&disk), dir);
+        let _held = lock.take()?;
         let settled = settle(&*disk, dir, &HashMap::new())?;
         let mut log = Log {
             disk,
             dir: dir.to_owned(),
             segments: Segments { dir: dir.to_owned(), list: Vec::new() },
             ledger_id: settled.ledger_id,
+            lock,
+            mark_file: None,
             mark: settled.mark,
             recorded_at_ms: 0,
             facts: RefCell::new(Cache::new(CACHED_ENTRIES)),
             trace_ends: Cache::new(CACHED_ENTRIES),
             poisoned: None,
+            is_at_work: false,
+            syncs_beside: true,
+            spare: Buffers::default(),
             indexed_before: None,
             owes_erasures: false,
             recovery: Recovery::default(),
@@ -117,6 +148,7 @@ impl Log {
         }
         // Nothing fails from here on: a mark taken in without its clock would let the clock go back.
         self.segments = settled.segments;
+        self.mark_file = None; // the mark may be in another file now
         self.mark = settled.mark;
         self.recorded_at_ms = recorded_at_ms;
         self.facts.get_mut().clear();
@@ -129,6 +161,11 @@ impl Log {
         self.ledger_id
     }
 
+    /// Whether a thread beside that of the caller may be used.
+    pub(crate) fn set_syncs_beside(&mut self, syncs_beside: bool) {
+        self.syncs_beside = syncs_beside;
+    }
+
     /// Entries made durable so far, as far as this writer has seen.
     pub(crate) fn entries(&self) -> u64 {
         self.mark.entries
@@ -138,17 +175,39 @@ impl Log {
     ///
     /// A failure before the first write leaves the log as it was. After a failed write or sync
     /// nobody knows what the disk holds, and the writer refuses all further work.
-    pub(crate) fn commit(
+    pub(crate) fn commit<'a>(
         &mut self,
-        group: Vec<Pending>,
+        group: impl Iterator<Item = &'a Pending>,
         options: &Options,
     ) -> Result<Vec<Outcome>, LedgerError> {
-        if let Some(because) = &self.poisoned {
-            return Err(LedgerError::Poisoned(because.clone()));
+        self.at_work(|log| log.decide_and_append(group, options))
+    }
+
+    /// Work on the log, by one that is not out. A panic in the middle of it, of a disk that an embedder brought, is as
+    /// a failed write: nobody knows how far it got.
+    fn at_work<T, E: From<LedgerError>>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        if self.is_at_work {
+            self.poisoned = Some("a thread that wrote to it panicked".to_owned());
+            self.is_at_work = false;
         }
-        let lock_path = self.dir.join(LOCK_FILE);
-        let disk = Arc::clone(&self.disk);
-        let _lock = disk.lock(&lock_path).during("lock", &lock_path)?;
+        if let Some(because) = &self.poisoned {
+            return Err(LedgerError::Poisoned(because.clone()).into());
+        }
+        self.is_at_work = true;
+        let result = work(self);
+        self.is_at_work = false;
+        result
+    }
+
+    fn decide_and_append<'a>(
+        &mut self,
+        group: impl Iterator<Item = &'a Pending>,
+        options: &Options,
+    ) -> Result<Vec<Outcome>, LedgerError> {
+        let _held = self.lock.take()?;
         self.catch_up()?;
         if self.owes_erasures {
             self.redo_erasures()?;
@@ -156,10 +215,7 @@ impl Log {
         let due = self.index_due()?;
         let mut batch = Batch::new(self);
         due.iter().try_for_each(|record| batch.append_index(record))?;
-        let outcomes = group
-            .into_iter()
-            .map(|pending| batch.decide(pending))
-            .collect::<Result<Vec<_>, LedgerError>>()?;
+        let outcomes = group.map(|pending| batch.decide(pending)).collect::<Result<Vec<_>, LedgerError>>()?;
         let plan = batch.plan;
         self.write(plan, options)?;
         Ok(outcomes)
@@ -167,12 +223,11 @@ impl Log {
 
     /// Ends the log with an index entry, unless it does already; returns how many entries it then has.
     pub(crate) fn end_with_index(&mut self, options: &Options) -> Result<u64, LedgerError> {
-        if let Some(because) = &self.poisoned {
-            return Err(LedgerError::Poisoned(because.clone()));
-        }
-        let lock_path = self.dir.join(LOCK_FILE);
-        let disk = Arc::clone(&self.disk);
-        let _lock = disk.lock(&lock_path).during("lock", &lock_path)?;
+        self.at_work(|log| log.append_last_index(options))
+    }
+
+    fn append_last_index(&mut self, options: &Options) -> Result<u64, LedgerError> {
+        let _held = self.lock.take()?;
         self.catch_up()?;
         let end = Seq::new(self.mark.entries);
         let failed = |fault| read_error(&self.dir, fault);
@@ -235,19 +290,38 @@ impl Log {
 
     /// Takes in what other processes appended, and mends what one of them left unfinished.
     fn catch_up(&mut self) -> Result<(), LedgerError> {
-        let path = self.dir.join(MARK_FILE);
-        let reading = MarkFile::open(&*self.disk, &self.dir).and_then(|file| file.read());
-        let mark = match reading {
+        let mark = match self.read_mark() {
             Ok(reading) if !reading.damaged => reading.mark,
             Ok(_) => None,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error).during("read", &path),
+            Err(error) => return Err(error).during("read", &self.dir.join(MARK_FILE)),
         };
         let Some(mark) = mark else { return self.resettle() };
         if mark != self.mark && !self.follow(&mark)? {
             return self.resettle();
         }
         if self.has_tail()? { self.resettle() } else { Ok(()) }
+    }
+
+    /// Reads the mark, through the file that is open as long as it is the one in place.
+    fn read_mark(&mut self) -> io::Result<MarkReading> {
+        let kept = match self.mark_file.take() {
+            Some(file) if file.is_in_place(&self.dir)? => Some(file),
+            _ => None,
+        };
+        let file = kept.map_or_else(|| MarkFile::open(&*self.disk, &self.dir), Ok)?;
+        let reading = file.read();
+        self.mark_file = Some(file);
+        reading
+    }
+
+    /// Names a later mark. The file is the one in place: it was asked for under the same lock.
+    fn publish(&mut self, mark: &Mark) -> io::Result<()> {
+        let file = self.mark_file.take();
+        let file = file.map_or_else(|| MarkFile::open(&*self.disk, &self.dir), Ok)?;
+        file.publish(mark)?;
+        self.mark_file = Some(file);
+        Ok(())
     }
 
     /// Reads the frames that another process published; false when that takes a full look.
@@ -331,39 +405,40 @@ impl Log {
         self.segments.list.last().ok_or_else(|| LedgerError::NotALedger(self.dir.clone()))
     }
 
-    fn append(&mut self, plan: Plan, options: &Options) -> Result<(), LedgerError> {
-        let too_long = self.mark.segment_bytes + plan.bytes.len() as u64 > options.segment_bytes;
+    fn append(&mut self, mut plan: Plan, options: &Options) -> Result<(), LedgerError> {
+        let bytes = std::mem::take(&mut plan.bytes);
+        let too_long = self.mark.segment_bytes + bytes.len() as u64 > options.segment_bytes;
         if too_long && self.mark.segment_bytes > SEGMENT_HEADER_BYTES as u64 {
             self.begin_segment()?;
         }
         let start = self.mark.segment_bytes;
+        let syncs_beside = self.syncs_beside && plan.entries.len() >= INDEXED_BESIDE_ENTRIES;
         let last = self.segments.list.last_mut().ok_or_else(|| LedgerError::NotALedger(self.dir.clone()))?;
         let path = self.dir.join(last.file_name());
-        last.file.write_all_at(&plan.bytes, start).during("write", &path)?;
-        last.file.sync().during("sync", &path)?;
+        last.file.write_all_at(&bytes, start).during("write", &path)?;
         let first_seq = last.header.first_seq;
-        let table = open_table(last)?;
-        for entry in &plan.entries {
-            let (ordinal, offset) = place_in(first_seq, entry.header.seq, start + entry.offset)?;
-            table.insert(ordinal, offset, entry.frame_bytes, &entry.header, entry.leaf);
-        }
-        last.entries = table.count();
-        self.mark = Mark {
+        let file = Arc::clone(&last.file);
+        let mut index = || index_entries(last, start, &plan.entries);
+        let (synced, indexed) =
+            if syncs_beside { sync_beside(&*file, index) } else { (file.sync(), index()) };
+        synced.during("sync", &path)?;
+        indexed?;
+        let mark = Mark {
             generation: self.mark.generation + 1,
             ledger_id: self.ledger_id,
             segment: first_seq,
-            segment_bytes: start + plan.bytes.len() as u64,
+            segment_bytes: start + bytes.len() as u64,
             entries: plan.chain.next.get(),
             head: plan.chain.head.unwrap_or(self.mark.head),
         };
-        let mark_path = self.dir.join(MARK_FILE);
-        MarkFile::open(&*self.disk, &self.dir)
-            .and_then(|file| file.publish(&self.mark))
-            .during("write", &mark_path)?;
+        self.mark = mark;
+        self.publish(&mark).during("write", &self.dir.join(MARK_FILE))?;
         self.recorded_at_ms = plan.chain.recorded_at_ms;
         let known = self.facts.get_mut();
-        plan.facts.into_iter().for_each(|(hash, facts)| known.put(hash, facts));
-        plan.trace_ends.into_iter().for_each(|(trace, end)| self.trace_ends.put(trace, end));
+        plan.facts.drain().for_each(|(hash, facts)| known.put(hash, facts));
+        plan.trace_ends.drain().for_each(|(trace, end)| self.trace_ends.put(trace, end));
+        self.spare = Buffers { bytes, entries: plan.entries, facts: plan.facts, trace_ends: plan.trace_ends };
+        self.spare.empty();
         Ok(())
     }
 
@@ -401,6 +476,52 @@ impl Log {
         self.mark.segment_bytes = SEGMENT_HEADER_BYTES as u64;
         Ok(())
     }
+}
+
+/// What one group after the other fills: they keep their memory.
+#[derive(Debug, Default)]
+struct Buffers {
+    bytes: Vec<u8>,
+    entries: Vec<Planned>,
+    facts: KeyedMap<EnvelopeHash, Facts>,
+    trace_ends: KeyedMap<TraceId, (Seq, u64)>,
+}
+
+impl Buffers {
+    fn empty(&mut self) {
+        self.bytes.clear();
+        self.entries.clear();
+        self.facts.clear();
+        self.trace_ends.clear();
+        if self.bytes.capacity() > KEPT_BUFFER_BYTES {
+            *self = Buffers::default();
+        }
+    }
+}
+
+/// Takes a group's entries into the index of the open segment.
+fn index_entries(segment: &mut Segment, start: u64, entries: &[Planned]) -> Result<(), LedgerError> {
+    let first_seq = segment.header.first_seq;
+    let table = open_table(segment)?;
+    for entry in entries {
+        let (ordinal, offset) = place_in(first_seq, entry.header.seq, start + entry.offset)?;
+        table.insert(ordinal, offset, entry.frame_bytes, &entry.header, entry.leaf);
+    }
+    let count = table.count();
+    segment.entries = count;
+    Ok(())
+}
+
+/// Does something while another thread waits for the disk.
+fn sync_beside<T>(file: &dyn DiskFile, meanwhile: impl FnOnce() -> T) -> (io::Result<()>, T) {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().name("sync".to_owned());
+        let Ok(syncing) = thread.spawn_scoped(scope, || file.sync()) else {
+            return (file.sync(), meanwhile());
+        };
+        let done = meanwhile();
+        (syncing.join().unwrap_or_else(|panicked| std::panic::resume_unwind(panicked)), done)
+    })
 }
 
 /// The index of the open segment, which is in memory; only the writer holds it.

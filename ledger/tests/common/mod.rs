@@ -10,6 +10,7 @@ pub(crate) mod raw;
 pub(crate) mod readers;
 pub(crate) mod recovered;
 pub(crate) mod sim_disk;
+pub(crate) mod torn;
 pub(crate) mod watched;
 
 use proofline_ledger::{Action, DeclaredDigest, DeclaredType, Genesis, Submission};

@@ -18,8 +18,8 @@ use std::time::Duration;
 use proofline_ledger::disk::{Access, Disk, DiskFile, DiskLock};
 
 use super::random::Random;
+use super::torn::{put, tear};
 
-const SECTOR_BYTES: usize = 512;
 /// Whoever waits longer for a lock waits for itself: the test fails then, and does not hang.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
@@ -118,17 +118,6 @@ struct Inode {
     unsynced: Vec<Change>,
 }
 
-fn put(content: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
-    if bytes.is_empty() {
-        return;
-    }
-    let end = offset + bytes.len();
-    if content.len() < end {
-        content.resize(end, 0);
-    }
-    content[offset..end].copy_from_slice(bytes);
-}
-
 impl Inode {
     fn write(&mut self, offset: usize, bytes: &[u8]) {
         put(Arc::make_mut(&mut self.live), offset, bytes);
@@ -186,31 +175,6 @@ impl Inode {
                     }
                 }
                 Arc::new(content)
-            }
-        }
-    }
-}
-
-/// Applies a write that no sync covered: whole, not at all, its beginning, or some of its sectors.
-fn tear(content: &mut Vec<u8>, offset: usize, bytes: &[u8], random: &mut Random) {
-    match random.below(4) {
-        0 => put(content, offset, bytes),
-        1 => {}
-        2 => put(content, offset, &bytes[..random.below(bytes.len() + 1)]),
-        _ => {
-            // The file may be as long as if all were there; what is not there shows as zeros or junk.
-            if random.once_in(2) && content.len() < offset + bytes.len() {
-                let filler = *random.pick(&[0x00, 0xa5]);
-                content.resize(offset.max(content.len()), 0);
-                content.resize(offset + bytes.len(), filler);
-            }
-            let mut at = offset;
-            while at < offset + bytes.len() {
-                let end = ((at / SECTOR_BYTES + 1) * SECTOR_BYTES).min(offset + bytes.len());
-                if random.once_in(2) {
-                    put(content, at, &bytes[at - offset..end - offset]);
-                }
-                at = end;
             }
         }
     }
@@ -584,6 +548,14 @@ impl DiskFile for SimFile {
             self.has_lock.store(state.locked_files.insert(self.file), Relaxed);
         }
         Ok(self.has_lock.load(Relaxed))
+    }
+
+    fn has_name(&self, path: &Path) -> io::Result<bool> {
+        let (state, fault) = self.disk.enter(Call::Open)?; // it follows a name, as opening does
+        match fault {
+            Some(fault) => failed(fault),
+            None => Ok(state.node(path) == Some(Node::File(self.file))),
+        }
     }
 }
 

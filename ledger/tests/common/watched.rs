@@ -72,6 +72,11 @@ impl DiskFile for WatchedFile {
         (self.before)(Call::Lock);
         self.inner.try_lock()
     }
+
+    fn has_name(&self, path: &Path) -> io::Result<bool> {
+        (self.before)(Call::Open);
+        self.inner.has_name(path)
+    }
 }
 
 impl Disk for Watched {
