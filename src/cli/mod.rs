@@ -5,6 +5,10 @@ mod archives;
 mod attest;
 mod backtest_report;
 mod backup;
+mod bench;
+mod bench_evidence;
+mod bench_machine;
+mod bench_report;
 mod blobs;
 mod branches;
 mod bundle;
@@ -159,7 +163,7 @@ Exit codes:
   8  entries are missing: a gap, a cut, or another history than was signed
   9  a signature, a key or a proof is not what it has to be
  10  a payload that was erased is there, or its erasure was not allowed
-130, 143  a signal stopped `replay --out`, which --resume goes on with";
+130, 143  a signal stopped `replay --out`, which --resume goes on with, or `bench`";
 
 #[derive(Subcommand)]
 enum Verb {
@@ -203,6 +207,7 @@ enum Verb {
     Export(export::ExportArgs),
     Import(import::ImportArgs),
     Backup(backup::BackupArgs),
+    Bench(bench::BenchArgs),
     Canon(canon::CanonArgs),
     Hash(hash::HashArgs),
     Completions(completions::CompletionsArgs),
@@ -252,6 +257,7 @@ impl Verb {
             Self::Export(args) => args.output.format,
             Self::Import(args) => args.output.format,
             Self::Backup(args) => args.output.format,
+            Self::Bench(args) => args.output.format,
             Self::Canon(args) => args.output.format,
             Self::Hash(args) => args.output.format,
             Self::Completions(args) => args.output.format,
@@ -301,6 +307,7 @@ impl Verb {
             Self::Export(args) => export::run(args, out),
             Self::Import(args) => import::run(args, out),
             Self::Backup(args) => backup::run(args, out),
+            Self::Bench(args) => bench::run(args, out),
             Self::Canon(args) => canon::run(args, out),
             Self::Hash(args) => hash::run(args, out),
             Self::Completions(args) => completions::run(args, out),

@@ -22,6 +22,7 @@ mod evidence;
 mod hostile;
 mod html;
 mod log;
+mod measuring;
 mod modes;
 mod pictures;
 mod policies;

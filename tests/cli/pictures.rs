@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::run::{Ledger, program, proofline, ran, vectors};
 
-const VERBS: [&str; 44] = [
+const VERBS: [&str; 45] = [
     "init",
     "commit",
     "decide",
@@ -45,6 +45,7 @@ const VERBS: [&str; 44] = [
     "export",
     "import",
     "backup",
+    "bench",
     "canon",
     "hash",
     "completions",

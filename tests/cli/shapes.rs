@@ -113,6 +113,20 @@ fn other_verbs_keep_their_shapes() {
         fed(["hash", "--format", "json"], "1").well().stdout.trim_end(),
         "sha256 blake3 cid size_bytes",
     );
+    let measured =
+        proofline(["bench", "--records", "100", "--threads", "2", "--format", "json"]).well().stdout;
+    let rate = "seconds records_per_second mb_per_second";
+    assert_shape(
+        measured.trim_end(),
+        "program machine seed records traces canonical_bytes sha256 group_records commit replays verify open_ms \
+         disk_bytes page_cache kept_in",
+    );
+    assert_shape(member(&measured, "machine"), "cpu cores sha_extensions file_system");
+    assert_shape(member(&measured, "sha256"), rate);
+    assert_shape(member(&measured, "commit"), rate);
+    assert_shape(member(&measured, "verify"), rate);
+    let (first, _) = member(&measured, "replays").trim_start_matches('[').split_once("},").unwrap();
+    assert_shape(&format!("{first}}}"), &format!("replay_type threads {rate}"));
     assert_shape(proofline(["man", "--format", "json"]).well().stdout.trim_end(), "page files");
     assert_shape(
         proofline(["completions", "fish", "--format", "json"]).well().stdout.trim_end(),
