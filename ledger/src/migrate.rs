@@ -96,7 +96,8 @@ pub fn plan_migration_on(disk: &dyn Disk, dir: &Path) -> Result<MigrateReport, L
         }
     }
     let found = if old.is_empty() { Vec::new() } else { vec![StepFound { step: INDEX_TREE, files: old }] };
-    Ok(MigrateReport { format: CURRENT_FORMAT, found, is_applied: false, recovery: Recovery::default() })
+    let format = files.last().map_or(CURRENT_FORMAT, |file| file.header.format);
+    Ok(MigrateReport { format, found, is_applied: false, recovery: Recovery::default() })
 }
 
 /// True for an index of an earlier form.

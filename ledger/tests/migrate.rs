@@ -163,11 +163,11 @@ fn a_newer_form_is_refused_by_name() {
     let (_folder, dir) = copy_of(FORMS[0]);
     let index = dir.join("log/00000000000000000000.idx");
     let mut bytes = fs::read(&index).unwrap();
-    bytes[8] = 1;
+    bytes[8] = 2;
     fs::write(&index, &bytes).unwrap();
     for error in [plan_migration(&dir).unwrap_err(), migrate(&dir).unwrap_err()] {
         assert_eq!(error.code(), "ledger.newer_format");
-        assert!(error.to_string().contains("log/00000000000000000000.idx is of format version 1"), "{error}");
+        assert!(error.to_string().contains("log/00000000000000000000.idx is of format version 2"), "{error}");
     }
     assert_eq!(fs::read(&index).unwrap(), bytes, "what is newer is left as it is");
 }

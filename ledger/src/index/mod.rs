@@ -174,6 +174,7 @@ mod tests {
         let link =
             |bytes| TraceLink { trace_id: TraceId::from_bytes(bytes).unwrap(), previous: None, count: 1 };
         EntryHeader {
+            format: 1,
             seq: Seq::new(number),
             previous_leaf: Some(LeafHash::from_bytes([1; 32])),
             trace: trace.map(link),
