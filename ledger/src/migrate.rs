@@ -2,13 +2,14 @@
 //! in [`STEPS`], oldest first; each says how its old form is recognised and what takes its place. A
 //! ledger of a newer format is refused.
 //!
-//! What there is so far, all of it under format version 0:
+//! What there is so far:
 //!
 //! | form | how it is recognised | what is done |
 //! |---|---|---|
 //! | index without a tree | the index ends behind its first digest, and counts no system entries | made again from its segment |
 //!
-//! Segments, the published size and checkpoints have had one form since format version 0 began.
+//! Segments, the published size and checkpoints have had one form from the first; format versions 0 and 1 differ in the
+//! number alone, and a ledger keeps the one that it began with.
 
 use std::collections::HashMap;
 use std::path::Path;
