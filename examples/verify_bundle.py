@@ -284,7 +284,7 @@ def read_header(data):
     need(end == len(data), "bytes behind a header")
     header = Header(*items)
     need(type(header.version) is int and type(header.seq) is int and type(header.kind) is int, "a header's numbers")
-    need(header.version == 0, "a header of a newer format")
+    need(header.version in (0, 1), "a header of a newer format")
     need(header.kind <= SYSTEM, "an unknown kind of entry")
     need((header.kind == GENESIS) == (header.seq == 0), "entry 0 is genesis, and no other")
     need(header.previous is None if header.seq == 0 else is_bytes(header.previous, 32), "the leaf hash before")

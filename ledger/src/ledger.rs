@@ -28,7 +28,7 @@ use crate::snapshot::Snapshot;
 use crate::system::SealedSystem;
 use crate::turns::{GroupLimits, Turns};
 use proofline_proof::Seq;
-use proofline_proof::header::{DeclaredHash, EntryHeader, EntryStatus};
+use proofline_proof::header::{DeclaredHash, EntryHeader, EntryStatus, FORMAT_VERSION};
 use proofline_trace::LedgerId;
 
 /// Who a new ledger is.
@@ -80,15 +80,30 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::init`].
     pub fn init_on(disk: &dyn Disk, dir: &Path, genesis: &Genesis) -> Result<(), LedgerError> {
+        Self::init_of_format(disk, dir, genesis, FORMAT_VERSION)
+    }
+
+    /// [`Ledger::init_on`] for a copy of a ledger of this format version.
+    pub(crate) fn init_of_format(
+        disk: &dyn Disk,
+        dir: &Path,
+        genesis: &Genesis,
+        format: u32,
+    ) -> Result<(), LedgerError> {
         durable::create_dirs(disk, dir).during("create", dir)?;
         if !disk.list(dir).during("list", dir)?.iter().all(|name| is_unfinished_init(name)) {
             return Err(LedgerError::NotEmpty(dir.to_owned()));
         }
-        Self::init_within(disk, dir, genesis)
+        Self::init_within(disk, dir, genesis, format)
     }
 
-    /// [`Ledger::init_on`] in a folder that is there, whatever else the caller keeps in it.
-    pub(crate) fn init_within(disk: &dyn Disk, dir: &Path, genesis: &Genesis) -> Result<(), LedgerError> {
+    /// [`Ledger::init_of_format`] in a folder that is there, whatever else the caller keeps in it.
+    pub(crate) fn init_within(
+        disk: &dyn Disk,
+        dir: &Path,
+        genesis: &Genesis,
+        format: u32,
+    ) -> Result<(), LedgerError> {
         let lock_path = dir.join(LOCK_FILE);
         let _lock = disk.lock(&lock_path).during("lock", &lock_path)?;
         let log_dir = dir.join(LOG_DIR);
@@ -97,7 +112,7 @@ impl Ledger {
         if disk.exists(&path) {
             return Err(LedgerError::NotEmpty(dir.to_owned()));
         }
-        let (bytes, mark) = genesis_segment(genesis)?;
+        let (bytes, mark) = genesis_segment(genesis, format)?;
         // The segment comes last: with it, and only with it, the folder is a ledger.
         let mark_path = dir.join(MARK_FILE);
         MarkFile::create(disk, dir, &mark).during("write", &mark_path)?;
@@ -331,10 +346,15 @@ pub(crate) fn is_unfinished_init(name: &str) -> bool {
 }
 
 /// The first segment of a ledger, and the mark that goes with it.
-fn genesis_segment(genesis: &Genesis) -> Result<(Vec<u8>, Mark), LedgerError> {
-    let record = GenesisRecord { ledger_id: genesis.ledger_id, origin: genesis.origin.clone() };
+fn genesis_segment(genesis: &Genesis, format: u32) -> Result<(Vec<u8>, Mark), LedgerError> {
+    let record = GenesisRecord {
+        format_version: u64::from(format),
+        ledger_id: genesis.ledger_id,
+        origin: genesis.origin.clone(),
+    };
     let body = record.canonical();
     let header = EntryHeader {
+        format,
         seq: Seq::GENESIS,
         previous_leaf: None,
         trace: None,
@@ -343,7 +363,7 @@ fn genesis_segment(genesis: &Genesis) -> Result<(Vec<u8>, Mark), LedgerError> {
         recorded_at_ms: genesis.created_at_ms,
     };
     let segment =
-        SegmentHeader { ledger_id: genesis.ledger_id, first_seq: Seq::GENESIS, previous_leaf: None };
+        SegmentHeader { format, ledger_id: genesis.ledger_id, first_seq: Seq::GENESIS, previous_leaf: None };
     let mut bytes = segment.encode().to_vec();
     let head = encode_frame(&header, &body, &mut bytes).map_err(|_| LedgerError::Option {
         option: "origin",

@@ -2,14 +2,15 @@
 //! in [`STEPS`], oldest first; each says how its old form is recognised and what takes its place. A
 //! ledger of a newer format is refused.
 //!
-//! What there is so far, all of it under format version 0 of segments:
+//! What there is so far:
 //!
 //! | form | how it is recognised | what is done |
 //! |---|---|---|
 //! | index without a tree | the index ends behind its first digest, and counts no system entries | made again from its segment |
 //! | index without filters | the index, tree and all, is of index version 0 | made again from its segment |
 //!
-//! Segments, the published size and checkpoints have had one form since format version 0 began.
+//! Segments, the published size and checkpoints have had one form from the first; format versions 0 and 1 differ in the
+//! number alone, and a ledger keeps the one that it began with.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -105,7 +106,8 @@ pub fn plan_migration_on(disk: &dyn Disk, dir: &Path) -> Result<MigrateReport, L
         found.iter_mut().filter(|found| found.step == step).for_each(|found| found.files.push(name.clone()));
     }
     let found = found.into_iter().filter(|found| !found.files.is_empty()).collect();
-    Ok(MigrateReport { format: CURRENT_FORMAT, found, is_applied: false, recovery: Recovery::default() })
+    let format = files.last().map_or(CURRENT_FORMAT, |file| file.header.format);
+    Ok(MigrateReport { format, found, is_applied: false, recovery: Recovery::default() })
 }
 
 /// The step for the index of a segment, if it is of an earlier form.

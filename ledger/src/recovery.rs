@@ -148,7 +148,7 @@ impl Settling<'_> {
         }
         if let Some(tail) = tail {
             let tail_frames = tail.entries;
-            if let Some(reopened) = self.mend_tail(&last, &table, chain, durable_end, &tail, ledger_id)? {
+            if let Some(reopened) = self.mend_tail(&last, &table, chain, durable_end, &tail)? {
                 if reopened.header.first_seq > last.header.first_seq {
                     let sealed = self.sealed(&last, table, chain, ledger_id, &segments)?;
                     segments.list.push(sealed);
@@ -383,7 +383,6 @@ impl Settling<'_> {
         chain: ChainState,
         durable_end: u64,
         tail: &Tail,
-        ledger_id: LedgerId,
     ) -> Result<Option<SegmentFile>, LedgerError> {
         if tail.end > tail.sound_end {
             self.keep_torn(last, tail.sound_end, tail.end)?;
@@ -397,7 +396,7 @@ impl Settling<'_> {
         let header = if table.count() == 0 {
             last.header
         } else {
-            SegmentHeader { ledger_id, first_seq: chain.next, previous_leaf: chain.head }
+            SegmentHeader { first_seq: chain.next, previous_leaf: chain.head, ..last.header }
         };
         let path = self.dir.join(LOG_DIR).join(segment_name(header.first_seq));
         durable::write_file(self.disk, &path, |file| {

@@ -2,7 +2,7 @@
 //! clock. Behind damage it looks for the next whole header, so that one bad byte costs one entry.
 //!
 //! No body can be taken for a header there: bodies are JSON text, which has no raw zero byte,
-//! and a header begins with the bytes 8c 00.
+//! and a header begins with the bytes 8c 00 or 8c 01.
 
 use std::io;
 use std::sync::Arc;
@@ -12,11 +12,14 @@ use crate::disk::DiskFile;
 use crate::error::Damage;
 use crate::frame::{FrameFault, FrameLengths, HEAD_BYTES, LENGTHS_BYTES, decode_frame, decode_head};
 use crate::segment::{FrameCursor, SEGMENT_HEADER_BYTES, segment_name};
-use proofline_proof::header::{EntryHeader, HeaderError};
+use proofline_proof::header::{EntryHeader, FORMAT_VERSION, HeaderError};
 use proofline_proof::{LeafHash, Seq};
 
 const CRC_BYTES: usize = 4;
-const HEADER_FRONT: [u8; 2] = [0x8c, 0x00];
+/// How the header of any format version begins.
+fn is_header_front(pair: &[u8]) -> bool {
+    matches!(pair, [0x8c, version] if u32::from(*version) <= FORMAT_VERSION)
+}
 
 /// Frames whose leaf hashes are made together.
 const FRAMES_AHEAD: usize = 256;
@@ -338,7 +341,7 @@ impl Scan {
         while !self.cursor.is_at_end() {
             let here = self.cursor.position();
             let window = self.cursor.bytes(HEAD_BYTES)?;
-            let candidate = window.windows(2).skip(LENGTHS_BYTES).position(|pair| pair == HEADER_FRONT);
+            let candidate = window.windows(2).skip(LENGTHS_BYTES).position(is_header_front);
             let Some(step) = candidate else {
                 // Keep the last bytes: a header's front may straddle the window's end.
                 let kept = LENGTHS_BYTES + 1;

@@ -3,7 +3,7 @@
 //! | offset | bytes | field |
 //! |---|---|---|
 //! | 0 | 8 | magic `PROOFSEG` |
-//! | 8 | 4 | format version, u32 little-endian, 0 |
+//! | 8 | 4 | format version of the ledger, u32 little-endian, at most 1 |
 //! | 12 | 4 | reserved, zero |
 //! | 16 | 16 | ledger id |
 //! | 32 | 8 | seq of the first frame, u64 little-endian |
@@ -37,6 +37,8 @@ const NAME_END: &str = ".seg";
 /// What a segment says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SegmentHeader {
+    /// The format version of the ledger.
+    pub format: u32,
     /// The ledger it belongs to.
     pub ledger_id: LedgerId,
     /// The seq of its first frame.
@@ -56,7 +58,7 @@ pub enum SegmentFault {
     #[error("the file does not begin as a segment does")]
     Magic,
     /// A later format.
-    #[error("the segment is of format version {0}; this program reads version 0")]
+    #[error("the segment is of format version {0}; this program reads up to version 1")]
     NewerFormat(u32),
     /// A changed byte.
     #[error("the segment header's checksum is {expected:08x} but its bytes give {found:08x}")]
@@ -91,7 +93,7 @@ impl SegmentHeader {
     pub fn encode(&self) -> [u8; SEGMENT_HEADER_BYTES] {
         let zeros = [0; 32];
         let leaf = self.previous_leaf.as_ref().map_or(&zeros, LeafHash::as_bytes);
-        let version = FORMAT_VERSION.to_le_bytes();
+        let version = self.format.to_le_bytes();
         let first_seq = self.first_seq.get().to_le_bytes();
         let fields =
             [MAGIC, &version[..], &[0; 4], self.ledger_id.as_bytes(), &first_seq, leaf, &[0; 4]].concat();
@@ -130,7 +132,7 @@ impl SegmentHeader {
             return Err(SegmentFault::Form);
         }
         let previous_leaf = (!is_first).then(|| LeafHash::from_bytes(leaf));
-        Ok(SegmentHeader { ledger_id, first_seq, previous_leaf })
+        Ok(SegmentHeader { format: u32_at(8), ledger_id, first_seq, previous_leaf })
     }
 }
 

@@ -138,7 +138,7 @@ fn a_manifest_says_what_its_segment_is() {
         let leaf = |seq: u64| snapshot.header(Seq::new(seq)).unwrap().unwrap().leaf_hash().to_string();
         let previous = if first == 0 { "null".to_owned() } else { format!("\"{}\"", leaf(first - 1)) };
         let expected = format!(
-            r#"{{"archive_version":0,"blake3":"{}","entries":{},"file":"{name}","first_seq":{first},"last_leaf_hash":"{}","ledger_id":"{}","origin":"ledger.example/test","previous_leaf_hash":{previous},"segment_bytes":{},"sha256":"{}"}}"#,
+            r#"{{"archive_version":1,"blake3":"{}","entries":{},"file":"{name}","first_seq":{first},"last_leaf_hash":"{}","ledger_id":"{}","origin":"ledger.example/test","previous_leaf_hash":{previous},"segment_bytes":{},"sha256":"{}"}}"#,
             Blake3Digest::of(&out[name]),
             next - first,
             leaf(next - 1),
@@ -529,7 +529,7 @@ fn what_is_no_place_for_an_archive_is_refused() {
     assert_eq!(fs::read(two.out.join(&name)).unwrap(), b"something else");
     let manifest = one.out.join(name.replace(".seg", ".json"));
     let text = fs::read_to_string(&manifest).unwrap();
-    fs::write(&manifest, text.replace("\"archive_version\":0", "\"archive_version\":1")).unwrap();
+    fs::write(&manifest, text.replace("\"archive_version\":1", "\"archive_version\":2")).unwrap();
     assert_eq!(restore(&one.dir, &one.out, &mut |_| {}).unwrap_err().code(), "archive.newer_format");
     let long = "x".repeat(1025);
     let order = ArchiveOrder { before: Seq::new(9), out: &one.out, place: &long, now_ms: 0 };

@@ -362,6 +362,7 @@ fn append_without_gate(path: &Path, bodies: &[(EntryStatus, &str)]) {
             TraceLink { trace_id, previous: (count > 1).then(|| Seq::new(seq - 1)), count }
         });
         let header = EntryHeader {
+            format: 1,
             seq: Seq::new(seq),
             previous_leaf: Some(previous),
             trace,

@@ -77,6 +77,7 @@ fn header() -> impl Strategy<Value = EntryHeader> {
             };
             let trace = trace_id.or_else(|| is_evidence.then(|| TraceId::from_bytes([1; 16]).unwrap()));
             EntryHeader {
+                format: 1,
                 seq: Seq::new(seq),
                 previous_leaf: Some(LeafHash::from_bytes(leaf)),
                 trace: trace.map(link),

@@ -130,7 +130,7 @@ fn declared_hash_of(json: &Json) -> DeclaredHash {
 
 /// The header that the fields of a case describe.
 fn header_of(fields: &Json) -> EntryHeader {
-    assert_eq!(fields.get("format_version").number(), 0);
+    assert_eq!(fields.get("format_version").number(), 1);
     let hash = fields.get("previous_leaf_hash");
     let trace = fields.get("trace_id").text_or_null().map(|text| TraceLink {
         trace_id: text.parse::<TraceId>().unwrap(),
@@ -150,6 +150,7 @@ fn header_of(fields: &Json) -> EntryHeader {
         other => panic!("{other}"),
     };
     EntryHeader {
+        format: 1,
         seq: Seq::new(fields.get("seq").number()),
         previous_leaf: hash.text_or_null().map(|_| LeafHash::from_bytes(hash.array())),
         trace,
@@ -267,7 +268,7 @@ fn frames_have_the_bytes_that_the_reference_gives_them() {
 
 /// A ledger's folder with one segment that holds these frames, and no mark.
 fn disk_with(frames: &[Vec<u8>]) -> SimDisk {
-    let mut segment = b"PROOFSEG\0\0\0\0\0\0\0\0".to_vec();
+    let mut segment = b"PROOFSEG\x01\0\0\0\0\0\0\0".to_vec();
     segment.extend_from_slice(&[7; 16]);
     segment.extend_from_slice(&[0; 44]);
     segment.extend_from_slice(&raw::crc32c(&segment).to_le_bytes());

@@ -3,7 +3,7 @@
 //!
 //! | item | field | form |
 //! |---|---|---|
-//! | 0 | format version | uint, [`FORMAT_VERSION`] |
+//! | 0 | format version of the ledger | uint, at most [`FORMAT_VERSION`] |
 //! | 1 | seq | uint |
 //! | 2 | previous leaf hash | 32 bytes; null at seq 0 only |
 //! | 3 | kind | uint, [`EntryKind`] |
@@ -23,8 +23,9 @@ use thiserror::Error;
 
 use crate::ids::{LeafHash, Seq};
 
-/// The version of the ledger format that this library writes.
-pub const FORMAT_VERSION: u32 = 0;
+/// The version of the ledger format that new ledgers have. A ledger keeps the version that it began with; every version up
+/// to this one is read.
+pub const FORMAT_VERSION: u32 = 1;
 
 /// The longest header, in bytes.
 pub const MAX_HEADER_BYTES: usize = 4096;
@@ -226,6 +227,8 @@ pub struct TraceLink {
 /// An entry header; see the module's table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryHeader {
+    /// The format version of its ledger. Versions 0 and 1 differ in nothing but this number: 1 is kept for good.
+    pub format: u32,
     /// The entry's place in the log.
     pub seq: Seq,
     /// The leaf hash of the entry before; none for the genesis entry.
@@ -254,7 +257,7 @@ pub enum HeaderError {
     #[error("the entry header has {0} fields where 12 are expected")]
     FieldCount(u64),
     /// A later format.
-    #[error("the entry header is of format version {0}; this program reads version 0")]
+    #[error("the entry header is of format version {0}; this program reads up to version 1")]
     NewerFormat(u64),
     /// An unknown entry kind.
     #[error("entry kind {0} is unknown")]
@@ -298,7 +301,7 @@ impl EntryHeader {
     /// Appends the header's one encoding.
     pub fn encode_into(&self, out: &mut Vec<u8>) {
         cbor::put_array(out, FIELDS);
-        cbor::put_uint(out, u64::from(FORMAT_VERSION));
+        cbor::put_uint(out, u64::from(self.format));
         cbor::put_uint(out, self.seq.get());
         match &self.previous_leaf {
             Some(leaf) => cbor::put_bytes(out, leaf.as_bytes()),
@@ -362,9 +365,8 @@ impl EntryHeader {
         let mut decoder = Decoder::new(bytes);
         let fields = decoder.array("the header")?;
         let version = decoder.uint("format version")?;
-        if version > u64::from(FORMAT_VERSION) {
-            return Err(HeaderError::NewerFormat(version));
-        }
+        let format = u32::try_from(version).ok().filter(|format| *format <= FORMAT_VERSION);
+        let format = format.ok_or(HeaderError::NewerFormat(version))?;
         if fields != FIELDS {
             return Err(HeaderError::FieldCount(fields));
         }
@@ -392,7 +394,7 @@ impl EntryHeader {
         if !fits {
             return Err(HeaderError::TraceLink);
         }
-        Ok(EntryHeader { seq, previous_leaf, trace, envelope_hash, status, recorded_at_ms })
+        Ok(EntryHeader { format, seq, previous_leaf, trace, envelope_hash, status, recorded_at_ms })
     }
 }
 

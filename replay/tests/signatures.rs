@@ -77,7 +77,9 @@ fn every_signature_is_verified_again_on_any_number_of_threads() {
 /// made right: what somebody with the folder and no key can do.
 fn rewritten(dir: &Path, snapshot: &Snapshot, mut bend: impl FnMut(&Entry) -> Option<Vec<u8>>) -> Snapshot {
     let ledger_id: LedgerId = snapshot.ledger_id();
-    let mut out = SegmentHeader { ledger_id, first_seq: Seq::GENESIS, previous_leaf: None }.encode().to_vec();
+    let mut out = SegmentHeader { format: 1, ledger_id, first_seq: Seq::GENESIS, previous_leaf: None }
+        .encode()
+        .to_vec();
     let mut previous_leaf = None;
     for seq in (0..snapshot.entries()).map(Seq::new) {
         let entry = snapshot.entry(seq).unwrap().unwrap();

@@ -170,7 +170,7 @@ fn a_ledger_of_a_newer_format_is_refused_by_name() {
     let ledger = Ledger::of("evidence/trouble/denied-call.jsonl");
     // docs/format.md: the version at byte 8, the checksum of the 76 bytes before it at byte 76.
     ledger.edit(&ledger.segment(), |bytes| {
-        bytes[8] = 1;
+        bytes[8] = 2;
         let crc = crc32c(&bytes[..76]).to_le_bytes();
         bytes[76..80].copy_from_slice(&crc);
     });

@@ -108,7 +108,7 @@ fn what_cannot_be_imported_is_told_with_its_place_and_leaves_nothing() {
     refused(&whole[..whole.len() - 1], "stream.truncated", Some(whole.len() - 32));
     refused(&[&whole[..], b"\n"].concat(), "stream.surplus", Some(whole.len()));
     let mut newer = whole.clone();
-    newer[8] = 1;
+    newer[8] = 2;
     refused(&newer, "stream.newer_format", None);
     let mut changed = whole.clone();
     let last = changed.len() - 33;

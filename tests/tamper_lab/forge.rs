@@ -76,7 +76,7 @@ pub(crate) fn chain_again(dir: &Path, entries: &[Forged]) {
 /// [`chain_again`] with index entries that say what is wanted at their seq; `None` leaves one as it is.
 pub(crate) fn chain(dir: &Path, entries: &[Forged], index: &mut dyn FnMut(usize, &SoFar) -> Option<Vec<u8>>) {
     let ledger_id = Snapshot::open(dir).unwrap().ledger_id();
-    let header = SegmentHeader { ledger_id, first_seq: Seq::GENESIS, previous_leaf: None };
+    let header = SegmentHeader { format: 1, ledger_id, first_seq: Seq::GENESIS, previous_leaf: None };
     let mut bytes = header.encode().to_vec();
     let mut previous_leaf: Option<LeafHash> = None;
     let mut traces: BTreeMap<TraceId, (Seq, u64)> = BTreeMap::new();
@@ -92,6 +92,7 @@ pub(crate) fn chain(dir: &Path, entries: &[Forged], index: &mut dyn FnMut(usize,
             TraceLink { trace_id, previous: before.map(|(seq, _)| seq), count }
         });
         let header = EntryHeader {
+            format: 1,
             seq,
             previous_leaf,
             trace,

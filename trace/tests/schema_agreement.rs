@@ -276,7 +276,7 @@ fn diagnostics() -> Vec<Json> {
 
 fn genesis() -> Json {
     json!({
-        "system_type": "genesis", "version": "1", "format_version": 0,
+        "system_type": "genesis", "version": "1", "format_version": 1,
         "ledger_id": "0".repeat(32), "origin": "log.example/2026"
     })
 }

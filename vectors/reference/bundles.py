@@ -104,7 +104,7 @@ class Book:
         self.ledger_id, self.origin, self.at_ms = ledger_id, origin, at_ms
         self.log, self.ledger = log.Log(), Ledger(ledger_id, origin)
         self.indexes, self.keys, self.payloads, self.erased, self.erasures = {}, 0, {}, {}, 0
-        genesis = {"format_version": 0, "ledger_id": ledger_id, "origin": origin, "system_type": "genesis", "version": "1"}
+        genesis = {"format_version": log.FORMAT_VERSION, "ledger_id": ledger_id, "origin": origin, "system_type": "genesis", "version": "1"}
         self.log.append("genesis", canon.write(genesis), at_ms)
 
     @property

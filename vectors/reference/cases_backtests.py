@@ -8,7 +8,7 @@ from __future__ import annotations
 from . import canon
 from .build import Scene, canonical
 from .cases_keys import LEDGER_ID, ORIGIN
-from .log import Log
+from .log import FORMAT_VERSION, Log
 from .proofs import root
 
 NOW_MS = 1769817600000
@@ -16,7 +16,7 @@ SCENE = Scene(20261126)
 TRACE = SCENE.trace_id()
 CONTEXT, LATER = SCENE.context(TRACE), SCENE.context(TRACE, 1767225601000)
 GENESIS = {
-    "system_type": "genesis", "version": "1", "format_version": 0, "ledger_id": LEDGER_ID, "origin": ORIGIN,
+    "system_type": "genesis", "version": "1", "format_version": FORMAT_VERSION, "ledger_id": LEDGER_ID, "origin": ORIGIN,
 }
 COUNTS = (
     "traces", "traces_skipped", "decisions", "same", "allow_to_deny", "deny_to_allow", "other_reasons", "policy_errors",

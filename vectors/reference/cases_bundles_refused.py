@@ -321,7 +321,7 @@ def entries(t: Table, s: Story, l: Story) -> None:
             with_header(bundle, 7, log.header_bytes({**s.book.entries[7]["fields"], "seq": 8})))
     header = first["header"]
     for name, why, other in (
-        ("a header of a newer format", "of version 1", header[:1] + b"\x01" + header[2:]),
+        ("a header of a newer format", "of version 2", header[:1] + b"\x02" + header[2:]),
         ("a seq that is not shortest", "not deterministic", header[:2] + b"\x18\x02" + header[3:]),
         ("a header of thirteen items", "no header", b"\x8d" + header[1:] + b"\xf6"),
         ("a byte behind a header", "no header", header + b"\0"),

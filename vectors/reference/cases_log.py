@@ -11,7 +11,7 @@ from .build import START_MS, canonical
 from .cases_canon import raw
 from .cases_gate import Cast
 
-GENESIS = b'{"format_version":0,"ledger_id":"3f0c2a9e5b7d4168","origin":"example.org/ledger"}'
+GENESIS = b'{"format_version":1,"ledger_id":"3f0c2a9e5b7d4168","origin":"example.org/ledger"}'
 ARTIFACT = b'{"generated_at":"1970-01-01T00:00:00.000Z","replay_type":"forensic","result":"pass"}'
 MAX = canon.SAFE_INTEGER
 
@@ -148,7 +148,7 @@ def header_negatives(base: dict, genesis: dict) -> list:
     add("unknown kind 23", "kinds are 0 to 4", swapped(3, b"\x17"))
     add("unknown classification 7", "classifications are 0 to 6", swapped(8, b"\x07"))
     add("classification as text", "a code belongs here", swapped(8, log.cbor("ACCEPT")))
-    add("format version 1", "a newer format is refused by name", swapped(0, b"\x01"))
+    add("format version 2", "a newer format is refused by name", swapped(0, b"\x02"))
     add("format version 255", "a newer format is refused by name", swapped(0, b"\x18\xff"))
     short = [b"x" * 128, 129, bytes(32)]
     add("declared hash: two items", "three belong here", swapped(10, log.cbor(short[:2])))

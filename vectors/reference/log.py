@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import struct
 
-FORMAT_VERSION = 0
+FORMAT_VERSION = 1
 KINDS = ("genesis", "accepted", "rejected", "artifact", "system")
 CLASSIFICATIONS = (
     "ACCEPT", "RECORD_TYPE_FORBIDDEN", "SCHEMA_REJECT", "HASH_MISMATCH", "MISSING_PREREQ",

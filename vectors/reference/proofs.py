@@ -357,7 +357,7 @@ def facts_of(header: bytes):
         items = whole(header, "proof.header")
     except Refused as error:
         raise Refused("proof.header") from error
-    refuse_unless(isinstance(items, list) and len(items) == 12 and items[0] == 0, "proof.header")
+    refuse_unless(isinstance(items, list) and len(items) == 12 and items[0] in (0, 1), "proof.header")
     return items[1], items[7].hex()
 
 

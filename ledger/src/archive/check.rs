@@ -193,6 +193,7 @@ pub(super) fn check_segment(disk: &dyn Disk, out: &Path, manifest: &Manifest) ->
     let header = header.map_err(|fault| damaged(fault.code(), Some(0), fault.to_string()))?;
     let whole = read_whole(&path, file, header, digests.bytes)?.map_err(ArchiveFault::Damaged)?;
     let expected = SegmentHeader {
+        format: header.format,
         ledger_id: manifest.ledger_id,
         first_seq: manifest.first_seq,
         previous_leaf: manifest.previous_leaf,

@@ -35,7 +35,7 @@ pub enum ArchiveFault {
         message: String,
     },
     /// A manifest of a later format.
-    #[error("{file} is of format version {found}; this program reads version 0")]
+    #[error("{file} is of format version {found}; this program reads version 1")]
     NewerFormat {
         /// The file in the archive.
         file: String,

@@ -37,6 +37,9 @@ pub(super) struct Manifest {
 /// A manifest in an archive by the number in its name, or what is wrong with it.
 pub(super) type FoundManifest = (Seq, Result<Manifest, ArchiveFault>);
 
+/// The version of manifests; the one before it differs in nothing but this number.
+const ARCHIVE_VERSION: u64 = 1;
+
 /// The file name of the manifest of the segment that begins with this entry.
 pub(super) fn manifest_name(first_seq: Seq) -> String {
     format!("{:020}{NAME_END}", first_seq.get())
@@ -60,7 +63,7 @@ impl Manifest {
         let number = |number: u64| Value::Number(Number::from_u64(number));
         let leaf = self.previous_leaf.map_or(Value::Null, |leaf| Value::from(leaf.to_string().as_str()));
         let value = Value::Object(Object::from_iter([
-            ("archive_version".to_owned(), number(0)),
+            ("archive_version".to_owned(), number(ARCHIVE_VERSION)),
             ("blake3".to_owned(), Value::from(hex(&self.blake3).as_str())),
             ("entries".to_owned(), number(self.entries)),
             ("file".to_owned(), Value::from(self.file().as_str())),
@@ -91,7 +94,7 @@ impl Manifest {
         let digest =
             |member: &'static str| text(member).and_then(|hex| unhex(hex).ok_or_else(|| missing(member)));
         let version = number("archive_version")?;
-        if version > 0 {
+        if version > ARCHIVE_VERSION {
             return Err(ArchiveFault::NewerFormat { file: file.to_owned(), found: version });
         }
         let previous_leaf = match value.get("previous_leaf_hash") {

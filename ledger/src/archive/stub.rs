@@ -49,7 +49,7 @@ use crate::segment::{FrameCursor, SEGMENT_HEADER_BYTES, SegmentFault, SegmentHea
 use crate::snapshot::envelope_of;
 
 const MAGIC: &[u8; 8] = b"PROOFARC";
-const VERSION: u32 = 0;
+const VERSION: u32 = 1;
 const SEGMENT_AT: usize = 108;
 const FRONT_BYTES: usize = SEGMENT_AT + SEGMENT_HEADER_BYTES;
 const CRC_BYTES: usize = 4;
@@ -91,7 +91,7 @@ pub enum StubFault {
     #[error("the file does not begin as what stays of an archived segment does")]
     Magic,
     /// A later format.
-    #[error("the file is of format version {0}; this program reads version 0")]
+    #[error("the file is of format version {0}; this program reads up to version 1")]
     NewerFormat(u32),
     /// A changed byte.
     #[error("the checksum of its front is {expected:08x} but its bytes give {found:08x}")]

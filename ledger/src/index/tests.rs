@@ -29,6 +29,7 @@ fn ordinals(index: &SegmentIndex, hash: &[u8; 32]) -> Vec<u32> {
 fn header(number: u64, hash: [u8; 32], trace: Option<[u8; 16]>) -> EntryHeader {
     let link = |bytes| TraceLink { trace_id: TraceId::from_bytes(bytes).unwrap(), previous: None, count: 1 };
     EntryHeader {
+        format: 1,
         seq: Seq::new(number),
         previous_leaf: Some(LeafHash::from_bytes([1; 32])),
         trace: trace.map(link),

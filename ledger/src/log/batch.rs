@@ -357,7 +357,15 @@ impl<'a> Batch<'a> {
             Some(trace_id) => Some(self.link(trace_id)?),
             None => None,
         };
-        let header = EntryHeader { seq, previous_leaf, trace, envelope_hash, status, recorded_at_ms };
+        let header = EntryHeader {
+            format: self.log.format(),
+            seq,
+            previous_leaf,
+            trace,
+            envelope_hash,
+            status,
+            recorded_at_ms,
+        };
         let offset = self.plan.bytes.len();
         let leaf = encode_frame(&header, body, &mut self.plan.bytes).map_err(|_| LedgerError::Option {
             option: "max_envelope_bytes",

@@ -41,7 +41,7 @@ use crate::scan::{ChainState, Scan, Step};
 use crate::segment::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
 use crate::segments::{EntryFault, LOG_DIR, Segment, Segments, read_error};
 use crate::system::SealedSystem;
-use proofline_proof::header::{DeclaredHash, EntryKind, MAX_HEADER_BYTES};
+use proofline_proof::header::{DeclaredHash, EntryKind, FORMAT_VERSION, MAX_HEADER_BYTES};
 use proofline_proof::{KeyRole, Seq};
 use proofline_trace::LedgerId;
 
@@ -164,6 +164,11 @@ impl Log {
     /// Whether a thread beside that of the caller may be used.
     pub(crate) fn set_syncs_beside(&mut self, syncs_beside: bool) {
         self.syncs_beside = syncs_beside;
+    }
+
+    /// The format version of the ledger, which it keeps.
+    fn format(&self) -> u32 {
+        self.segments.list.last().map_or(FORMAT_VERSION, |last| last.header.format)
     }
 
     /// Entries made durable so far, as far as this writer has seen.
@@ -445,9 +450,9 @@ impl Log {
     /// Seals the open segment's index and begins a new segment, durable before it holds anything.
     fn begin_segment(&mut self) -> Result<(), LedgerError> {
         let header = SegmentHeader {
-            ledger_id: self.ledger_id,
             first_seq: Seq::new(self.mark.entries),
             previous_leaf: Some(self.mark.head),
+            ..self.last()?.header
         };
         let path = self.dir.join(LOG_DIR).join(segment_name(header.first_seq));
         let written = durable::write_file(&*self.disk, &path, |file| file.write_all_at(&header.encode(), 0));

@@ -70,6 +70,7 @@ fn start() -> ChainState {
 /// A segment of a whole chain, and where its frames begin.
 fn segment(dice: &mut Dice) -> (Vec<u8>, Vec<usize>) {
     let header = SegmentHeader {
+        format: 1,
         ledger_id: LedgerId::from_bytes([3; 16]),
         first_seq: Seq::new(FIRST),
         previous_leaf: start().head,
@@ -97,6 +98,7 @@ fn segment(dice: &mut Dice) -> (Vec<u8>, Vec<usize>) {
             count: 1,
         });
         let header = EntryHeader {
+            format: 1,
             seq,
             previous_leaf: head,
             trace,

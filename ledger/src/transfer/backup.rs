@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use proofline_canon::Sha256Digest;
+use proofline_proof::header::FORMAT_VERSION;
 use proofline_proof::{LeafHash, Note, Seq};
 use proofline_trace::LedgerId;
 
@@ -149,9 +150,10 @@ fn open_copy(disk: &Arc<dyn Disk>, snapshot: &Snapshot, out: &Path) -> Result<Lo
     if !is_ledger(&**disk, out) {
         let record = snapshot.genesis().map_err(failed)?;
         let first = snapshot.entry(Seq::GENESIS).map_err(failed)?;
-        let created_at_ms = first.map_or(0, |entry| entry.header.recorded_at_ms);
+        let (created_at_ms, format) =
+            first.map_or((0, FORMAT_VERSION), |entry| (entry.header.recorded_at_ms, entry.header.format));
         let genesis = Genesis { ledger_id: record.ledger_id, origin: record.origin, created_at_ms };
-        Ledger::init_within(&**disk, out, &genesis)?;
+        Ledger::init_within(&**disk, out, &genesis, format)?;
     }
     let log = Log::open(Arc::clone(disk), out)?;
     let (expected, found) = (snapshot.ledger_id(), log.ledger_id());

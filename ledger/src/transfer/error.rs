@@ -48,7 +48,7 @@ pub enum TransferError {
     #[error("it does not begin as an exported ledger does")]
     NoStream,
     /// A later version of the stream.
-    #[error("the stream is of version {found}; this program reads version 0")]
+    #[error("the stream is of version {found}; this program reads up to version 1")]
     NewerStream {
         /// The version found.
         found: u32,

@@ -200,7 +200,7 @@ impl Work<'_, '_, '_> {
         }
         let created_at_ms = given.header.recorded_at_ms;
         let genesis = Genesis { ledger_id: record.ledger_id, origin: record.origin, created_at_ms };
-        Ledger::init_on(&**self.disk, self.work_dir, &genesis)?;
+        Ledger::init_of_format(&**self.disk, self.work_dir, &genesis, given.header.format)?;
         let log = Log::open(Arc::clone(self.disk), self.work_dir)?;
         if log.head() != given.leaf {
             return refused("body.form", "it is not the first entry of a ledger of this id and origin");

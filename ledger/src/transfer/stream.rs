@@ -29,7 +29,7 @@ use proofline_trace::{LedgerId, Origin};
 use super::error::TransferError;
 
 const MAGIC: &[u8; 8] = b"PROOFEXP";
-const VERSION: u32 = 0;
+const VERSION: u32 = 1;
 const FIXED_HEAD_BYTES: usize = 74;
 const CARRIES_BLOBS: u32 = 1;
 const MAX_ORIGIN_BYTES: usize = 255;
@@ -207,7 +207,7 @@ impl<'a> StreamReader<'a> {
             return Err(TransferError::NoStream);
         }
         let version = self.small_number()?;
-        if version != VERSION {
+        if version > VERSION {
             return Err(TransferError::NewerStream { found: version });
         }
         let rest: [u8; FIXED_HEAD_BYTES - 12] = self.array()?;
@@ -216,7 +216,7 @@ impl<'a> StreamReader<'a> {
             length if (1..=MAX_ORIGIN_BYTES).contains(&length) => self.bytes(length)?,
             length => return self.form(format!("an origin of {length} bytes is none")),
         };
-        let covered = [&MAGIC[..], &VERSION.to_le_bytes(), &rest, &origin].concat();
+        let covered = [&MAGIC[..], &version.to_le_bytes(), &rest, &origin].concat();
         let found = crc32c::crc32c(&covered);
         let expected = self.small_number()?;
         if expected != found {

@@ -65,7 +65,8 @@ impl Work {
         let genesis = Genesis { ledger_id: LedgerId::from_bytes([ledger_id; 16]), ..genesis() };
         Ledger::init(path, &genesis).unwrap();
         let ledger = Ledger::open(path, OPTIONS).unwrap();
-        let record = GenesisRecord { ledger_id: genesis.ledger_id, origin: genesis.origin };
+        let record =
+            GenesisRecord { format_version: 1, ledger_id: genesis.ledger_id, origin: genesis.origin };
         let known = Known {
             kind: "genesis",
             record_type: None,

@@ -88,7 +88,7 @@ fn a_segment_from_beyond_the_end_is_reported() {
     for first_seq in [20, 1 << 20, 1 << 40, 1 << 63, u64::MAX] {
         for seq in [first_seq, first_seq - 1, 0, 7] {
             for mark_too in [false, true] {
-                let mut bytes = b"PROOFSEG\0\0\0\0\0\0\0\0".to_vec();
+                let mut bytes = b"PROOFSEG\x01\0\0\0\0\0\0\0".to_vec();
                 bytes.extend_from_slice(&[7; 16]);
                 bytes.extend_from_slice(&first_seq.to_le_bytes());
                 bytes.extend_from_slice(&[9; 32]);

@@ -203,7 +203,7 @@ pub(crate) fn other_ledger() -> Original {
 /// A frame with right checksums and a header of its own making: an artifact that concerns no trace.
 pub(crate) fn forged(seq: u64, previous: [u8; 32]) -> Vec<u8> {
     let body = b"{}";
-    let mut header = vec![0x8c, 0x00];
+    let mut header = vec![0x8c, 0x01];
     match seq {
         0..24 => header.push(u8::try_from(seq).unwrap()),
         0x1_0000..0x1_0000_0000 => {

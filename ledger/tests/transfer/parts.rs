@@ -33,7 +33,7 @@ impl Parts {
         let genesis = proofline_canon::parse(&entries[0].body, &proofline_canon::Limits::ENVELOPE).unwrap();
         let segment = raw::read_file(disk, &dir.join("log/00000000000000000000.seg"));
         Parts {
-            version: 0,
+            version: 1,
             flags: 1,
             ledger_id: segment[16..32].try_into().unwrap(),
             size: entries.len() as u64,

@@ -76,7 +76,7 @@ fn changed_in_any_byte_it_is_refused() {
 #[test]
 fn a_head_that_says_something_else_is_refused() {
     let parts = small();
-    refused(&Parts { version: 1, ..parts.clone() }.bytes(), "stream.newer_format");
+    refused(&Parts { version: 2, ..parts.clone() }.bytes(), "stream.newer_format");
     refused(&Parts { flags: 2, ..parts.clone() }.bytes(), "stream.form");
     refused(&Parts { flags: 0, ..parts.clone() }.bytes(), "stream.form");
     refused(&Parts { ledger_id: [8; 16], ..parts.clone() }.bytes(), "log.other_ledger");

@@ -129,7 +129,7 @@ impl Log {
         let mut log =
             Log { key, entries: Vec::new(), traces: BTreeMap::new(), index: BTreeMap::new(), keys: 0 };
         let genesis = format!(
-            r#"{{"format_version":0,"ledger_id":"{LEDGER}","origin":"{ORIGIN}","system_type":"genesis","version":"1"}}"#
+            r#"{{"format_version":1,"ledger_id":"{LEDGER}","origin":"{ORIGIN}","system_type":"genesis","version":"1"}}"#
         );
         log.append(EntryStatus::Genesis, None, genesis.into_bytes());
         let ledger_id: LedgerId = LEDGER.parse().unwrap();
@@ -153,6 +153,7 @@ impl Log {
             TraceLink { trace_id, previous: before.map(|(seq, _)| seq), count }
         });
         let header = EntryHeader {
+            format: 1,
             seq,
             previous_leaf: self.entries.last().map(|(before, _)| LeafHash::from_bytes(leaf_hash(before))),
             trace,

@@ -93,6 +93,7 @@ fn the_worked_example_changed_is_refused() {
 
 fn header(seq: u64) -> EntryHeader {
     EntryHeader {
+        format: 1,
         seq: Seq::new(seq),
         previous_leaf: (seq > 0).then(|| LeafHash::from_bytes([7; 32])),
         trace: None,

@@ -99,8 +99,10 @@ pub fn bent(dir: &Path, entries: &[Forged], bend: impl FnMut(&mut EntryHeader)) 
 
 fn segment(entries: &[Forged], mut bend: impl FnMut(&mut EntryHeader)) -> Vec<u8> {
     let ledger_id = LedgerId::from_bytes([7; 16]);
-    let mut out = SegmentHeader { ledger_id, first_seq: Seq::GENESIS, previous_leaf: None }.encode().to_vec();
-    let genesis = GenesisRecord { ledger_id, origin: genesis().origin }.canonical();
+    let mut out = SegmentHeader { format: 1, ledger_id, first_seq: Seq::GENESIS, previous_leaf: None }
+        .encode()
+        .to_vec();
+    let genesis = GenesisRecord { format_version: 1, ledger_id, origin: genesis().origin }.canonical();
     let last = entries.iter().map(|entry| entry.seq).max().unwrap_or(0);
     let mut previous_leaf = None;
     let mut ends = std::collections::BTreeMap::<TraceId, (Seq, u64)>::new();
@@ -117,6 +119,7 @@ fn segment(entries: &[Forged], mut bend: impl FnMut(&mut EntryHeader)) -> Vec<u8
         let body = forged.map_or(if seq == Seq::GENESIS { &genesis[..] } else { b"{}" }, |entry| &entry.body);
         let filler = if seq == Seq::GENESIS { EntryStatus::Genesis } else { EntryStatus::Artifact };
         let mut header = EntryHeader {
+            format: 1,
             seq,
             previous_leaf,
             trace,
