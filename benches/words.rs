@@ -36,8 +36,8 @@ fn validation(criterion: &mut Criterion, records: &[Submission]) {
 }
 
 /// `canonical` is the one pass over canonical bytes, and `canonical_slow` its twin: parse, validate, write, compare.
-/// `read` is the pass and a hash; `seal` writes and hashes, and `write_slow` is the twin of its first half; `certify` is
-/// `read` and two comparisons.
+/// `read` is the pass and a hash; `seal` writes and hashes, and `write_slow` is the twin of its first half; `certify`
+/// is `read` and two comparisons.
 fn envelopes(criterion: &mut Criterion, records: &[Submission]) {
     let mut group = common::group(criterion, "envelope");
     group.throughput(common::throughput(records.iter().map(|record| record.sealed.canonical())));
