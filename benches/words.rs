@@ -4,8 +4,8 @@
 mod common;
 
 use criterion::Criterion;
-use proofline::canon::{Limits, Value};
-use proofline::trace::{RecordType, certify, read_envelope, validate};
+use proofline::canon::{Limits, Profile, Value, parse};
+use proofline::trace::{RecordType, certify, read_canonical, read_envelope, validate};
 use proofline_vectors::Submission;
 
 fn main() {
@@ -35,10 +35,24 @@ fn validation(criterion: &mut Criterion, records: &[Submission]) {
     group.finish();
 }
 
-/// `read` parses, validates, writes and hashes; `seal` does the last two; `certify` is `read` and two comparisons.
+/// `canonical` is the one pass over canonical bytes, and `canonical_slow` its twin: parse, validate, write, compare.
+/// `read` is the pass and a hash; `seal` writes and hashes, and `write_slow` is the twin of its first half; `certify`
+/// is `read` and two comparisons.
 fn envelopes(criterion: &mut Criterion, records: &[Submission]) {
     let mut group = common::group(criterion, "envelope");
     group.throughput(common::throughput(records.iter().map(|record| record.sealed.canonical())));
+    common::each(&mut group, "canonical", records, |record| {
+        read_canonical(record.sealed.canonical(), &Limits::ENVELOPE).unwrap()
+    });
+    common::each(&mut group, "canonical_slow", records, |record| {
+        let value = parse(record.sealed.canonical(), &Limits::ENVELOPE).unwrap();
+        let envelope = validate(&value).unwrap();
+        assert_eq!(value.to_canonical(Profile::Envelope).unwrap(), record.sealed.canonical());
+        envelope
+    });
+    common::each(&mut group, "write_slow", records, |record| {
+        record.sealed.envelope().to_value().to_canonical(Profile::Envelope).unwrap()
+    });
     common::each(&mut group, "read", records, |record| {
         read_envelope(record.sealed.canonical(), &Limits::ENVELOPE).unwrap()
     });

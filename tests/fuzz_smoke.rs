@@ -338,6 +338,12 @@ fn parse_survives() {
 }
 
 #[test]
+fn canonical_survives() {
+    let canonical = Generator::new(&EvidencePlan::clean(12, 3)).map(|made| made.sealed.canonical().to_vec());
+    smoke("canonical", texts().into_iter().chain(canonical).collect(), budget().0);
+}
+
+#[test]
 fn members_survives() {
     smoke("members", texts(), budget().0);
 }

@@ -24,15 +24,16 @@ pub use proofs::{envelope, proof_file, proof_text, receipt, statement, tile};
 pub use reports::report;
 pub use storage::{frame, header, mark, recovery, segment};
 pub use streams::stream;
-pub use texts::{line, members, parse};
+pub use texts::{canonical, line, members, parse};
 pub use tools::calculator;
 
 /// A target with its name.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 23] = [
+pub const TARGETS: [Target; 24] = [
     ("parse", parse),
+    ("canonical", canonical),
     ("members", members),
     ("line", line),
     ("header", header),

@@ -1,5 +1,5 @@
-//! Targets that read JSON: the strict parser with its canonical bytes, the raw members of a
-//! wrapper, and a line of evidence up to the gate's first checks.
+//! Targets that read JSON: the strict parser with its canonical bytes, the one pass over canonical bytes, the raw
+//! members of a wrapper, and a line of evidence up to the gate's first checks.
 
 use proofline_canon::{
     Limits, ParseError, Profile, RawMembers, Value, check_canonical, members as raw_members,
@@ -7,7 +7,7 @@ use proofline_canon::{
 };
 use proofline_ledger::gate::{Examined, examine};
 use proofline_ledger::{EvidenceLine, Submission};
-use proofline_trace::certify;
+use proofline_trace::{certify, read_canonical, try_canonical, validate};
 use serde::de::IgnoredAny;
 
 /// Deep enough for every rule, shallow enough for the other parser, which stops at 128.
@@ -34,6 +34,24 @@ pub fn parse(data: &[u8]) {
     let [envelope, content, exact] = written;
     assert!(envelope.is_none() || envelope == exact, "an envelope's bytes are exact content");
     assert!(exact.is_none() || exact == content, "exact content is content");
+}
+
+/// The one pass over canonical bytes and the parser agree, on whether bytes are canonical and on the envelope in them.
+pub fn canonical(data: &[u8]) {
+    let value = parse_value(data, &LIMITS).ok();
+    let is_written_as = |profile| value.as_ref().and_then(|value| value.to_canonical(profile).ok());
+    for profile in PROFILES {
+        let is_canonical = is_written_as(profile).as_deref() == Some(data);
+        assert_eq!(check_canonical(data, profile, &LIMITS).is_ok(), is_canonical, "{profile:?}");
+    }
+    let slow = value.as_ref().and_then(|value| validate(value).ok());
+    let slow = slow.filter(|_| is_written_as(Profile::Envelope).as_deref() == Some(data));
+    let fast = try_canonical(data, &LIMITS).map(|read| read.into_envelope());
+    assert!(fast == slow || (fast.is_none() && data.contains(&b'\\')), "the one pass says otherwise");
+    assert_eq!(read_canonical(data, &LIMITS), slow);
+    if let Some(envelope) = slow {
+        assert_eq!(envelope.seal().canonical(), data, "written otherwise than read");
+    }
 }
 
 fn check_fault(error: &ParseError, data: &[u8]) {

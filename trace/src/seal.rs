@@ -13,8 +13,8 @@ use crate::validate::validate;
 
 /// A valid record, its canonical bytes and their SHA-256.
 ///
-/// Made only by [`Envelope::seal`], [`seal_value`], [`read_envelope`] and of an [`Unhashed`], so the three always belong
-/// together.
+/// Made only by [`Envelope::seal`], [`seal_value`], [`read_envelope`] and of an [`Unhashed`], so the three always
+/// belong together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedEnvelope {
     envelope: Envelope,
