@@ -1,6 +1,6 @@
-//! SHA-256 of many records at once, by each way that this processor has, beside the crate sha2 one after the other. The
-//! floor `lanes`. To measure as a processor without SHA extensions would, build with `--cfg sha2_backend="soft"`; without
-//! AVX-512 too, with `--cfg lanes_widest="avx2"`.
+//! SHA-256 of many records at once, by each way that this processor has, beside the crate sha2 one after the other.
+//! The floor `lanes`. To measure as a processor without SHA extensions would, build with `--cfg sha2_backend="soft"`;
+//! without AVX-512 too, with `--cfg lanes_widest="avx2"`.
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on stops")]
 
 mod common;

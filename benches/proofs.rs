@@ -9,7 +9,7 @@ use std::hint::black_box;
 use common::TempLedger;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use proofline::ledger::{Options, Seq, Snapshot};
-use proofline::proof::tree::{Frontier, inclusion_nodes, verify_consistency, verify_inclusion};
+use proofline::proof::tree::{Frontier, Prover, inclusion_nodes, verify_consistency, verify_inclusion};
 use proofline::proof::{
     Checkpoint, KeyName, KeyRole, LeafHash, NodeHash, Policy, SecretKey, Signer, VerifierKey,
 };
@@ -87,6 +87,11 @@ fn inclusion(criterion: &mut Criterion, snapshot: &Snapshot) {
     let mut group = common::group(criterion, "inclusion");
     group.throughput(Throughput::Elements(places.len() as u64));
     common::each(&mut group, "build", &places, |seq| tree.inclusion_proof(Seq::new(*seq), size).unwrap());
+    group.bench_function("build_kept", |bencher| {
+        let mut prover = Prover::new(&tree);
+        let mut build = |seq| drop(black_box(prover.inclusion_proof(black_box(seq), size).unwrap().unwrap()));
+        bencher.iter(|| places.iter().for_each(|seq| build(*seq)));
+    });
     common::each(&mut group, "verify", &proofs, |(index, leaf, path)| {
         verify_inclusion(*index, size, *leaf, path, &root).unwrap();
     });

@@ -1,5 +1,6 @@
-//! The order in which messages go into lanes: the longest first, so that few lanes are left over at the end, and those of
-//! as many blocks one behind the other, so that lanes begin and end together and go on for long without a look.
+//! The order in which messages go into lanes: the longest first, so that few lanes are left over at the end, and
+//! those of as many blocks one behind the other, so that lanes begin and end together and go on for long without a
+//! look.
 
 use crate::block::{BLOCK_BYTES, Message};
 

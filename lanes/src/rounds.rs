@@ -1,8 +1,8 @@
 //! The rounds of SHA-256 (FIPS 180-4 §6.2.2), written once for words and for vectors of them: a module that says how to
 //! add and rotate gets a function that compresses.
 
-/// Defines `rounds`, which takes the state through one block of sixteen words. In scope must be `add`, `splat`, `choice`,
-/// `majority`, `big_sigma0`, `big_sigma1`, `small_sigma0` and `small_sigma1` of the vector.
+/// Defines `rounds`, which takes the state through one block of sixteen words. In scope must be `add`, `splat`,
+/// `choice`, `majority`, `big_sigma0`, `big_sigma1`, `small_sigma0` and `small_sigma1` of the vector.
 macro_rules! define_rounds {
     ($features:literal, $vector:ty) => {
         #[target_feature(enable = $features)]

@@ -1,5 +1,5 @@
-//! Every backend against the crate sha2, which knows nothing of lanes: random lengths, prefixes and counts, lengths around
-//! the borders of blocks, slices at odd places. A million inputs with `PROOFLINE_EFFORT=full`.
+//! Every backend against the crate sha2, which knows nothing of lanes: random lengths, prefixes and counts, lengths
+//! around the borders of blocks, slices at odd places. A million inputs with `PROOFLINE_EFFORT=full`.
 
 use proofline_lanes::{
     Backend, Sha256, sha256, sha256_after, sha256_each, sha256_each_into, sha256_each_on, sha256_pair,

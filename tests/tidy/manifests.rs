@@ -134,8 +134,8 @@ pub(crate) fn lints(tree: &Tree) -> Vec<Complaint> {
     without.chain(unsafe_floor.iter().flat_map(|(path, entries)| own_lints(tree, path, entries))).collect()
 }
 
-/// The lints of the workspace that the floor with unsafe code does not hold itself to. Cargo takes either all of them or
-/// none.
+/// The lints of the workspace that the floor with unsafe code does not hold itself to. Cargo takes either all of them
+/// or none.
 fn own_lints(tree: &Tree, path: &str, own: &[Entry]) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     for shared in entries(tree.text("Cargo.toml").unwrap_or_default()) {

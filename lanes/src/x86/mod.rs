@@ -1,5 +1,6 @@
-//! What an x86-64 processor may have: SHA extensions, vectors of 8 or 16 words, rotations that keep the flags. A value of
-//! one of these types exists only where the processor was asked and has it, which is what makes a call sound.
+//! What an x86-64 processor may have: SHA extensions, vectors of 8 or 16 words, rotations that keep the flags. A
+//! value of one of these types exists only where the processor was asked and has it, which is what makes a call
+//! sound.
 
 mod avx2;
 mod avx512;

@@ -7,6 +7,7 @@
 mod build;
 mod frontier;
 mod multi;
+mod prover;
 mod rows;
 mod tiles;
 mod verify;
@@ -15,6 +16,7 @@ pub(crate) use build::split;
 pub use build::{TileHashes, consistency_proof, inclusion_proof, perfect_node, root};
 pub use frontier::Frontier;
 pub use multi::{HashTree, multiproof, multiproof_root};
+pub use prover::Prover;
 pub use tiles::{TILE_HASHES, TileBuilder, TileWidth, tile_root, tile_widths};
 pub use verify::{
     TreeFault, consistency_nodes, consistency_root, inclusion_nodes, inclusion_root, verify_consistency,

@@ -1,5 +1,5 @@
-//! Rows of node hashes, each made from the one below it in one go: many nodes take less time together than one after the
-//! other.
+//! Rows of node hashes, each made from the one below it in one go: many nodes take less time together than one after
+//! the other.
 
 use crate::ids::NodeHash;
 
@@ -45,9 +45,33 @@ impl Pyramid {
 
     /// The node over the hashes `index * 2^height .. (index + 1) * 2^height`, if all of them are there.
     pub(crate) fn node(&self, height: u32, index: usize) -> Option<NodeHash> {
-        let row = TILE.checked_shr(height).filter(|_| index < self.count >> height)?;
-        self.nodes.get(row + index).copied().map(NodeHash::from_bytes)
+        node_of(&self.nodes, self.count, height, index)
     }
+
+    /// The nodes from this height on, to be kept.
+    pub(crate) fn above(&self, height: u32) -> Upper {
+        let nodes = self.nodes.get(..(2 * TILE) >> height).unwrap_or_default();
+        Upper { nodes: nodes.to_vec(), count: self.count }
+    }
+}
+
+/// The upper rows of a [`Pyramid`].
+#[derive(Clone, Debug)]
+pub(crate) struct Upper {
+    nodes: Vec<[u8; 32]>,
+    count: usize,
+}
+
+impl Upper {
+    /// As [`Pyramid::node`]; none below the rows that were kept.
+    pub(crate) fn node(&self, height: u32, index: usize) -> Option<NodeHash> {
+        node_of(&self.nodes, self.count, height, index)
+    }
+}
+
+fn node_of(nodes: &[[u8; 32]], count: usize, height: u32, index: usize) -> Option<NodeHash> {
+    let row = TILE.checked_shr(height).filter(|_| index < count >> height)?;
+    nodes.get(row + index).copied().map(NodeHash::from_bytes)
 }
 
 /// The hash over a power of two of hashes that stand side by side.
