@@ -12,8 +12,10 @@ use crate::disk::DiskFile;
 use crate::error::Damage;
 use crate::frame::{FrameFault, FrameLengths, HEAD_BYTES, LENGTHS_BYTES, decode_frame, decode_head};
 use crate::segment::{FrameCursor, SEGMENT_HEADER_BYTES, segment_name};
+use crate::verify::{BodyCheck, check_bodies};
 use proofline_proof::header::{EntryHeader, FORMAT_VERSION, HeaderError};
 use proofline_proof::{LeafHash, Seq};
+use proofline_trace::LedgerId;
 
 const CRC_BYTES: usize = 4;
 /// How the header of any format version begins.
@@ -46,6 +48,8 @@ pub(crate) struct Found {
     pub(crate) leaf: LeafHash,
     /// What is wrong with it: its place in the chain, or its body.
     pub(crate) damage: Option<Damage>,
+    /// What its body says, where the walk checks bodies and has looked at it already.
+    pub(crate) body: Option<BodyCheck>,
 }
 
 /// What a step came upon.
@@ -73,6 +77,8 @@ pub(crate) struct Scan {
     ready: Vec<Ready>,
     /// False for a walk that looks at one frame at a time: the slow twin in tests.
     in_batches: bool,
+    /// The ledger whose bodies it checks on the way, if any.
+    checking: Option<LedgerId>,
     /// Over what stays of an archived segment, where frames have become records.
     archived: Option<Archived>,
 }
@@ -83,6 +89,7 @@ struct Ready {
     lengths: FrameLengths,
     header: EntryHeader,
     leaf: LeafHash,
+    body: Option<BodyCheck>,
 }
 
 /// Where a walk over an archived segment is.
@@ -113,6 +120,7 @@ impl Scan {
             behind_gap: false,
             ready: Vec::new(),
             in_batches: true,
+            checking: None,
             archived: None,
         })
     }
@@ -129,8 +137,14 @@ impl Scan {
             behind_gap: false,
             ready: Vec::new(),
             in_batches: false,
+            checking: None,
             archived: Some(Archived { stub, ordinal: 0, frame_at, current: None }),
         })
+    }
+
+    /// Checks the bodies of entries that it reads ahead, as those of this ledger.
+    pub(crate) fn checking_bodies(self, ledger_id: LedgerId) -> Self {
+        Scan { checking: Some(ledger_id), ..self }
     }
 
     /// The chain after what was walked over so far.
@@ -179,8 +193,12 @@ impl Scan {
         if self.ready.is_empty() && self.in_batches {
             self.read_ahead()?;
         }
-        if let Some(Ready { lengths, header, leaf }) = self.ready.pop() {
-            return Ok(self.found(offset, offset, lengths, header, leaf, None));
+        if let Some(Ready { lengths, header, leaf, body }) = self.ready.pop() {
+            let mut step = self.found(offset, offset, lengths, header, leaf, None);
+            if let Step::Entry(found) = &mut step {
+                found.body = body;
+            }
+            return Ok(step);
         }
         let fault = match self.cursor.frame()? {
             Ok(frame) => {
@@ -215,9 +233,12 @@ impl Scan {
         }
         let headers: Vec<&[u8]> = frames.iter().map(|frame| frame.header_bytes).collect();
         let leaves = LeafHash::of_headers(&headers);
-        let ready = frames.into_iter().zip(leaves).map(|(frame, leaf)| {
+        let checks = self.checking.map(|ledger_id| check_bodies(&frames, ledger_id)).unwrap_or_default();
+        let checks = checks.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
+        let checks: Vec<Option<BodyCheck>> = checks.take(frames.len()).collect();
+        let ready = frames.into_iter().zip(leaves).zip(checks).map(|((frame, leaf), body)| {
             let (header_bytes, body_bytes) = (frame.header_bytes.len(), frame.body.len());
-            Ready { lengths: FrameLengths { header_bytes, body_bytes }, header: frame.header, leaf }
+            Ready { lengths: FrameLengths { header_bytes, body_bytes }, header: frame.header, leaf, body }
         });
         self.ready = ready.rev().collect();
         Ok(())
@@ -294,6 +315,7 @@ impl Scan {
             header,
             leaf,
             damage,
+            body: None,
         }))
     }
 

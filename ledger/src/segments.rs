@@ -172,14 +172,14 @@ impl Segment {
     /// True when the sound header of this entry begins at this place and carries this hash. False says
     /// nothing: the entry is archived, its header is long, or something is wrong, and the index is asked
     /// where the entry lies.
-    fn has_header_at(&self, offset: u32, seq: Seq, hash: &EnvelopeHash) -> bool {
+    fn has_header_at(&self, offset: u32, seq: Seq, hash: &EnvelopeHash) -> io::Result<bool> {
+        if self.stub.is_some() {
+            return Ok(false);
+        }
         let mut front = [0; SHORT_HEAD_BYTES];
-        let count = match &self.stub {
-            None => self.file.read_at(&mut front, u64::from(offset)).unwrap_or(0),
-            Some(_) => 0,
-        };
+        let count = read_full_at(&*self.file, &mut front, u64::from(offset))?;
         let head = decode_head(front.get(..count).unwrap_or_default());
-        head.is_ok_and(|(_, header, _)| header.seq == seq && header.envelope_hash == *hash)
+        Ok(head.is_ok_and(|(_, header, _)| header.seq == seq && header.envelope_hash == *hash))
     }
 
     /// True for entries inside the prefix that this segment shows.
@@ -373,7 +373,7 @@ impl Segments {
                 continue;
             }
             let seq = segment.seq_of(hit.ordinal);
-            if segment.has_header_at(hit.offset, seq, hash) {
+            if segment.has_header_at(hit.offset, seq, hash)? {
                 found.push(seq);
                 continue;
             }

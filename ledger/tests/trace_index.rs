@@ -142,15 +142,20 @@ fn a_long_range_over_many_segments_is_the_same_by_the_indexes() {
 /// The index of a segment without the pairs of one trace, with a right checksum.
 fn without_a_trace(index: &[u8]) -> Vec<u8> {
     let field = |at: usize| u32::from_le_bytes(index[at..at + 4].try_into().unwrap()) as usize;
-    let (n, t, s) = (field(12), field(16), field(20));
-    let (traces, system) = (88 + 20 * n, 88 + 20 * n + 20 * t);
-    let end = system + 4 * s;
-    let hidden = &index[traces..traces + 16];
-    let kept: Vec<&[u8]> = index[traces..system].chunks(20).filter(|pair| &pair[..16] != hidden).collect();
-    let mut lookup = index[..traces].to_vec();
-    lookup[16..20].copy_from_slice(&u32::try_from(kept.len()).unwrap().to_le_bytes());
-    lookup.extend(kept.concat());
-    lookup.extend(&index[system..end]);
+    let (n, t, s, d) = (field(12), field(16), field(20), field(88));
+    let filters = 32 * ((64 * n).div_ceil(1365) + (64 * d).div_ceil(1365));
+    let traces = 96 + filters + 8 * n.div_ceil(64) + 16 * d.div_ceil(64) + 20 * n;
+    let ordinals = traces + 20 * d;
+    let end = ordinals + 4 * t + 4 * s;
+    // The first trace of the directory keeps its place and loses its entries.
+    let hidden = field(traces + 36);
+    let number = |number: usize| u32::try_from(number).unwrap().to_le_bytes();
+    let mut lookup = index[..ordinals].to_vec();
+    lookup[16..20].copy_from_slice(&number(t - hidden));
+    for at in (traces + 36..ordinals).step_by(20) {
+        lookup[at..at + 4].copy_from_slice(&number(field(at) - hidden));
+    }
+    lookup.extend(&index[ordinals + 4 * hidden..end]);
     let digest = Blake3Digest::of(&lookup);
     [&lookup, digest.as_bytes().as_slice(), &index[end + 32..]].concat()
 }

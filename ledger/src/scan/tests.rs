@@ -167,11 +167,30 @@ fn told(mut scan: Scan) -> Vec<String> {
     }
 }
 
+/// What a walk says of the bodies that it reads ahead is what a look at each of them says; how many it
+/// judged.
+fn bodies_are_judged_alike(scan: Scan) -> usize {
+    let ledger_id = LedgerId::from_bytes([3; 16]);
+    let (mut scan, mut judged) = (scan.checking_bodies(ledger_id), 0);
+    loop {
+        match scan.step().unwrap() {
+            Step::End => return judged,
+            Step::Gap(_) => {}
+            Step::Entry(found) => {
+                let Some(check) = found.body else { continue };
+                let (_, body) = scan.current_bytes().unwrap();
+                assert_eq!(check, crate::verify::check_body(&found.header, body.unwrap(), ledger_id));
+                judged += 1;
+            }
+        }
+    }
+}
+
 #[test]
 fn a_walk_that_reads_ahead_tells_what_one_step_at_a_time_tells() {
     let is_full = std::env::var("PROOFLINE_EFFORT").is_ok_and(|effort| effort == "full");
     let mut dice = Dice(0);
-    let (mut damaged, mut read_ahead) = (0, 0);
+    let (mut damaged, mut read_ahead, mut checks) = (0, 0, 0);
     for _ in 0..if is_full { 20_000 } else { 400 } {
         let (mut bytes, places) = segment(&mut dice);
         for _ in 0..dice.below(4) {
@@ -192,6 +211,8 @@ fn a_walk_that_reads_ahead_tells_what_one_step_at_a_time_tells() {
         let expected = told(walk(false));
         damaged += usize::from(expected.iter().any(|line| line.contains("code:")));
         assert_eq!(told(walk(true)), expected);
+        checks += bodies_are_judged_alike(walk(true));
     }
     assert!(damaged > 100 && read_ahead > 200, "{damaged} damaged, {read_ahead} read ahead");
+    assert!(checks > 10_000, "{checks} bodies judged ahead");
 }

@@ -1,11 +1,12 @@
 //! What the body of an entry must be: the right hash, canonical, of the schema of its kind, of the trace that
 //! its header names.
 
+use proofline_canon::Sha256Digest;
 use proofline_proof::header::{EntryHeader, EntryKind, EntryStatus};
 use proofline_trace::{EnvelopeHash, GenesisRecord, LedgerId, certify_within, try_canonical};
 
 use crate::artifact::ArtifactKind;
-use crate::frame::MAX_BODY_BYTES;
+use crate::frame::{Frame, MAX_BODY_BYTES};
 use crate::system::SystemKind;
 
 pub(super) fn origin_of(header: &EntryHeader, body: &[u8]) -> Option<String> {
@@ -22,14 +23,42 @@ pub(crate) fn read_genesis(body: &[u8]) -> Option<GenesisRecord> {
     GenesisRecord::from_value(&value).ok()
 }
 
+/// What is wrong with a body, by its code and in words.
+pub(crate) type BodyCheck = Result<(), (&'static str, String)>;
+
+/// Fewer bodies than this are not worth a second thread.
+const BODIES_FOR_TWO: usize = 32;
+
+/// [`check_body`] of each of these frames, in order: hashed together, and judged on two threads.
+pub(crate) fn check_bodies(frames: &[Frame<'_>], ledger_id: LedgerId) -> Vec<BodyCheck> {
+    if frames.len() < BODIES_FOR_TWO {
+        return check_in_turn(frames, ledger_id);
+    }
+    let (first, rest) = frames.split_at(frames.len() / 2);
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| check_in_turn(rest, ledger_id));
+        let mut checks = check_in_turn(first, ledger_id);
+        // A thread that panicked has an answer in this one: the same panic.
+        checks.extend(other.join().unwrap_or_else(|_| check_in_turn(rest, ledger_id)));
+        checks
+    })
+}
+
+fn check_in_turn(frames: &[Frame<'_>], ledger_id: LedgerId) -> Vec<BodyCheck> {
+    let bodies: Vec<&[u8]> = frames.iter().map(|frame| frame.body).collect();
+    let hashes = Sha256Digest::of_each(&bodies).into_iter();
+    let hashes = hashes.map(|digest| EnvelopeHash::from_bytes(*digest.as_bytes()));
+    frames.iter().zip(hashes).map(|(it, hash)| check_hashed(&it.header, it.body, hash, ledger_id)).collect()
+}
+
 /// A body is what its header says: the right hash, canonical, of the schema of its kind, of the
 /// header's trace.
-pub(crate) fn check_body(
-    header: &EntryHeader,
-    body: &[u8],
-    ledger_id: LedgerId,
-) -> Result<(), (&'static str, String)> {
-    let found = EnvelopeHash::of(body);
+pub(crate) fn check_body(header: &EntryHeader, body: &[u8], ledger_id: LedgerId) -> BodyCheck {
+    check_hashed(header, body, EnvelopeHash::of(body), ledger_id)
+}
+
+/// [`check_body`] of a body whose hash was `found`.
+fn check_hashed(header: &EntryHeader, body: &[u8], found: EnvelopeHash, ledger_id: LedgerId) -> BodyCheck {
     if found != header.envelope_hash {
         let message = format!("the body hashes to {found}, its header says {}", header.envelope_hash);
         return Err(("body.hash", message));

@@ -44,7 +44,7 @@ pub use anchors::{
 };
 use archived::Opened;
 use body::origin_of;
-pub(crate) use body::{check_body, read_genesis};
+pub(crate) use body::{BodyCheck, check_bodies, check_body, read_genesis};
 pub use erasure::ErasureCheck;
 use erasure::Told;
 
@@ -346,7 +346,8 @@ impl<'a> Verifier<'a> {
         let path = self.dir.join(&segment.name);
         self.check_place(segment);
         let start = SEGMENT_HEADER_BYTES as u64;
-        let Some(mut scan) = segment.scan(self.chain).during("read", &path)? else { return Ok(()) };
+        let Some(scan) = segment.scan(self.chain).during("read", &path)? else { return Ok(()) };
+        let mut scan = scan.checking_bodies(self.report.ledger_id);
         let mut table = Table::new(start);
         let mut again = StubBuilder::default();
         let damage_before = self.report.damage.len();
@@ -364,10 +365,11 @@ impl<'a> Verifier<'a> {
                     self.unbroken = false;
                     self.report.damage.push(damage);
                 }
-                Step::Entry(found) => {
+                Step::Entry(mut found) => {
+                    let check = found.body.take();
                     let (header_bytes, body) = scan.current_bytes().during("read", &path)?;
                     segment.build_again(&mut again, &found, header_bytes, body);
-                    self.entry(segment, &found, body);
+                    self.entry(segment, &found, body, check);
                     if let Some(ordinal) = found.header.seq.get().checked_sub(segment.seq.get())
                         && let (Ok(ordinal), Ok(offset)) =
                             (u32::try_from(ordinal), u32::try_from(found.offset))
@@ -468,7 +470,8 @@ impl<'a> Verifier<'a> {
         self.chain = ChainState { next, head, ..self.chain };
     }
 
-    fn entry(&mut self, segment: &Opened, found: &Found, body: Option<&[u8]>) {
+    /// Takes in an entry; `check` is what [`check_body`] says, if that is known.
+    fn entry(&mut self, segment: &Opened, found: &Found, body: Option<&[u8]>, check: Option<BodyCheck>) {
         let header = &found.header;
         self.watch.header(header.seq, found.leaf);
         if let Some(damage) = &found.damage {
@@ -478,7 +481,8 @@ impl<'a> Verifier<'a> {
             self.report.entries += 1;
             let Some(body) = body else { return self.check_trace(segment, found) };
             self.report.origin = self.report.origin.take().or_else(|| origin_of(header, body));
-            if let Err((code, message)) = check_body(header, body, self.report.ledger_id) {
+            let check = check.unwrap_or_else(|| check_body(header, body, self.report.ledger_id));
+            if let Err((code, message)) = check {
                 self.damage(code, &segment.name, Some(found.offset), Some(header.seq), message);
             } else {
                 self.watch_body(segment, found, body);
