@@ -9,6 +9,7 @@ use std::fmt::Write;
 use std::hint::black_box;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use cedar_policy::{
     Authorizer, Context, Entities, Entity, EntityUid, PolicySet, Request, RestrictedExpression,
@@ -16,7 +17,7 @@ use cedar_policy::{
 use criterion::{BenchmarkId, Criterion, Throughput};
 use proofline::canon::{ContentStore, Limits, MemoryStore, Sha256Digest};
 use proofline::ledger::{Options, Snapshot};
-use proofline::policy::{CedarEngine, Policy, PolicyEngine, Question};
+use proofline::policy::{CedarEngine, Memory, PlainCedarEngine, Policy, PolicyEngine, Question};
 use proofline::replay::{
     BacktestPlan, BacktestSink, ChangedDecision, Means, Mode, Plan, ReplaySink, RunVerdict, Summary,
     TraceReplay, backtest, replay,
@@ -27,6 +28,10 @@ use proofline::trace::{AuthContext, Envelope, PolicyDecision, read_envelope};
 const PER_TRACE: usize = 20;
 /// Statements of the policy: the first is the one that permits, the others are about other things.
 const STATEMENTS: usize = 10;
+/// Questions that a thread asks at a stretch, each of another time.
+const ASKED: usize = 1000;
+/// What a memory of replies may take.
+const REMEMBERED_BYTES: usize = 8 << 20;
 
 /// Takes what it is told and keeps nothing, as a job that prints it would.
 struct Dropped;
@@ -46,17 +51,24 @@ impl BacktestSink for Dropped {
 fn main() {
     let mut criterion = common::criterion();
     let traces = common::amount(500, 2);
-    let text = policy();
-    one_request(&mut criterion, &text);
+    let text = policy(true);
+    load(&mut criterion, &text);
+    side_by_side(&mut criterion, "decision_by_time", &text);
+    side_by_side(&mut criterion, "decision", &policy(false));
     many(&mut criterion, &text, traces);
     criterion.final_summary();
 }
 
-fn policy() -> String {
-    let mut text = String::from(
+/// One that reads the time, so that no two questions of a trace are equal to it, or one that does not.
+fn policy(reads_time: bool) -> String {
+    let when = match reads_time {
+        true => "when { context.ts_ms <= context.auth_context.credential.expires_at_ms }",
+        false => r#"when { context.auth_context.credential.credential_kind == "oidc" }"#,
+    };
+    let mut text = format!(
         r#"@id("readers-read") @obligation("log-prompt")
         permit(principal in Grant::"tickets:read", action in Action::"tickets", resource in Resource::"desk")
-        when { context.ts_ms <= context.auth_context.credential.expires_at_ms };"#,
+        {when};"#,
     );
     for number in 1..STATEMENTS {
         let effect = if number % 2 == 0 { "permit" } else { "forbid" };
@@ -101,29 +113,83 @@ fn envelope(text: &str) -> Envelope {
     read_envelope(text.as_bytes(), &Limits::ENVELOPE).unwrap().into_parts().0
 }
 
-/// One and the same request: of the engine alone, request and entities made beforehand; and of a policy behind the
-/// seam, which makes them from the question and turns the answer into a decision.
-fn one_request(criterion: &mut Criterion, text: &str) {
-    let context_text = context(0);
-    let decision_text = decision(0, 0, &hash_of(&context_text), &"0".repeat(64));
-    let (Envelope::AuthContext(auth), Envelope::PolicyDecision(decided)) =
-        (envelope(&context_text), envelope(&decision_text))
-    else {
-        return;
-    };
-    let mut group = common::group(criterion, "decision");
-    group.throughput(Throughput::Elements(1));
-    let (set, (request, entities)) = (text.parse::<PolicySet>().unwrap(), bare(&auth, &decided));
-    let authorizer = Authorizer::new();
-    let ask = || authorizer.is_authorized(&request, &set, &entities);
-    assert_eq!(ask().decision(), cedar_policy::Decision::Allow);
-    group.bench_function("engine", |bencher| bencher.iter(|| black_box(ask())));
-    let policy: std::sync::Arc<dyn Policy> = CedarEngine.load(text.as_bytes()).unwrap();
-    let question = Question::of(&auth, &decided);
-    assert_eq!(policy.ask(&question).decision(), decided.decision);
-    group.bench_function("ask", |bencher| bencher.iter(|| black_box(policy.ask(&question).decision())));
+fn load(criterion: &mut Criterion, text: &str) {
+    let mut group = common::group(criterion, "policy");
     group.bench_function("load", |bencher| bencher.iter(|| black_box(CedarEngine.load(text.as_bytes()))));
     group.finish();
+}
+
+/// The same questions five ways: of the engine alone, with request and entities made beforehand (`engine`) or each
+/// time (`bare`); of a policy behind the seam, whole (`plain`), by slices (`ask`), and with a memory that is empty when a
+/// stretch begins (`remembered`). Ours turn the answer into the contract's decision as well.
+fn side_by_side(criterion: &mut Criterion, name: &str, text: &str) {
+    let context_text = context(0);
+    let hash = hash_of(&context_text);
+    let Envelope::AuthContext(auth) = envelope(&context_text) else { return };
+    let decision = |number| match envelope(&decision(0, number, &hash, &"0".repeat(64))) {
+        Envelope::PolicyDecision(decision) => Some(decision),
+        _ => None,
+    };
+    let decisions: Vec<PolicyDecision> = (0..ASKED).filter_map(decision).collect();
+    let set = text.parse::<PolicySet>().unwrap();
+    let prepared: Vec<(Request, Entities)> = decisions.iter().map(|it| bare(&auth, it)).collect();
+    let authorizer = Authorizer::new();
+    let load = |engine: &dyn PolicyEngine| engine.load(text.as_bytes()).unwrap();
+    let (plain, sliced) = (load(&PlainCedarEngine), load(&CedarEngine));
+    let policy_name = Sha256Digest::of(text.as_bytes());
+    for (decided, (request, entities)) in decisions.iter().zip(&prepared) {
+        let answer = authorizer.is_authorized(request, &set, entities);
+        assert_eq!(answer.decision(), cedar_policy::Decision::Allow);
+        let question = Question::of(&auth, decided);
+        assert_eq!(plain.ask(&question), sliced.ask(&question));
+        assert_eq!(sliced.ask(&question).decision(), decided.decision);
+    }
+    let engine = || {
+        for (request, entities) in &prepared {
+            black_box(authorizer.is_authorized(request, &set, entities));
+        }
+    };
+    let embedded = || {
+        for decided in &decisions {
+            let (request, entities) = bare(&auth, decided);
+            black_box(authorizer.is_authorized(&request, &set, &entities));
+        }
+    };
+    let ask = |policy: &Arc<dyn Policy>| {
+        for decided in &decisions {
+            black_box(policy.ask(&Question::of(&auth, decided)).decision());
+        }
+    };
+    let remembered = || {
+        let memory = Memory::new(REMEMBERED_BYTES);
+        for decided in &decisions {
+            black_box(memory.reply(&policy_name, &*sliced, &Question::of(&auth, decided)));
+        }
+    };
+    let ways: [(&str, &(dyn Fn() + Sync)); 5] = [
+        ("engine", &engine),
+        ("bare", &embedded),
+        ("plain", &|| ask(&plain)),
+        ("ask", &|| ask(&sliced)),
+        ("remembered", &remembered),
+    ];
+    let mut group = common::slow_group(criterion, name);
+    let all = std::thread::available_parallelism().unwrap();
+    for threads in BTreeSet::from([NonZeroUsize::MIN, all]) {
+        group.throughput(Throughput::Elements((threads.get() * ASKED) as u64));
+        for (way, work) in ways {
+            let id = BenchmarkId::new(way, threads);
+            group.bench_function(id, |bencher| bencher.iter(|| on_threads(threads, work)));
+        }
+    }
+    group.finish();
+}
+
+fn on_threads(threads: NonZeroUsize, work: &(dyn Fn() + Sync)) {
+    std::thread::scope(|scope| {
+        (1..threads.get()).for_each(|_| drop(scope.spawn(work)));
+        work();
+    });
 }
 
 /// The request that docs/policy.md draws, by hand.

@@ -2,9 +2,10 @@
 //! claims and its policy does not say is a mismatch; what cannot be asked is counted, and found.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use proofline_canon::{Pointer, Profile, Sha256Digest, StoreError};
-use proofline_policy::{Answer, PolicyEngine, Question};
+use proofline_policy::{PolicyEngine, Question, Reply};
 use proofline_trace::{
     AuthContext, Decision, DecisionResult, Envelope, EnvelopeHash, Failure, FailureClass, Finding,
     FindingCode, PolicyDecision, SafeInt,
@@ -68,7 +69,7 @@ impl<'a> Decided<'a> {
 /// What a decision is, asked again.
 enum Again {
     Same,
-    Other(Box<Answer>),
+    Other(Arc<Reply>),
     Absent(Absence),
     Unusable(&'static str),
 }
@@ -97,8 +98,8 @@ pub(crate) fn redecide(
                     out.re_decided += 1;
                     continue;
                 }
-                Again::Other(answer) => {
-                    out.failure = Some(mismatch(decided, &answer, engine));
+                Again::Other(reply) => {
+                    out.failure = Some(mismatch(decided, &reply, engine));
                     return Ok(out);
                 }
                 Again::Absent(why) => (FindingCode::PolicyNotAtHand, why.to_string()),
@@ -126,14 +127,15 @@ pub(crate) fn redecide(
 }
 
 fn again(decided: &Decided<'_>, shelf: &Shelf<'_>) -> Result<Again, StoreError> {
-    let policy = match shelf.find(decided.decision.policy.policy_sha256)? {
+    let name = decided.decision.policy.policy_sha256;
+    let policy = match shelf.find(name)? {
         Held::Policy(policy) => policy,
         Held::Absent(why) => return Ok(Again::Absent(why)),
         Held::Unusable(code) => return Ok(Again::Unusable(code)),
     };
-    let answer = policy.ask(&decided.question());
-    let is_same = answer.decision() == decided.decision.decision;
-    Ok(if is_same { Again::Same } else { Again::Other(Box::new(answer)) })
+    let reply = shelf.reply(&name, &*policy, &decided.question());
+    let is_same = reply.decision == decided.decision.decision;
+    Ok(if is_same { Again::Same } else { Again::Other(reply) })
 }
 
 /// One for a policy, naming its decisions in ledger order.
@@ -164,8 +166,8 @@ fn required(decided: &Decided<'_>, why: &str) -> Failure {
     }
 }
 
-fn mismatch(decided: &Decided<'_>, answer: &Answer, engine: &dyn PolicyEngine) -> Failure {
-    let (recorded, again) = (&decided.decision.decision, answer.decision());
+fn mismatch(decided: &Decided<'_>, reply: &Reply, engine: &dyn PolicyEngine) -> Failure {
+    let (recorded, again) = (&decided.decision.decision, &reply.decision);
     let (member, differs) = if recorded.result != again.result {
         ("result", format!("is {}; the record says {}", said(again.result), said(recorded.result)))
     } else if recorded.reason_codes != again.reason_codes {
@@ -175,7 +177,7 @@ fn mismatch(decided: &Decided<'_>, answer: &Answer, engine: &dyn PolicyEngine) -
     };
     let (policy, request, actor) =
         (&decided.decision.policy, &decided.decision.request, &decided.auth_context.actor);
-    let failed: Vec<String> = answer.errors.iter().map(|fault| format!("{:?}", fault.id)).collect();
+    let failed: Vec<String> = reply.answer.errors.iter().map(|fault| format!("{:?}", fault.id)).collect();
     let failed = match failed.is_empty() {
         true => String::new(),
         false => format!(" The policy could not evaluate {}, which denies.", failed.join(", ")),
@@ -193,7 +195,7 @@ fn mismatch(decided: &Decided<'_>, answer: &Answer, engine: &dyn PolicyEngine) -
     );
     Failure {
         pointer: Some(Pointer::root().child("decision").child(member)),
-        expected: text(decided.decision, again),
+        expected: text(decided.decision, again.clone()),
         found: text(decided.decision, recorded.clone()),
         ..decided.subject().fails(Check::Decision, FailureClass::DecisionMismatch, message)
     }

@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use proofline_canon::{Sha256Digest, StoreError};
 use proofline_ledger::{Erasures, Seq};
-use proofline_policy::Policy;
+use proofline_policy::{Memory, Policy, Question, Reply};
 
 use crate::means::Means;
 
 /// The texts of the policies that are held at once come to this many bytes, or to one policy that is longer.
 const HELD_BYTES: usize = 32 << 20;
+/// What the replies to questions of a run take that are remembered.
+pub(crate) const REMEMBERED_BYTES: usize = 8 << 20;
 /// What a policy counts beside its text.
 const BYTES_EACH: usize = 1 << 10;
 
@@ -58,6 +60,7 @@ pub(crate) struct Shelf<'a> {
     erasures: &'a Erasures,
     closed: &'a BTreeMap<Sha256Digest, Seq>,
     kept: Mutex<Kept>,
+    memory: Memory,
 }
 
 /// One policy; who needs it while it is loaded waits for it.
@@ -90,7 +93,17 @@ impl<'a> Shelf<'a> {
         erasures: &'a Erasures,
         closed: &'a BTreeMap<Sha256Digest, Seq>,
     ) -> Self {
-        Self { means, erasures, closed, kept: Mutex::default() }
+        Self { means, erasures, closed, kept: Mutex::default(), memory: Memory::new(REMEMBERED_BYTES) }
+    }
+
+    /// What the policy found under this name replies.
+    pub(crate) fn reply(
+        &self,
+        name: &Sha256Digest,
+        policy: &dyn Policy,
+        question: &Question<'_>,
+    ) -> Arc<Reply> {
+        self.memory.reply(name, policy, question)
     }
 
     /// Whether there is a store to look in.

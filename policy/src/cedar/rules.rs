@@ -6,13 +6,15 @@ use std::mem;
 use std::sync::LazyLock;
 
 use cedar_policy::{
-    ActionConstraint, Authorizer, Context, Effect, Entities, Entity, EntityUid, Policy, PolicySet, Request,
-    RestrictedExpression, Schema, ValidationMode, Validator,
+    ActionConstraint, Authorizer, Context, Effect, Entities, Entity, EntityUid, Policy, PolicySet,
+    PrincipalConstraint, Request, ResourceConstraint, RestrictedExpression, Schema, ValidationMode,
+    Validator,
 };
 use proofline_trace::Severity;
 
 use super::mapping::{self, MappingFault};
 use super::rule_text;
+use super::sight::{Seen, Sight};
 use super::{ASKING_BYTES, CedarEngine, LINK_BYTES, fault, on_ample_stack};
 use crate::rules::{Breach, CaseFacts, CaseKind, Fact, RULES_SCHEMA, Rule, RulesError};
 
@@ -22,10 +24,29 @@ pub struct RuleSet {
     rules: Vec<Rule>,
     places: BTreeMap<String, usize>,
     /// The rules that are asked of each kind of case.
-    sets: BTreeMap<CaseKind, PolicySet>,
+    sets: BTreeMap<CaseKind, Asked>,
     reads_in_force: bool,
     /// The stack that an evaluation has at least, so that its answer never depends on the thread that asks.
     stack_bytes: usize,
+}
+
+/// The rules that are asked of a kind of case, and what they see of one.
+#[derive(Debug, Default)]
+struct Asked {
+    set: PolicySet,
+    sight: Sight,
+    /// Whether some scope or condition holds the principal, or the resource, against an entity.
+    holds_against: bool,
+}
+
+impl Asked {
+    fn add(&mut self, policy: &Policy) -> Result<(), MappingFault> {
+        self.sight.join(&Sight::of(policy));
+        self.holds_against |= !self.sight.held_against.is_empty()
+            || !matches!(policy.principal_constraint(), PrincipalConstraint::Any)
+            || !matches!(policy.resource_constraint(), ResourceConstraint::Any);
+        Ok(self.set.add(policy.clone())?)
+    }
 }
 
 /// Expressions are dropped as deep as they are nested.
@@ -69,13 +90,13 @@ impl RuleSet {
         let lines = text.statements.iter().map(|it| (it.id.as_str(), it.line)).collect();
         rule_text::validated(&VALIDATOR.validate(&text.set, ValidationMode::Strict), &text.set, &lines)?;
         read.sort_by(|(one, _), (other, _)| one.id.cmp(&other.id));
-        let mut sets = BTreeMap::<CaseKind, PolicySet>::new();
+        let mut sets = BTreeMap::<CaseKind, Asked>::new();
         let mut reads_in_force = false;
         for (rule, policy) in &read {
             // As a name or inside one: `context.decision == {..., "in_force": true}` reads it as well.
             reads_in_force |= policy.to_json().is_ok_and(|json| json.to_string().contains("in_force"));
             for kind in &rule.asked_of {
-                let added = sets.entry(*kind).or_default().add(policy.clone());
+                let added = sets.entry(*kind).or_default().add(policy);
                 added.map_err(|error| schema_fault(&rule.id, &error))?;
             }
         }
@@ -100,15 +121,27 @@ impl RuleSet {
     /// [`Rule::asked_of`] has not the case's kind are not asked.
     #[must_use]
     pub fn ask(&self, facts: &CaseFacts<'_>) -> Vec<Breach> {
-        let Some(set) = self.sets.get(&facts.kind) else { return Vec::new() };
-        stacker::maybe_grow(self.stack_bytes, self.stack_bytes, || self.evaluate(set, facts))
+        let Some(asked) = self.sets.get(&facts.kind) else { return Vec::new() };
+        stacker::maybe_grow(self.stack_bytes, self.stack_bytes, || {
+            let breaches = self.evaluate(&asked.set, facts.kind, seen_request(facts, asked));
+            // Its message may tell of what the rules did not see.
+            if breaches.iter().all(|breach| breach.error.is_none()) {
+                return breaches;
+            }
+            self.evaluate(&asked.set, facts.kind, request(facts))
+        })
     }
 
-    fn evaluate(&self, set: &PolicySet, facts: &CaseFacts<'_>) -> Vec<Breach> {
-        let (request, entities) = match request(facts) {
+    fn evaluate(
+        &self,
+        set: &PolicySet,
+        kind: CaseKind,
+        mapped: Result<(Request, Entities), MappingFault>,
+    ) -> Vec<Breach> {
+        let (request, entities) = match mapped {
             Ok(mapped) => mapped,
             // A fault of the program, and no reason to let anything pass.
-            Err(fault) => return self.all_failed(facts.kind, &fault.to_string()),
+            Err(fault) => return self.all_failed(kind, &fault.to_string()),
         };
         let response = Authorizer::new().is_authorized(&request, set, &entities);
         let place = |id: &str| self.places.get(id).copied();
@@ -187,15 +220,70 @@ fn request(facts: &CaseFacts<'_>) -> Result<(Request, Entities), MappingFault> {
         None => Entity::new(mapping::uid(&mapping::ACTOR, NOBODY), nobody(), [].into())?,
     };
     let resource = mapping::resource(facts.resource.unwrap_or(NOTHING));
-    let groups = facts.kind.is_call().then(|| mapping::uid(&mapping::ACTION, CALL));
-    let action = mapping::uid(&mapping::ACTION, facts.kind.as_str());
     let (who, what) = (actor.uid(), resource.uid());
-    let action_entity = Entity::new_no_attrs(action.clone(), groups.into_iter().collect());
-    let entities = Entities::from_entities([actor, action_entity, resource], None)?;
     let Fact::Record(members) = &facts.context else { return Err("a context is a record".into()) };
-    let pairs = members.iter().map(|(name, value)| Ok(((*name).to_owned(), expression(value)?)));
-    let context = Context::from_pairs(pairs.collect::<Result<Vec<_>, MappingFault>>()?)?;
+    let context = Context::from_pairs(record(members)?)?;
+    made(facts.kind, (who, what), context, [actor, resource])
+}
+
+/// The same without what the rules do not see.
+fn seen_request(facts: &CaseFacts<'_>, asked: &Asked) -> Result<(Request, Entities), MappingFault> {
+    let sight = &asked.sight;
+    if asked.holds_against || sight.principal.whole || sight.action.whole || sight.resource.whole {
+        return request(facts);
+    }
+    let id = facts.auth_context.map_or_else(
+        || NOBODY.to_owned(),
+        |auth| mapping::actor_id(auth.actor.actor_kind.as_str(), auth.actor.actor_id.as_str()),
+    );
+    let who = mapping::uid(&mapping::ACTOR, &id);
+    let what = mapping::uid(&mapping::RESOURCE, facts.resource.unwrap_or(NOTHING));
+    let Fact::Record(members) = &facts.context else { return Err("a context is a record".into()) };
+    let context = Context::from_pairs(seen_record(members, &sight.context)?)?;
+    let mut entities = Vec::new();
+    if !sight.principal.members.is_empty() {
+        let named = |name: &String| Some((name.clone(), facts.get(&format!("principal.{name}"))?));
+        let attributes = sight.principal.members.keys().filter_map(named);
+        let attributes = attributes.map(|(name, fact)| Ok((name, expression(&fact)?)));
+        let attributes = attributes.collect::<Result<_, MappingFault>>()?;
+        entities.push(Entity::new(who.clone(), attributes, [].into())?);
+    }
+    made(facts.kind, (who, what), context, entities)
+}
+
+fn made(
+    kind: CaseKind,
+    (who, what): (EntityUid, EntityUid),
+    context: Context,
+    entities: impl IntoIterator<Item = Entity>,
+) -> Result<(Request, Entities), MappingFault> {
+    let groups = kind.is_call().then(|| mapping::uid(&mapping::ACTION, CALL));
+    let action = mapping::uid(&mapping::ACTION, kind.as_str());
+    let action_entity = Entity::new_no_attrs(action.clone(), groups.into_iter().collect());
+    let entities = Entities::from_entities(entities.into_iter().chain([action_entity]), None)?;
     Ok((Request::new(who, action, what, context, None)?, entities))
+}
+
+type Members = Vec<(String, RestrictedExpression)>;
+
+fn record(members: &[(&'static str, Fact)]) -> Result<Members, MappingFault> {
+    members.iter().map(|(name, value)| Ok(((*name).to_owned(), expression(value)?))).collect()
+}
+
+fn seen_record(members: &[(&'static str, Fact)], seen: &Seen) -> Result<Members, MappingFault> {
+    if seen.whole {
+        return record(members);
+    }
+    let mut given = Members::new();
+    for (name, fact) in members {
+        let Some(seen) = seen.members.get(*name) else { continue };
+        let value = match fact {
+            Fact::Record(inner) => RestrictedExpression::new_record(seen_record(inner, seen)?)?,
+            other => expression(other)?,
+        };
+        given.push(((*name).to_owned(), value));
+    }
+    Ok(given)
 }
 
 fn nobody() -> std::collections::HashMap<String, RestrictedExpression> {
@@ -217,10 +305,7 @@ fn expression(fact: &Fact) -> Result<RestrictedExpression, MappingFault> {
         Fact::Set(texts) => {
             RestrictedExpression::new_set(texts.iter().cloned().map(RestrictedExpression::new_string))
         }
-        Fact::Record(members) => {
-            let pairs = members.iter().map(|(name, value)| Ok(((*name).to_owned(), expression(value)?)));
-            RestrictedExpression::new_record(pairs.collect::<Result<Vec<_>, MappingFault>>()?)?
-        }
+        Fact::Record(members) => RestrictedExpression::new_record(record(members)?)?,
     })
 }
 

@@ -2,18 +2,19 @@
 //! and the resource with entities that are written out, never fails, and comes before every condition.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::OnceLock;
 
 use cedar_policy::{
     ActionConstraint, EntityUid, Policy, PolicyId, PolicySet, PrincipalConstraint, ResourceConstraint,
 };
 
 use super::mapping;
-use super::sight::Named;
+use super::sight::{Named, Sight};
 use crate::question::Question;
 
 /// What an entity of a question can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub(super) enum EntityKind {
     Actor,
     ActorKind,
     Grant,
@@ -21,7 +22,7 @@ pub(super) enum Kind {
     Resource,
 }
 
-impl Kind {
+impl EntityKind {
     const ALL: [(Self, &'static str); 5] = [
         (Self::Actor, "Actor"),
         (Self::ActorKind, "ActorKind"),
@@ -51,7 +52,7 @@ impl Kind {
 pub(super) struct Literals {
     /// The place of each id, by kind.
     places: [HashMap<String, u32>; 5],
-    all: Vec<(Kind, EntityUid)>,
+    all: Vec<(EntityKind, EntityUid)>,
 }
 
 /// A literal that a question meets, twice its place; and one more where it is an entity of the question itself and
@@ -64,7 +65,7 @@ impl Literals {
     }
 
     /// The place of a literal; none where no question has one like it.
-    pub(super) fn add(&mut self, kind: Kind, id: &str) -> Option<u32> {
+    pub(super) fn add(&mut self, kind: EntityKind, id: &str) -> Option<u32> {
         let next = u32::try_from(self.all.len()).ok()?;
         let places = self.places.get_mut(kind as usize)?;
         if let Some(place) = places.get(id) {
@@ -76,7 +77,7 @@ impl Literals {
     }
 
     pub(super) fn add_named(&mut self, named: &Named) {
-        if let Some(kind) = named.of.as_deref().and_then(Kind::named) {
+        if let Some(kind) = named.of.as_deref().and_then(EntityKind::named) {
             self.add(kind, &named.id);
         }
     }
@@ -89,15 +90,15 @@ impl Literals {
         }
         let auth = question.auth_context;
         let (kind, id) = (auth.actor.actor_kind.as_str(), auth.actor.actor_id.as_str());
-        if self.has(Kind::Actor) {
-            self.hit(Kind::Actor, &mapping::actor_id(kind, id), 1, &mut hits);
+        if self.has(EntityKind::Actor) {
+            self.hit(EntityKind::Actor, &mapping::actor_id(kind, id), 1, &mut hits);
         }
-        self.hit(Kind::ActorKind, kind, 0, &mut hits);
-        if self.has(Kind::Grant) {
-            auth.grants.iter().for_each(|grant| self.hit(Kind::Grant, grant.as_str(), 0, &mut hits));
+        self.hit(EntityKind::ActorKind, kind, 0, &mut hits);
+        if self.has(EntityKind::Grant) {
+            auth.grants.iter().for_each(|grant| self.hit(EntityKind::Grant, grant.as_str(), 0, &mut hits));
         }
         let (action, resource) = (question.request.action.as_str(), question.request.resource.as_str());
-        for (kind, name, mark) in [(Kind::Action, action, ':'), (Kind::Resource, resource, '/')] {
+        for (kind, name, mark) in [(EntityKind::Action, action, ':'), (EntityKind::Resource, resource, '/')] {
             if self.has(kind) {
                 self.hit(kind, name, 1, &mut hits);
                 mapping::cut_off(name, mark).for_each(|above| self.hit(kind, above, 0, &mut hits));
@@ -107,11 +108,11 @@ impl Literals {
         hits
     }
 
-    fn has(&self, kind: Kind) -> bool {
+    fn has(&self, kind: EntityKind) -> bool {
         self.places.get(kind as usize).is_some_and(|places| !places.is_empty())
     }
 
-    fn hit(&self, kind: Kind, id: &str, exactly: u32, hits: &mut Vec<Hit>) {
+    fn hit(&self, kind: EntityKind, id: &str, exactly: u32, hits: &mut Vec<Hit>) {
         let place = self.places.get(kind as usize).and_then(|places| places.get(id));
         hits.extend(place.map(|place| 2 * place + exactly));
     }
@@ -121,7 +122,7 @@ impl Literals {
         &'a self,
         hits: &'a [Hit],
         exactly: bool,
-    ) -> impl Iterator<Item = (Kind, &'a EntityUid)> + 'a {
+    ) -> impl Iterator<Item = (EntityKind, &'a EntityUid)> + 'a {
         let of = hits.iter().filter(move |hit| (*hit % 2 == 1) == exactly);
         of.filter_map(|hit| self.all.get((hit / 2) as usize)).map(|(kind, uid)| (*kind, uid))
     }
@@ -152,9 +153,18 @@ impl Test {
 
 /// The scope of a statement.
 #[derive(Debug)]
-struct Scope {
-    id: PolicyId,
+pub(super) struct Scope {
+    pub(super) id: PolicyId,
     tests: [Test; 3],
+    /// What the statement's conditions see: looked for when a question first comes to them.
+    sight: OnceLock<Sight>,
+}
+
+impl Scope {
+    /// What the conditions of its own statement see. Deep as they are nested: the caller gives the stack.
+    pub(super) fn sight(&self, own: &Policy) -> &Sight {
+        self.sight.get_or_init(|| Sight::of(own))
+    }
 }
 
 /// The scopes of a text.
@@ -177,7 +187,7 @@ impl Scopes {
     fn scope(&mut self, policy: &Policy) -> Scope {
         let principal = match policy.principal_constraint() {
             PrincipalConstraint::Any => Test::Any,
-            PrincipalConstraint::Eq(uid) => self.is(&uid, &[Kind::Actor]),
+            PrincipalConstraint::Eq(uid) => self.is(&uid, &[EntityKind::Actor]),
             PrincipalConstraint::In(uid) => self.within(&[uid], &PRINCIPAL),
             PrincipalConstraint::Is(of) => is_type(&of, "Actor"),
             PrincipalConstraint::IsIn(of, uid) => match is_type(&of, "Actor") {
@@ -187,41 +197,41 @@ impl Scopes {
         };
         let action = match policy.action_constraint() {
             ActionConstraint::Any => Test::Any,
-            ActionConstraint::Eq(uid) => self.is(&uid, &[Kind::Action]),
-            ActionConstraint::In(uids) => self.within(&uids, &[Kind::Action]),
+            ActionConstraint::Eq(uid) => self.is(&uid, &[EntityKind::Action]),
+            ActionConstraint::In(uids) => self.within(&uids, &[EntityKind::Action]),
         };
         let resource = match policy.resource_constraint() {
             ResourceConstraint::Any => Test::Any,
-            ResourceConstraint::Eq(uid) => self.is(&uid, &[Kind::Resource]),
-            ResourceConstraint::In(uid) => self.within(&[uid], &[Kind::Resource]),
+            ResourceConstraint::Eq(uid) => self.is(&uid, &[EntityKind::Resource]),
+            ResourceConstraint::In(uid) => self.within(&[uid], &[EntityKind::Resource]),
             ResourceConstraint::Is(of) => is_type(&of, "Resource"),
             ResourceConstraint::IsIn(of, uid) => match is_type(&of, "Resource") {
-                Test::Any => self.within(&[uid], &[Kind::Resource]),
+                Test::Any => self.within(&[uid], &[EntityKind::Resource]),
                 other => other,
             },
         };
-        Scope { id: policy.id().clone(), tests: [principal, action, resource] }
+        Scope { id: policy.id().clone(), tests: [principal, action, resource], sight: OnceLock::new() }
     }
 
     /// A variable meets literals of its own kinds alone: what another variable meets is nothing to it.
-    fn place(&mut self, uid: &EntityUid, kinds: &[Kind]) -> Option<u32> {
-        let kind = Kind::named(&uid.type_name().to_string()).filter(|kind| kinds.contains(kind))?;
+    fn place(&mut self, uid: &EntityUid, kinds: &[EntityKind]) -> Option<u32> {
+        let kind = EntityKind::named(&uid.type_name().to_string()).filter(|kind| kinds.contains(kind))?;
         self.literals.add(kind, uid.id().unescaped())
     }
 
-    fn is(&mut self, uid: &EntityUid, kinds: &[Kind]) -> Test {
+    fn is(&mut self, uid: &EntityUid, kinds: &[EntityKind]) -> Test {
         self.place(uid, kinds).map_or(Test::Never, Test::Is)
     }
 
-    fn within(&mut self, uids: &[EntityUid], kinds: &[Kind]) -> Test {
+    fn within(&mut self, uids: &[EntityUid], kinds: &[EntityKind]) -> Test {
         let places: BTreeSet<u32> = uids.iter().filter_map(|uid| self.place(uid, kinds)).collect();
         if places.is_empty() { Test::Never } else { Test::Within(places.into_iter().collect()) }
     }
 
     /// The statements whose scope admits a question.
-    pub(super) fn admitting(&self, hits: &[Hit]) -> impl Iterator<Item = &PolicyId> {
+    pub(super) fn admitting(&self, hits: &[Hit]) -> impl Iterator<Item = &Scope> {
         let admits = |scope: &&Scope| scope.tests.iter().all(|test| test.holds(hits));
-        self.scopes.iter().filter(admits).map(|scope| &scope.id)
+        self.scopes.iter().filter(admits)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -229,7 +239,7 @@ impl Scopes {
     }
 }
 
-const PRINCIPAL: [Kind; 3] = [Kind::Actor, Kind::ActorKind, Kind::Grant];
+const PRINCIPAL: [EntityKind; 3] = [EntityKind::Actor, EntityKind::ActorKind, EntityKind::Grant];
 
 fn is_type(of: &cedar_policy::EntityTypeName, own: &str) -> Test {
     if of.to_string() == own { Test::Any } else { Test::Never }

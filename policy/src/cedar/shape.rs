@@ -118,6 +118,13 @@ const VALUES: [Member; 23] = [
 /// The bits of records stand behind those of members.
 const RECORDS: u32 = 32;
 
+const SUBJECTS: u64 = bit(Member::PrincipalKind)
+    | bit(Member::PrincipalId)
+    | bit(Member::PrincipalGrants)
+    | bit(Member::Principal)
+    | bit(Member::Action)
+    | bit(Member::Resource);
+
 /// A set of members.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Members(u64);
@@ -142,6 +149,16 @@ impl Members {
     pub(super) fn has_of_principal(self) -> bool {
         let of = [Member::PrincipalKind, Member::PrincipalId, Member::PrincipalGrants, Member::Principal];
         of.into_iter().any(|member| self.has(member))
+    }
+
+    /// Those of the principal, the action and the resource.
+    pub(super) const fn of_subjects(self) -> Self {
+        Self(self.0 & SUBJECTS)
+    }
+
+    /// Those of the context.
+    pub(super) const fn of_context(self) -> Self {
+        Self(self.0 & !SUBJECTS)
     }
 
     const fn add(&mut self, member: Member) {

@@ -19,6 +19,13 @@ impl Seen {
     fn at<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) -> &mut Self {
         names.into_iter().fold(self, |seen, name| seen.members.entry(name.to_owned()).or_default())
     }
+
+    fn join(&mut self, other: &Self) {
+        self.whole |= other.whole;
+        for (name, seen) in &other.members {
+            self.members.entry(name.clone()).or_default().join(seen);
+        }
+    }
 }
 
 /// An entity that is written out, by its type and id.
@@ -65,26 +72,33 @@ impl Sight {
         }
     }
 
-    /// Adds what the conditions of a statement see. Deep as they are nested: the caller gives the stack.
-    pub(super) fn add(&mut self, policy: &Policy) {
+    /// What the conditions of a statement see. Deep as they are nested: the caller gives the stack.
+    pub(super) fn of(policy: &Policy) -> Self {
+        let mut sight = Self::default();
         if !policy.has_non_scope_constraint() {
-            return;
+            return sight;
         }
-        match policy.to_pst() {
-            Ok(tree) => {
-                for clause in tree.body().clauses() {
-                    let (Clause::When(expr) | Clause::Unless(expr)) = clause;
-                    self.value(expr);
-                }
-            }
-            Err(_) => *self = Self::everything(),
+        let Ok(tree) = policy.to_pst() else { return Self::everything() };
+        for clause in tree.body().clauses() {
+            let (Clause::When(expr) | Clause::Unless(expr)) = clause;
+            sight.value(expr);
         }
+        sight
+    }
+
+    /// Adds what another statement sees.
+    pub(super) fn join(&mut self, other: &Self) {
+        self.principal.join(&other.principal);
+        self.action.join(&other.action);
+        self.resource.join(&other.resource);
+        self.context.join(&other.context);
+        self.held_against.extend(other.held_against.iter().cloned());
     }
 
     /// The value of an expression goes on to somewhere.
     fn value(&mut self, expr: &Expr) {
         if let Some((variable, names)) = path(expr) {
-            self.of(variable).at(names).whole = true;
+            self.seen(variable).at(names).whole = true;
             return;
         }
         match expr {
@@ -102,7 +116,7 @@ impl Sight {
             }
             Expr::HasAttr { expr, attrs } => match path(expr) {
                 Some((variable, names)) => {
-                    self.of(variable).at(names.into_iter().chain(attrs.iter().map(|name| name.as_str())));
+                    self.seen(variable).at(names.into_iter().chain(attrs.iter().map(|name| name.as_str())));
                 }
                 None => self.value(expr),
             },
@@ -118,7 +132,7 @@ impl Sight {
             Expr::Set(elements) => elements.iter().for_each(|expr| self.value(expr)),
             Expr::Record(members) => members.values().for_each(|expr| self.value(expr)),
             // What this reading does not know, a later engine's or one of partial evaluation, may see anything.
-            _ => *self = Self::everything(),
+            _ => self.join(&Self::everything()),
         }
     }
 
@@ -149,7 +163,7 @@ impl Sight {
         }
     }
 
-    const fn of(&mut self, variable: &Var) -> &mut Seen {
+    const fn seen(&mut self, variable: &Var) -> &mut Seen {
         match variable {
             Var::Principal => &mut self.principal,
             Var::Action => &mut self.action,

@@ -58,7 +58,7 @@ impl<'a> CaseFacts<'a> {
         };
         let (auth_context, decision, members) = match case.about {
             About::AuthContext(it) => {
-                let members = [head((it.ts_ms, &it.trace, &it.component)), context_member(it)].concat();
+                let members = joined([head((it.ts_ms, &it.trace, &it.component)), context_member(it)]);
                 (Some(it), None, members)
             }
             About::Decision { decision, auth_context, calls } => {
@@ -68,7 +68,7 @@ impl<'a> CaseFacts<'a> {
                     ("calls_of_decision", Fact::Number(calls)),
                 ];
                 let head = head((it.ts_ms, &it.trace, &it.component));
-                (Some(auth_context), Some(decision), [head, context_member(auth_context), own].concat())
+                (Some(auth_context), Some(decision), joined([head, context_member(auth_context), own]))
             }
             About::Call { call, decision, auth_context, in_force, calls, index } => {
                 let (of, own) = call_members(call);
@@ -79,13 +79,13 @@ impl<'a> CaseFacts<'a> {
                     ("calls_of_decision", Fact::Number(calls)),
                     ("call_index", Fact::Number(index)),
                 ];
-                let members = [head(of), context_member(auth_context), rests_on, own].concat();
+                let members = joined([head(of), context_member(auth_context), rests_on, own]);
                 (Some(auth_context), Some(decision), members)
             }
             About::Refused(attempt) => {
                 let it = attempt.envelope;
                 let head = head((it.time_ms(), it.trace(), it.component()));
-                (attempt.auth_context, attempt.decision, [head, refused_members(&attempt)].concat())
+                (attempt.auth_context, attempt.decision, joined([head, refused_members(&attempt)]))
             }
         };
         let resource = decision.map(|decision| decision.record.request.resource.as_str());
@@ -114,6 +114,10 @@ impl Fact {
         let Self::Record(members) = self else { return None };
         members.iter().find(|(own, _)| *own == name).map(|(_, value)| value)
     }
+}
+
+fn joined<const PARTS: usize>(parts: [Members; PARTS]) -> Members {
+    parts.into_iter().flatten().collect()
 }
 
 /// When, where in the trace, by which component.

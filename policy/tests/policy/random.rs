@@ -123,7 +123,7 @@ fn statement(random: &mut Random, number: usize) -> String {
     let principal = scope(random, "principal");
     let resource = scope(random, "resource");
     let action = match random.below(6) {
-        0 | 1 | 2 => "action".to_owned(),
+        0..=2 => "action".to_owned(),
         3 => format!("action == Action::\"{}\"", random.of(&ACTIONS)),
         4 => format!("action in Action::\"{}\"", random.of(&ACTIONS)),
         _ => format!("action in [Action::\"{}\", Action::\"{}\"]", random.of(&ACTIONS), random.of(&ACTIONS)),

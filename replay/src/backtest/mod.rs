@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 
 use proofline_canon::Sha256Digest;
 use proofline_ledger::{Action, Ledger, Outcome, Seq, Snapshot};
-use proofline_policy::{Policy, PolicyEngine};
+use proofline_policy::{Memory, PolicyEngine};
 use proofline_trace::{Failure, Timestamp, TraceId};
 use rayon::prelude::*;
 
@@ -18,6 +18,7 @@ use crate::engine::pool;
 use crate::error::ReplayError;
 use crate::means::Means;
 use crate::plan::Selection;
+use crate::shelf::REMEMBERED_BYTES;
 use crate::verdict::Place;
 use crate::walk::{TRACES_PER_CHUNK, batches, look_up, stop};
 
@@ -82,7 +83,9 @@ pub fn backtest(
     // A policy that is deep needs the stack of these threads.
     let policy = pool.install(|| engine.load(&plan.policy))?;
     let report = Backtest::new(snapshot, engine, plan);
-    let mut run = Run { snapshot, policy: &*policy, pool, sink, report, entries: 0 };
+    let memory = Memory::new(REMEMBERED_BYTES);
+    let other = trace::Other { name: name_of(plan), policy: &*policy, memory };
+    let mut run = Run { snapshot, other, pool, sink, report, entries: 0 };
     match &plan.traces {
         Selection::All => run.everything()?,
         Selection::Chosen(traces) => {
@@ -96,7 +99,7 @@ pub fn backtest(
 
 struct Run<'a> {
     snapshot: &'a Snapshot,
-    policy: &'a dyn Policy,
+    other: trace::Other<'a>,
     pool: rayon::ThreadPool,
     sink: &'a mut dyn BacktestSink,
     report: Backtest,
@@ -115,10 +118,10 @@ impl Run<'_> {
     }
 
     fn chunk(&mut self, traces: &[TraceId], is_chosen: bool) -> Result<(), ReplayError> {
-        let (snapshot, policy) = (self.snapshot, self.policy);
-        for batch in batches(look_up(&self.pool, snapshot, traces)?) {
+        for batch in batches(look_up(&self.pool, self.snapshot, traces)?) {
+            let (snapshot, other) = (self.snapshot, &self.other);
             let ask =
-                |(trace, seqs): &(TraceId, Vec<Seq>)| trace::ask(snapshot, policy, *trace, seqs, is_chosen);
+                |(trace, seqs): &(TraceId, Vec<Seq>)| trace::ask(snapshot, other, *trace, seqs, is_chosen);
             let asked: Result<Vec<trace::Asked>, ReplayError> =
                 self.pool.install(|| batch.par_iter().with_max_len(1).map(ask).collect());
             asked?.into_iter().try_for_each(|asked| self.take(asked))?;

@@ -1,9 +1,11 @@
 //! One trace asked of another policy.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use proofline_canon::Sha256Digest;
 use proofline_ledger::{Seq, Snapshot};
-use proofline_policy::Policy;
+use proofline_policy::{Memory, Policy, Question, Reply};
 use proofline_trace::{Coverage, Envelope, EnvelopeHash, Failure, TraceId};
 use rayon::prelude::*;
 
@@ -38,9 +40,22 @@ pub(super) struct Row {
     pub(super) is_error: bool,
 }
 
+/// The other policy, and what it replied so far.
+pub(super) struct Other<'a> {
+    pub(super) name: Sha256Digest,
+    pub(super) policy: &'a dyn Policy,
+    pub(super) memory: Memory,
+}
+
+impl Other<'_> {
+    fn reply(&self, question: &Question<'_>) -> Arc<Reply> {
+        self.memory.reply(&self.name, self.policy, question)
+    }
+}
+
 pub(super) fn ask(
     snapshot: &Snapshot,
-    policy: &dyn Policy,
+    other: &Other<'_>,
     trace_id: TraceId,
     seqs: &[Seq],
     is_chosen: bool,
@@ -70,7 +85,7 @@ pub(super) fn ask(
     let answers: Vec<(Row, Option<ChangedDecision>)> = decisions
         .par_iter()
         .with_min_len(DECISIONS_PER_TASK)
-        .map(|decided| answer(trace_id, decided, policy, &calls))
+        .map(|decided| answer(trace_id, decided, other, &calls))
         .collect();
     for (row, changed) in answers {
         asked.rows.push(row);
@@ -111,12 +126,12 @@ fn calls(chain: &[Verified<'_>]) -> BTreeMap<EnvelopeHash, Vec<LostCall>> {
 fn answer(
     trace_id: TraceId,
     decided: &Decided<'_>,
-    policy: &dyn Policy,
+    other: &Other<'_>,
     calls: &BTreeMap<EnvelopeHash, Vec<LostCall>>,
 ) -> (Row, Option<ChangedDecision>) {
-    let answer = policy.ask(&decided.question());
-    let (recorded, other) = (&decided.decision.decision, answer.decision());
-    let change = DecisionChange::of(recorded, &other);
+    let reply = other.reply(&decided.question());
+    let (recorded, errors) = (&decided.decision.decision, &reply.answer.errors);
+    let change = DecisionChange::of(recorded, &reply.decision);
     let actor = &decided.auth_context.actor;
     let request = &decided.decision.request;
     let row = Row {
@@ -125,7 +140,7 @@ fn answer(
         action: request.action.to_string(),
         resource: request.resource.to_string(),
         change,
-        is_error: !answer.errors.is_empty(),
+        is_error: !errors.is_empty(),
     };
     let is_lost = change == DecisionChange::AllowToDeny;
     let under = calls.get(&decided.record.hash).filter(|_| is_lost).cloned().unwrap_or_default();
@@ -138,8 +153,8 @@ fn answer(
         request: request.clone(),
         policy: decided.decision.policy.clone(),
         recorded: recorded.clone(),
-        other,
-        failed_statements: answer.errors.into_iter().map(|fault| fault.id).collect(),
+        other: reply.decision.clone(),
+        failed_statements: errors.iter().map(|fault| fault.id.clone()).collect(),
         calls: under,
     });
     (row, changed)

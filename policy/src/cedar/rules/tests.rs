@@ -185,3 +185,69 @@ fn the_starter_set_fits_and_each_rule_serves_a_control() {
         assert!(rule.title.is_some() && rule.message.is_some() && !rule.controls.is_empty(), "{rule:?}");
     }
 }
+
+/// Conditions that some case meets and some does not, alone, in pairs and with scopes.
+const CONDITIONS: [&str; 16] = [
+    "context.ts_ms > 1000",
+    "context.ts_ms * 9223372036854775807 > 0",
+    "context.trace has parent_span_id",
+    "context.trace has parent_span_id && context.trace.parent_span_id like \"*1\"",
+    "context has previous && context.previous has outcome && context.previous.outcome.status == \"ok\"",
+    "context has previous.tool.tool_name",
+    "principal.kind == \"user\"",
+    "[\"\", \"staff/ines\"].contains(principal.id)",
+    "principal.grants.contains(\"tickets:read\")",
+    "principal in Grant::\"tickets:read\"",
+    "principal in ActorKind::\"user\"",
+    "resource in Resource::\"tickets\"",
+    "resource == Resource::\"-\"",
+    "[principal].contains(Actor::\"user|staff/ines\")",
+    "[context.trace].contains({trace_id: \"00000000000000000000000000000007\", \
+     span_id: \"0000000000000001\", span_kind: \"root\"})",
+    "context.depth + context.seq == 6",
+];
+
+#[test]
+fn what_the_rules_see_of_a_case_is_all_that_they_answer_by() {
+    let chain = Chain::new();
+    let cases = chain.cases();
+    let (mut breaches, mut errors, mut held) = (0, 0, 0);
+    for (at, one) in CONDITIONS.iter().enumerate() {
+        for other in &CONDITIONS[at..] {
+            let scope = ["principal", "principal in Grant::\"tickets:read\""][at % 2];
+            let text = format!(
+                "@id(\"one\") forbid(principal, action, resource) when {{ {one} }};
+                 @id(\"none\") forbid(principal, action in Action::\"call\", resource) when {{ context.ended_at_ms < 9 }};
+                 @id(\"other\") forbid({scope}, action, resource) unless {{ {other} }};"
+            );
+            let Ok(rules) = CedarEngine.load_rules(text.as_bytes()) else { continue };
+            for case in &cases {
+                let facts = CaseFacts::of(case);
+                let answer = rules.ask(&facts);
+                let whole = rules.evaluate(&rules.sets[&facts.kind].set, facts.kind, request(&facts));
+                assert_eq!(answer, whole, "{text}\n{facts:?}");
+                breaches += answer.len();
+                errors += answer.iter().filter(|breach| breach.error.is_some()).count();
+                held += usize::from(answer.is_empty());
+            }
+        }
+    }
+    assert!(breaches > 1000 && errors > 100 && held > 100, "{breaches} {errors} {held}");
+}
+
+#[test]
+fn a_request_has_what_the_rules_see_and_no_more() {
+    let rules = CedarEngine.load_rules(STARTER_RULES.as_bytes()).unwrap();
+    let chain = Chain::new();
+    let case = chain.cases().into_iter().find(|case| case.about.kind() == CaseKind::ToolCall).unwrap();
+    let facts = CaseFacts::of(&case);
+    let (seen, entities) = seen_request(&facts, &rules.sets[&facts.kind]).unwrap();
+    let expected = serde_json::json!({
+        "auth_context": {"credential": {"expires_at_ms": 9007199254740991_u64}},
+        "call_index": 3, "started_at_ms": 1200, "ended_at_ms": 1300,
+        "decision": {"in_force_at_call": false, "obligations": [], "ts_ms": 1100},
+        "tool": {"adapter_id": "desk"},
+    });
+    assert_eq!(seen.context().unwrap().to_json_value().unwrap(), expected);
+    assert_eq!(entities.len(), 2);
+}

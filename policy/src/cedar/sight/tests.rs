@@ -4,9 +4,7 @@ use super::*;
 
 fn sight(condition: &str) -> Sight {
     let text = format!("permit(principal in Grant::\"g\", action, resource) when {{ {condition} }};");
-    let mut sight = Sight::default();
-    sight.add(&Policy::from_str(&text).expect(condition));
-    sight
+    Sight::of(&Policy::from_str(&text).expect(condition))
 }
 
 /// Chains of names that are seen whole, and behind a question mark those that are only asked for.
