@@ -57,7 +57,7 @@ const TOOLS: [(&str, &str, &str, &str); 5] = [
     ("mail", "send_message", "mail.send", "mail/lists/returns-weekly"),
 ];
 const REASONS: [&str; 4] = ["grant.present", "rule.business-hours", "rule.low-amount", "rule.own-branch"];
-const OBLIGATIONS: [&str; 3] = ["log.full", "redact.pii", "notify.owner"];
+const OBLIGATIONS: [&str; 3] = ["audit.full", "redact.pii", "notify.owner"];
 
 /// Records without end, in an order in which the gate accepts them.
 #[derive(Debug)]

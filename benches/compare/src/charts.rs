@@ -39,12 +39,17 @@ pub(crate) fn draw(folder: &Path, curves: &[Curve]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// So many places across get a number each.
+const FEW: usize = 6;
+
 /// From the smallest to the largest value across, and from zero to a round number above the largest up.
 struct Scale {
     from: f64,
     to: f64,
     top: f64,
     is_log: bool,
+    /// Where points are, if these are few.
+    places: Vec<f64>,
 }
 
 impl Scale {
@@ -53,7 +58,11 @@ impl Scale {
         let from = points().map(|point| point.0).fold(f64::INFINITY, f64::min);
         let to = points().map(|point| point.0).fold(f64::NEG_INFINITY, f64::max);
         let most = points().map(|point| point.1).fold(0.0, f64::max);
-        Self { from, to, top: round_up(most), is_log: curve.is_log }
+        let mut places: Vec<f64> = points().map(|point| point.0).collect();
+        places.sort_by(f64::total_cmp);
+        places.dedup();
+        places.truncate(FEW + 1);
+        Self { from, to, top: round_up(most), is_log: curve.is_log, places }
     }
 
     fn x(&self, value: f64) -> f64 {
@@ -68,6 +77,9 @@ impl Scale {
 
     /// Places across that get a number.
     fn ticks(&self) -> Vec<f64> {
+        if self.places.len() <= FEW {
+            return self.places.clone();
+        }
         if !self.is_log {
             return (0..=4).map(|part| self.from + (self.to - self.from) * f64::from(part) / 4.0).collect();
         }
@@ -175,6 +187,8 @@ mod tests {
         assert!(svg.contains("a &lt; b"));
         // A third of the way across is the tenfold step of three; 10 stands at the top.
         assert!(svg.contains("points=\"76.0,194.0 282.7,134.0 696.0,74.0\""), "{svg}");
+        // Few places: each has its number.
+        assert!([">1k<", ">10k<", ">1M<"].iter().all(|number| svg.contains(number)), "{svg}");
         assert_eq!([0.3, 2.0, 2.1, 70.0].map(round_up), [0.5, 2.0, 5.0, 100.0]);
     }
 }

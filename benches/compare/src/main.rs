@@ -51,8 +51,9 @@ fn compare(options: Options) -> Result<(), Failure> {
     let mut parts = Vec::new();
     for row in rows {
         eprintln!("{}: {}", row.name, row.what);
-        let part = Part::of(row.name, (row.measure)(&mut run));
-        part.failure.iter().for_each(|failure| eprintln!("  {failure}"));
+        let found = (row.measure)(&mut run);
+        let part = Part::of(row.name, found, std::mem::take(&mut run.missing));
+        part.missing.iter().for_each(|missing| eprintln!("  {missing}"));
         parts.push(part);
     }
     if let Some(folder) = &run.options.charts {

@@ -24,6 +24,8 @@ pub(crate) struct Run {
     sample: Option<Vec<Record>>,
     ledgers: Vec<Grown>,
     folders: u64,
+    /// What of the row at hand could not be measured, and why.
+    pub(crate) missing: Vec<String>,
     /// What charts will show.
     pub(crate) curves: Vec<Curve>,
 }
@@ -38,7 +40,16 @@ impl Run {
             Some(path) => path.canonicalize().map_err(Failure::io("find", path))?,
             None => built(&root.join("../.."))?,
         };
-        Ok(Self { options, home, program, sample: None, ledgers: Vec::new(), folders: 0, curves: Vec::new() })
+        Ok(Self {
+            options,
+            home,
+            program,
+            sample: None,
+            ledgers: Vec::new(),
+            folders: 0,
+            missing: Vec::new(),
+            curves: Vec::new(),
+        })
     }
 
     pub(crate) fn home(&self) -> &Path {

@@ -87,14 +87,18 @@ pub(crate) struct Part {
     pub(crate) row: &'static str,
     pub(crate) lines: Vec<Line>,
     /// Why there is no line, or not every one.
-    pub(crate) failure: Option<String>,
+    pub(crate) missing: Vec<String>,
 }
 
 impl Part {
-    pub(crate) fn of(row: &'static str, found: Result<Vec<Line>, Failure>) -> Self {
+    /// What was found; `missing` is what could not be measured although the rest could.
+    pub(crate) fn of(row: &'static str, found: Result<Vec<Line>, Failure>, missing: Vec<String>) -> Self {
         match found {
-            Ok(lines) => Self { row, lines, failure: None },
-            Err(failure) => Self { row, lines: Vec::new(), failure: Some(failure.to_string()) },
+            Ok(lines) => Self { row, lines, missing },
+            Err(failure) => {
+                let missing = missing.into_iter().chain([failure.to_string()]).collect();
+                Self { row, lines: Vec::new(), missing }
+            }
         }
     }
 }
@@ -120,8 +124,8 @@ impl Report {
                     let _ = writeln!(notes, "- `{}`, {what}, beside {yardstick}: {note}", part.row);
                 }
             }
-            if let Some(failure) = &part.failure {
-                let _ = writeln!(text, "| `{}` | {} | | | | | | | |", part.row, cell(failure));
+            for missing in &part.missing {
+                let _ = writeln!(text, "| `{}` | {} | | | | | | | |", part.row, cell(missing));
             }
         }
         if notes.is_empty() { text } else { format!("{text}\n{notes}") }

@@ -97,12 +97,15 @@ fn measured(run: &mut Run, sample: &[Record]) -> Result<Vec<Line>, Failure> {
     ])
 }
 
+/// One round of a store, with its time and the bytes of its files.
+type Round = fn(&Path, &[Record], usize) -> Result<(Duration, u64), Failure>;
+
 /// A side that notes how large its files were.
 fn side<'a>(
     dir: &'a Path,
     sample: &'a [Record],
     group: usize,
-    round: fn(&Path, &[Record], usize) -> Result<(Duration, u64), Failure>,
+    round: Round,
     size: &'a mut u64,
 ) -> impl FnMut() -> Result<Duration, Failure> + 'a {
     move || {

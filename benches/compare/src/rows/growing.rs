@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::charts::Curve;
 use crate::data::Grown;
 use crate::failure::Failure;
-use crate::measure::{Figure, in_turns};
+use crate::measure::{Figure, Side, in_turns};
 use crate::run::{Run, spawned};
 use crate::table::{Line, Target};
 
@@ -23,13 +23,14 @@ const LIMITS_MB: [u64; 2] = [256, 128];
 const WINDOWS: usize = 40;
 
 pub(crate) fn measure(run: &mut Run) -> Result<Vec<Line>, Failure> {
-    let (small, large) = (run.options.records / 10, run.big());
+    let (small, large) = ((run.options.records / 10).max(1), run.big());
     let (dir, grown) = run.ledger(large)?;
-    let (small_dir, _) = run.ledger(small.max(1))?;
-    let middle = run.ledger((large / 10).max(1))?.0;
     let mut lines = vec![memory(run, &dir, large)?, committed(&grown, small)];
-    lines.push(replayed(run, [(&small_dir, small), (&middle, large / 10), (&dir, large)])?);
     run.curves.push(commit_curve(&grown));
+    let mut sizes = vec![(small / 10).max(1), small, run.options.records, large];
+    sizes.dedup();
+    let figures = replayed(run, &sizes)?;
+    lines.push(against_small(&sizes, &figures, small));
     Ok(lines)
 }
 
@@ -171,38 +172,43 @@ fn committed(grown: &Grown, small: u64) -> Line {
     }
 }
 
-fn replayed(run: &mut Run, ledgers: [(&PathBuf, u64); 3]) -> Result<Line, Failure> {
-    let replay = |(dir, _): (&PathBuf, u64)| {
+/// The time of each record in ledgers of these sizes, and a curve of it.
+fn replayed(run: &mut Run, sizes: &[u64]) -> Result<Vec<Figure>, Failure> {
+    let dirs: Vec<PathBuf> =
+        sizes.iter().map(|size| run.ledger(*size).map(|(dir, _)| dir)).collect::<Result<_, Failure>>()?;
+    let replay = |dir: &PathBuf| {
         run.settle(dir)?;
         spawned(&mut run.proofline(&["replay", "--threads", "1"], dir))
     };
-    let [small, middle, large] = ledgers;
-    let times = in_turns(
-        run.options.rounds,
-        &mut [&mut || replay(small), &mut || replay(middle), &mut || replay(large)],
-    )?;
-    let figures = [0, 1, 2].map(|side| Figure::each(ledgers[side].1.max(1) as f64, &times[side], 1e9, "ns"));
-    let mut points: Vec<(f64, f64)> =
-        ledgers.iter().zip(&figures).map(|((_, records), figure)| (*records as f64, figure.median)).collect();
-    points.dedup_by_key(|point| point.0);
+    let mut replays: Vec<_> = dirs.iter().map(|dir| || replay(dir)).collect();
+    let mut sides: Vec<Side<'_>> = replays.iter_mut().map(|side| side as Side<'_>).collect();
+    let times = in_turns(run.options.rounds, &mut sides)?;
+    let each = |(size, times): (&u64, &Vec<Duration>)| Figure::each(*size as f64, times, 1e9, "ns");
+    let figures: Vec<Figure> = sizes.iter().zip(&times).map(each).collect();
+    let points = sizes.iter().zip(&figures).map(|(size, figure)| (*size as f64, figure.median));
     run.curves.push(Curve {
         name: "replay-size",
         title: "Forensic replay by size of the ledger, one thread".to_owned(),
         across: "records",
         up: "ns a record",
         is_log: true,
-        series: vec![("proofline replay".to_owned(), points)],
+        series: vec![("proofline replay".to_owned(), points.collect())],
     });
-    let [first, _, last] = figures;
-    Ok(Line {
-        what: format!("forensic replay, each of {} records", large.1),
+    Ok(figures)
+}
+
+fn against_small(sizes: &[u64], figures: &[Figure], small: u64) -> Line {
+    let place = sizes.iter().position(|size| *size == small).unwrap_or(0);
+    let (first, last) = (figures[place], figures[figures.len() - 1]);
+    Line {
+        what: format!("forensic replay, each of {} records", sizes[sizes.len() - 1]),
         ours: last,
-        yardstick: format!("each of {}", small.1),
+        yardstick: format!("each of {small}"),
         theirs: Some(first),
         ratio: last.median / first.median,
         target: Target::at_most(1.2, 1.05),
         note: "one thread, from process start".to_owned(),
-    })
+    }
 }
 
 fn commit_curve(grown: &Grown) -> Curve {

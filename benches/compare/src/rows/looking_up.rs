@@ -31,7 +31,8 @@ pub(crate) fn measure(run: &mut Run) -> Result<Vec<Line>, Failure> {
         let mut ours = || timed(|| in_ledger(&snapshot, &asked, with_body));
         let mut theirs = || timed(|| redb.look_up(&asked, with_body));
         // Once for the page cache.
-        (ours()?, theirs()?);
+        ours()?;
+        theirs()?;
         let times = in_turns(run.options.rounds, &mut [&mut ours, &mut theirs])?;
         let [ours, theirs] = [0, 1].map(|side| Figure::each(ASKED as f64, &times[side], 1e6, "µs"));
         lines.push(Line {
