@@ -1,5 +1,5 @@
-//! Random policies and questions, from alphabets so small that they meet: every form of expression that Cedar has, sound
-//! or not, and entities written out that are those of a question as often as not.
+//! Random policies and questions, from alphabets so small that they meet: every form of expression that Cedar has,
+//! sound or not, and entities written out that are those of a question as often as not.
 
 use proofline_canon::Sha256Digest;
 use proofline_policy::Question;

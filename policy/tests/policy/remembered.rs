@@ -1,5 +1,5 @@
-//! That a policy asked by slices, or not asked again, answers as one that is asked every question whole: its result, what
-//! determined it with the obligations, and its errors word for word. Over random policies and questions.
+//! That a policy asked by slices, or not asked again, answers as one that is asked every question whole: its result,
+//! what determined it with the obligations, and its errors word for word. Over random policies and questions.
 
 use std::collections::HashMap;
 

@@ -217,7 +217,8 @@ fn what_the_rules_see_of_a_case_is_all_that_they_answer_by() {
             let scope = ["principal", "principal in Grant::\"tickets:read\""][at % 2];
             let text = format!(
                 "@id(\"one\") forbid(principal, action, resource) when {{ {one} }};
-                 @id(\"none\") forbid(principal, action in Action::\"call\", resource) when {{ context.ended_at_ms < 9 }};
+                 @id(\"none\") forbid(principal, action in Action::\"call\", resource)
+                 when {{ context.ended_at_ms < 9 }};
                  @id(\"other\") forbid({scope}, action, resource) unless {{ {other} }};"
             );
             let Ok(rules) = CedarEngine.load_rules(text.as_bytes()) else { continue };
