@@ -67,7 +67,7 @@ fn nodes(criterion: &mut Criterion, bytes: &[u8]) {
     let sha2 = |[left, right]: &[[u8; 32]; 2]| {
         sha2::Sha256::new().chain_update([1]).chain_update(left).chain_update(right).finalize()
     };
-    common::each::<_, sha2::digest::Output<sha2::Sha256>>(&mut group, "sha2", pairs, sha2);
+    common::each(&mut group, "sha2", pairs, sha2);
     for backend in Backend::available() {
         nodes_on(&mut group, backend, pairs);
     }

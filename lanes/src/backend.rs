@@ -1,9 +1,11 @@
 //! The ways to hash many inputs, and which of them this processor has.
 
+use crate::pairs;
+#[cfg(target_arch = "x86_64")]
+use crate::schedule;
 use crate::single::Single;
 #[cfg(target_arch = "x86_64")]
 use crate::x86::{Avx2, Avx512, ShaNi};
-use crate::{pairs, schedule};
 
 /// A way to hash many inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -13,6 +13,7 @@ pub(crate) const START: [u32; 8] =
 
 /// The constants of the rounds (§4.2.2), sixteen at a time.
 #[rustfmt::skip]
+#[cfg(target_arch = "x86_64")]
 pub(crate) const ROUND_CONSTANTS: [[u32; 16]; 4] = [
     [
         0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4, 0xab1c_5ed5,
@@ -83,6 +84,7 @@ impl<'a> Message<'a> {
     }
 
     /// One of which nothing is left.
+    #[cfg(target_arch = "x86_64")]
     pub(crate) const fn ended() -> Self {
         Message { prefix: &[], input: &[], length_bits: 0, is_ended: true }
     }

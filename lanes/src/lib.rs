@@ -13,9 +13,11 @@
 mod backend;
 mod block;
 mod pairs;
+#[cfg(target_arch = "x86_64")]
 mod queue;
 #[cfg(target_arch = "x86_64")]
 mod rounds;
+#[cfg(target_arch = "x86_64")]
 mod schedule;
 mod single;
 mod stream;

@@ -1,6 +1,7 @@
 //! Nodes of a Merkle tree: a byte and two digests each, two blocks of which the second is nearly the same for all.
 
 use crate::block::{BLOCK_BYTES, Block, digest_of};
+#[cfg(target_arch = "x86_64")]
 use crate::schedule::{Engine, Words};
 use crate::single::Single;
 
@@ -41,6 +42,7 @@ pub(crate) fn one_by_one(single: Single, prefix: u8, pairs: &[[[u8; 32]; 2]], no
 }
 
 /// The node over each pair, many at once.
+#[cfg(target_arch = "x86_64")]
 pub(crate) fn in_lanes<const N: usize, E: Engine<N>>(
     engine: E,
     single: Single,

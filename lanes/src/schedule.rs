@@ -25,12 +25,10 @@ impl<const N: usize> Words<N> {
         Words(START.map(|word| [word; N]))
     }
 
-    #[cfg(target_arch = "x86_64")]
     pub(crate) const fn rows(&self) -> [[u32; N]; 8] {
         self.0
     }
 
-    #[cfg(target_arch = "x86_64")]
     pub(crate) const fn rows_mut(&mut self) -> &mut [[u32; N]; 8] {
         &mut self.0
     }
