@@ -398,8 +398,6 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Traces of a run over everything that are replayed between two looks at the sink.
-const TRACES_PER_BATCH: usize = 1024;
 /// A thread takes traces of about so many entries at a time.
 const ENTRIES_PER_TASK: usize = 256;
 
@@ -436,7 +434,7 @@ impl<'a> Listing<'a> {
             snapshot,
             pool: run.pool,
             shard: plan.shard,
-            wanted: plan.batch_traces.map_or(TRACES_PER_BATCH, NonZeroUsize::get),
+            wanted: plan.batch_traces.map_or(TRACES_PER_CHUNK, NonZeroUsize::get),
             chosen: None,
             walk: (run.reader.pace == Pace::Bulk).then(|| snapshot.traces_from(after)),
             after,

@@ -18,7 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proofline_canon::{ContentStore, Sha256Digest, StoreError};
 use proofline_ledger::{Erasures, Seq};
 use proofline_trace::{
-    AuthContext, Envelope, EnvelopeHash, Finding, FindingCode, PolicyDecision, SafeInt, SpanRecord, SpanTree,
+    AuthContext, Envelope, EnvelopeHash, Finding, FindingCode, PolicyDecision, SafeInt, SpanId, SpanRecord,
+    SpanTree,
 };
 
 use crate::chain::Verified;
@@ -77,11 +78,37 @@ pub(crate) fn of_chain(chain: &[Verified<'_>], payloads: &AbsentPayloads) -> Vec
     let mut found = outside_validity(&records);
     found.extend(records.iter().filter_map(end_before_start));
     found.extend(records.iter().filter_map(usage_total));
-    found.extend(SpanTree::build(records.iter().map(span_record)).findings());
+    let contexts = records.iter().map(|record| record.envelope.trace());
+    if !is_plain_tree(contexts.map(|context| (context.span_id(), context.parent_span_id()))) {
+        found.extend(SpanTree::build(records.iter().map(span_record)).findings());
+    }
     found.extend(not_at_hand(&records, payloads));
     found.extend(erased(&records, payloads));
     found.extend(closed(&records, payloads));
     found
+}
+
+/// Spans beyond which a trace is not looked at in the plain way, which compares each with each.
+const PLAIN_SPANS: usize = 32;
+
+/// True only where nothing is odd about the spans, told without a tree: one span is the root, each other one has one
+/// parent, of which a record came before. So none is missing, late, in conflict or above itself.
+fn is_plain_tree(records: impl Iterator<Item = (SpanId, Option<SpanId>)>) -> bool {
+    let mut spans: Vec<(SpanId, Option<SpanId>)> = Vec::with_capacity(PLAIN_SPANS);
+    for (own, parent) in records {
+        let is_plain = match (spans.iter().find(|(span, _)| *span == own), parent) {
+            (Some((_, known)), _) => *known == parent,
+            (None, Some(parent)) => spans.iter().any(|(span, _)| *span == parent),
+            (None, None) => spans.is_empty(),
+        };
+        if !is_plain || spans.len() >= PLAIN_SPANS {
+            return false;
+        }
+        if spans.iter().all(|(span, _)| *span != own) {
+            spans.push((own, parent));
+        }
+    }
+    true
 }
 
 /// Puts findings in the order in which they are told.
@@ -209,4 +236,43 @@ fn one_each(
         finding(code, &named, format!("The {member} {name} {}{also}.", what(&name)))
     });
     found.collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use proofline_trace::{Millis, RecordType};
+
+    use super::*;
+
+    /// Every sequence of four records over three spans, with no, a known or an unknown parent.
+    #[test]
+    fn a_tree_that_looks_plain_has_no_findings() {
+        let span = |number: u8| SpanId::from_bytes([number; 8]).unwrap();
+        let parents = [None, Some(1), Some(2), Some(3), Some(4)];
+        let choices: Vec<(SpanId, Option<SpanId>)> =
+            (1..=3).flat_map(|own| parents.map(|parent| (span(own), parent.map(span)))).collect();
+        let (mut plain, mut odd) = (0, 0);
+        for number in 0..choices.len().pow(4) {
+            let places = (0..4).map(|place| number / choices.len().pow(place) % choices.len());
+            let contexts: Vec<_> = places.filter_map(|at| choices.get(at).copied()).collect();
+            let records = (1_u64..).zip(&contexts).map(|(position, (span_id, parent_span_id))| SpanRecord {
+                span_id: *span_id,
+                parent_span_id: *parent_span_id,
+                record_type: RecordType::ToolCall,
+                start_ms: Millis::saturating(position),
+                end_ms: None,
+                hash: EnvelopeHash::of(&position.to_le_bytes()),
+                position,
+            });
+            let findings = SpanTree::build(records).findings();
+            if is_plain_tree(contexts.into_iter()) {
+                assert_eq!(findings, []);
+                plain += 1;
+            } else {
+                odd += usize::from(!findings.is_empty());
+            }
+        }
+        assert!(plain > 20 && odd > 20, "{plain} plain, {odd} odd");
+    }
 }

@@ -139,6 +139,10 @@
 //! the traces gave, and the indexes must list the envelope hash of every entry and every system entry:
 //! traces, prerequisites and keys are found through indexes, and an index that leaves
 //! some out is damage, `index.incomplete`.
+//!
+//! Such a run looks at each link once. The entries of the traces, which are read after that, must be those whose links
+//! were looked at, by sums over their leaf hashes; else the log was written to, and the run ends with
+//! [`ReplayError::Changed`].
 
 mod alignment;
 mod backtest;

@@ -8,9 +8,9 @@ use rayon::ThreadPool;
 
 use crate::error::ReplayError;
 
-/// Pieces that are worked at and not taken yet, where there are several threads: one ends while the other keeps
+/// Pieces that are worked at and not taken yet, where there are several threads: while one ends, the others keep
 /// all of them busy.
-const PIECES_AT_ONCE: usize = 2;
+const PIECES_AT_ONCE: usize = 4;
 
 /// Works at the pieces that `next` lists, on the pool, and gives what they came to to `take`, in order. The first
 /// error ends it; what was listed before `next` failed is taken.
