@@ -55,8 +55,8 @@ impl Options {
 pub enum Action<'a> {
     /// An envelope, through the gate of section 4.
     Evidence(Submission<'a>),
-    /// A line of an evidence file, as [`crate::EvidenceLine`] reads it: an envelope, or one in a wrapper. A wrapper that
-    /// is none is refused, and not kept.
+    /// A line of an evidence file, as [`crate::EvidenceLine`] reads it: an envelope, or one in a wrapper.
+    /// A wrapper that is none is refused, and not kept.
     Line(&'a [u8]),
     /// An artifact's canonical bytes, through the gate of its kind (section 7).
     Artifact(&'a [u8]),

@@ -10,7 +10,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// An open file. Positions are bytes from the start; no call moves a shared cursor.
 pub trait DiskFile: Send + Sync + fmt::Debug {
@@ -178,8 +178,23 @@ pub trait Disk: Send + Sync + fmt::Debug {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OsDisk;
 
+/// A file, and its device and number once somebody asked: they stay while it is open.
 #[derive(Debug)]
-struct OsFile(File);
+struct OsFile(File, OnceLock<(u64, u64)>);
+
+impl OsFile {
+    fn open(options: &OpenOptions, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(Arc::new(OsFile(options.open(path)?, OnceLock::new())))
+    }
+
+    fn identity(&self) -> io::Result<(u64, u64)> {
+        if let Some(known) = self.1.get() {
+            return Ok(*known);
+        }
+        let own = self.0.metadata()?;
+        Ok(*self.1.get_or_init(|| (own.dev(), own.ino())))
+    }
+}
 
 impl DiskFile for OsFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
@@ -222,8 +237,7 @@ impl DiskFile for OsFile {
             }
             named => named?,
         };
-        let own = self.0.metadata()?;
-        Ok((own.dev(), own.ino()) == (named.dev(), named.ino()))
+        Ok(self.identity()? == (named.dev(), named.ino()))
     }
 
     fn lock(&self) -> io::Result<bool> {
@@ -249,7 +263,7 @@ impl Disk for OsDisk {
             Access::Write => options.read(true).write(true),
             Access::CreateNew => options.read(true).write(true).create_new(true),
         };
-        Ok(Arc::new(OsFile(options.open(path)?)))
+        OsFile::open(&options, path)
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
@@ -267,8 +281,7 @@ impl Disk for OsDisk {
     }
 
     fn create_private(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
-        Ok(Arc::new(OsFile(file)))
+        OsFile::open(OpenOptions::new().read(true).write(true).create_new(true).mode(0o600), path)
     }
 
     fn is_private(&self, path: &Path) -> io::Result<bool> {

@@ -50,8 +50,15 @@ struct Ticket<I, O> {
 /// Where a thread sleeps.
 #[derive(Debug)]
 struct Place<I, O> {
-    news: Mutex<News<I, O>>,
+    desk: Mutex<Desk<I, O>>,
     changed: Condvar,
+}
+
+#[derive(Debug)]
+struct Desk<I, O> {
+    news: News<I, O>,
+    /// Whether somebody has to be woken: a leader finds its own answer without sleeping.
+    sleeps: bool,
 }
 
 #[derive(Debug)]
@@ -70,20 +77,28 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl<I, O> Place<I, O> {
     fn new() -> Arc<Self> {
-        Arc::new(Place { news: Mutex::new(News::None), changed: Condvar::new() })
+        Arc::new(Place {
+            desk: Mutex::new(Desk { news: News::None, sleeps: false }),
+            changed: Condvar::new(),
+        })
     }
 
     fn tell(&self, news: News<I, O>) {
-        *lock(&self.news) = news;
-        self.changed.notify_one();
+        let mut desk = lock(&self.desk);
+        desk.news = news;
+        if desk.sleeps {
+            self.changed.notify_one();
+        }
     }
 
     fn wait(&self) -> News<I, O> {
-        let mut news = lock(&self.news);
-        while matches!(*news, News::None) {
-            news = self.changed.wait(news).unwrap_or_else(PoisonError::into_inner);
+        let mut desk = lock(&self.desk);
+        while matches!(desk.news, News::None) {
+            desk.sleeps = true;
+            desk = self.changed.wait(desk).unwrap_or_else(PoisonError::into_inner);
         }
-        std::mem::replace(&mut *news, News::None)
+        desk.sleeps = false;
+        std::mem::replace(&mut desk.news, News::None)
     }
 }
 
