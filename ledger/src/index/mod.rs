@@ -70,7 +70,8 @@ const HASH_ENTRY_BYTES: usize = 16;
 const TRACE_ENTRY_BYTES: usize = 20;
 /// Hashes, or traces, from one signpost to the next.
 const STEP: u64 = 64;
-const STEP_ENTRIES: usize = STEP as usize;
+const STEP_ENTRIES: usize = 64;
+const _: () = assert!(STEP_ENTRIES as u64 == STEP);
 const DIGEST_BYTES: u64 = 32;
 const CHUNK_BYTES: usize = 1 << 18;
 
