@@ -1,7 +1,7 @@
 //! The links of a trace's entries: with the entries of the log right before and after each, and
 //! from one entry of the trace to the next.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use proofline_ledger::{Damage, Seq, Snapshot};
 use proofline_trace::{Failure, FailureClass, TraceId};
@@ -83,7 +83,7 @@ pub(crate) fn check(
     let is_vouched = look.is_some_and(|look| look.vouches_for(log));
     let neighbours = if is_vouched { Neighbours::new() } else { neighbours(snapshot, log)? };
     let links = Links { snapshot, trace_id, log, is_vouched, neighbours };
-    let mut accepted = HashMap::with_capacity(log.entries.len());
+    let mut accepted = BTreeMap::new();
     let mut previous = None;
     for (count, entry) in (1..).zip(&log.entries) {
         let broken = links

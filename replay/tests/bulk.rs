@@ -32,6 +32,7 @@ use proofline_replay::{
 use proofline_trace::EnvelopeHash;
 
 /// Ledgers that are damaged.
+#[expect(clippy::disallowed_methods, reason = "the test reads how long to run, and no replay does")]
 fn trials() -> u64 {
     if std::env::var("PROOFLINE_EFFORT").as_deref() == Ok("full") { 20_000 } else { 60 }
 }
