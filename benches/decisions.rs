@@ -120,8 +120,8 @@ fn load(criterion: &mut Criterion, text: &str) {
 }
 
 /// The same questions five ways: of the engine alone, with request and entities made beforehand (`engine`) or each
-/// time (`bare`); of a policy behind the seam, whole (`plain`), by slices (`ask`), and with a memory that is empty when a
-/// stretch begins (`remembered`). Ours turn the answer into the contract's decision as well.
+/// time (`bare`); of a policy behind the seam, whole (`plain`), by slices (`ask`), and with a memory that is empty
+/// when a stretch begins (`remembered`). Ours turn the answer into the contract's decision as well.
 fn side_by_side(criterion: &mut Criterion, name: &str, text: &str) {
     let context_text = context(0);
     let hash = hash_of(&context_text);

@@ -164,7 +164,7 @@ fn what_stays_is_laid_out_as_the_format_says() {
     let mut kinds = BTreeMap::new();
     for name in names(&log, ".arc") {
         let (stub, segment) = (&log[&name], &before[&name.replace(".arc", ".seg")]);
-        assert_eq!((&stub[..8], u32_at(stub, 8)), (&b"PROOFARC"[..], 0));
+        assert_eq!((&stub[..8], u32_at(stub, 8)), (&b"PROOFARC"[..], 1));
         let entries = u32_at(stub, 12) as usize;
         assert_eq!((u64_at(stub, 16), u64_at(stub, 24)), (stub.len() as u64, segment.len() as u64));
         assert_eq!(stub[32..64], *Sha256Digest::of(segment).as_bytes());

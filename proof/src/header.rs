@@ -23,8 +23,8 @@ use thiserror::Error;
 
 use crate::ids::{LeafHash, Seq};
 
-/// The version of the ledger format that new ledgers have. A ledger keeps the version that it began with; every version up
-/// to this one is read.
+/// The version of the ledger format that new ledgers have. A ledger keeps the version that it began with; every
+/// version up to this one is read.
 pub const FORMAT_VERSION: u32 = 1;
 
 /// The longest header, in bytes.

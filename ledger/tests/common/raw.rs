@@ -101,7 +101,7 @@ fn read_frame(bytes: &[u8]) -> Option<RawEntry> {
     else {
         return None;
     };
-    assert_eq!(uint(version), Some(0));
+    assert!(uint(version).is_some_and(|version| version <= 1));
     let trace = nullable(trace, byte_string::<16>)?;
     let trace_previous = nullable(trace_previous, uint)?;
     let count = uint(count)?;

@@ -1,3 +1,5 @@
+//! What is remembered is what was answered, and memory stays within its bound.
+
 use proofline_trace::DecisionResult;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What conditions see, by samples: each kind of expression, and what is seen whole.
+
 use std::str::FromStr;
 
 use super::*;
