@@ -12,6 +12,7 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,8 +20,8 @@ use common::sim_disk::{Image, SimDisk};
 use common::{NOW_MS, bare, chain, raw};
 use proofline_ledger::disk::{Access, Disk, OsDisk};
 use proofline_ledger::{
-    Ledger, Options, Outcome, Seq, Snapshot, migrate, migrate_on, plan_migration, plan_migration_on, reindex,
-    verify,
+    ExportOrder, Ledger, Options, Outcome, Seq, Snapshot, TransferProgress, backup, export, import, migrate,
+    migrate_on, plan_migration, plan_migration_on, reindex, verify,
 };
 
 /// The forms that there were, each with the step that brings it up to date.
@@ -106,7 +107,30 @@ fn every_earlier_form_is_read_migrated_and_gone_on_with() {
         assert!(ledger.recovery().is_clean());
         let outcome = ledger.commit_action(&bare(&chain(77, 0)[0]), NOW_MS).unwrap();
         assert!(matches!(outcome, Outcome::Accepted { duplicate: false, .. }), "{outcome:?}");
+        goes_on_as_it_began(&dir);
     }
+}
+
+/// The ledgers began with format version 0: so does every header, that of the entry which was just appended too, and
+/// so does each of a copy.
+fn goes_on_as_it_began(dir: &Path) {
+    let folder = tempfile::tempdir().unwrap();
+    let [copy, moved] = ["copy", "moved"].map(|name| folder.path().join(name));
+    let mut watch = |_: TransferProgress| ControlFlow::Continue(());
+    backup(dir, &copy, &mut watch).unwrap();
+    let mut stream = Vec::new();
+    export(dir, &ExportOrder { with_blobs: true, at: None }, &mut stream, &mut watch).unwrap();
+    import(&mut &stream[..], &moved, &Options::default(), &mut watch).unwrap();
+    for dir in [dir, &copy, &moved] {
+        let snapshot = Snapshot::open(dir).unwrap();
+        for seq in (0..snapshot.entries()).map(Seq::new) {
+            assert_eq!(snapshot.header_bytes(seq).unwrap().unwrap()[..2], [0x8c, 0], "{seq}");
+        }
+        let is_old = |(name, bytes): (String, Vec<u8>)| !name.ends_with(".seg") || bytes[8..12] == [0; 4];
+        assert!(log(dir).into_iter().all(is_old));
+    }
+    let head = |dir: &Path| Snapshot::open(dir).unwrap().head();
+    assert_eq!((head(&copy), head(&moved)), (head(dir), head(dir)));
 }
 
 /// A golden ledger on a disk in memory, all of it durable.

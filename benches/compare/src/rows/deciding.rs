@@ -137,7 +137,8 @@ fn context(trace: usize) -> String {
 fn decision(trace: usize, number: usize, context: &str, policy: &str) -> String {
     format!(
         r#"{{"spec_version":"1.0.0","canon_version":"1","record_type":"policy_decision","ts_ms":{},"trace":{{"trace_id":"{:032x}","span_id":"{:016x}","span_kind":"child","parent_span_id":"00000000000000c1"}},"producer":{{"layer":"cpo","component":"kernel"}},"auth_context_envelope_sha256":"{context}","policy":{{"policy_id":"desk","policy_version":"1","policy_sha256":"{policy}"}},"request":{{"action":"tickets:read","resource":"desk/7/notes"}},"decision":{{"result":"allow","reason_codes":{{"readers-read":true}},"obligations":{{"log-prompt":true}}}}}}"#,
-        1_769_817_600_001 + number,
+        // Within the hour that the credential holds, and no two alike, over all traces.
+        1_769_817_600_001 + trace * PER_TRACE + number,
         trace + 1,
         number + 1
     )
