@@ -48,7 +48,7 @@ fn noise(count: usize) -> Vec<u8> {
 fn batch(criterion: &mut Criterion, name: &str, inputs: &[&[u8]]) {
     let mut group = common::group(criterion, name);
     group.throughput(common::throughput(inputs.iter().copied()));
-    common::each(&mut group, "sha2", inputs, |input| sha2::Sha256::digest(input));
+    common::each(&mut group, "sha2", inputs, sha2::Sha256::digest);
     common::each(&mut group, "single", inputs, |input| sha256(input));
     for backend in Backend::available() {
         group.bench_function(format!("{backend:?}"), |bencher| {

@@ -236,7 +236,7 @@ fn all_traces_are_read_in_pages_with_their_entries() {
     let entries = entries();
     let mut expected: BTreeMap<[u8; 16], Vec<u32>> = BTreeMap::new();
     for (ordinal, (_, _, trace)) in (0..).zip(&entries) {
-        trace.into_iter().for_each(|trace| expected.entry(*trace).or_default().push(ordinal));
+        trace.iter().for_each(|trace| expected.entry(*trace).or_default().push(ordinal));
     }
     for index in &indexes {
         assert_eq!(index.trace_count() as usize, expected.len());
