@@ -1,21 +1,19 @@
 //! A bounded memory of what was looked up lately: two generations, the older one dropped whole.
 
+use std::collections::HashMap;
 use std::hash::Hash;
-
-use crate::keyed::{Keyed, KeyedMap};
 
 #[derive(Debug)]
 pub(crate) struct Cache<K, V> {
-    young: KeyedMap<K, V>,
-    old: KeyedMap<K, V>,
+    young: HashMap<K, V>,
+    old: HashMap<K, V>,
     generation_entries: usize,
 }
 
 impl<K: Eq + Hash, V: Copy> Cache<K, V> {
     /// Holds at least the last `entries` that were put in, at most twice as many.
     pub(crate) fn new(entries: usize) -> Self {
-        let keyed = Keyed::default();
-        let [young, old] = [KeyedMap::with_hasher(keyed), KeyedMap::with_hasher(keyed)];
+        let (young, old) = (HashMap::new(), HashMap::new());
         Cache { young, old, generation_entries: entries.max(1) }
     }
 

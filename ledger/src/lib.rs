@@ -20,7 +20,6 @@ mod examining;
 pub mod frame;
 pub mod gate;
 mod index;
-mod keyed;
 mod ledger;
 mod line;
 mod load;

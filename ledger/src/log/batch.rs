@@ -18,7 +18,6 @@ use crate::erasure::Erasures;
 use crate::error::{ArtifactRefusal, LedgerError};
 use crate::frame::{MAX_BODY_BYTES, encode_frame};
 use crate::gate::{AcceptedRecords, Examined, Facts, relate};
-use crate::keyed::KeyedMap;
 use crate::scan::ChainState;
 use crate::segments::{EntryFault, Segments, read_error};
 use crate::system::{SealedSystem, SystemKind};
@@ -41,8 +40,8 @@ pub(super) struct Plan {
     pub(super) bytes: Vec<u8>,
     pub(super) entries: Vec<Planned>,
     pub(super) chain: ChainState,
-    pub(super) facts: KeyedMap<EnvelopeHash, Facts>,
-    pub(super) trace_ends: KeyedMap<TraceId, (Seq, u64)>,
+    pub(super) facts: HashMap<EnvelopeHash, Facts>,
+    pub(super) trace_ends: HashMap<TraceId, (Seq, u64)>,
     /// Payloads whose erasure the group asks for, those erased before included.
     pub(super) erased: Vec<(Sha256Digest, Seq)>,
     artifacts: HashMap<EnvelopeHash, Seq>,

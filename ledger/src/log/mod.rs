@@ -33,7 +33,6 @@ use crate::error::{ArtifactRefusal, IoContext, LedgerError};
 use crate::frame::FRAME_OVERHEAD_BYTES;
 use crate::gate::{Examined, Facts};
 use crate::index::{SealedIndex, SegmentIndex, Table};
-use crate::keyed::KeyedMap;
 use crate::load::open_segment;
 use crate::mark::{MARK_FILE, Mark, MarkFile, MarkReading};
 use crate::recovery::{Recovery, Settled, seal, settle};
@@ -488,8 +487,8 @@ impl Log {
 struct Buffers {
     bytes: Vec<u8>,
     entries: Vec<Planned>,
-    facts: KeyedMap<EnvelopeHash, Facts>,
-    trace_ends: KeyedMap<TraceId, (Seq, u64)>,
+    facts: HashMap<EnvelopeHash, Facts>,
+    trace_ends: HashMap<TraceId, (Seq, u64)>,
 }
 
 impl Buffers {
