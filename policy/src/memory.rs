@@ -32,9 +32,7 @@ impl Reply {
     fn size_bytes(&self) -> usize {
         let text = |text: &String| 2 * text.len() + TEXT_BYTES;
         let determining = self.answer.determining.iter();
-        let names = determining.flat_map(|it| std::iter::once(&it.id).chain(&it.obligations)).map(text);
-        let faults = self.answer.errors.iter().map(|it| text(&it.id) + it.message.len());
-        names.chain(faults).sum()
+        determining.flat_map(|it| std::iter::once(&it.id).chain(&it.obligations)).map(text).sum()
     }
 }
 
@@ -101,7 +99,7 @@ impl Memory {
     }
 
     /// What a policy replies to a question. `name` is the SHA-256 of the bytes that it was loaded from, and one memory
-    /// serves policies of one engine.
+    /// serves policies of one engine. A reply with errors is not remembered.
     pub fn reply(&self, name: &Sha256Digest, policy: &dyn Policy, question: &Question<'_>) -> Arc<Reply> {
         let mut view = Vec::with_capacity(256);
         view.extend_from_slice(name.as_bytes());
@@ -112,7 +110,10 @@ impl Memory {
             return reply;
         }
         let reply = Arc::new(Reply::to(policy, question));
-        self.shard(&view, |shard| shard.keep(&view, &reply, self.half_bytes));
+        // What an engine says of an error is its own, and may tell of more than the view.
+        if reply.answer.errors.is_empty() {
+            self.shard(&view, |shard| shard.keep(&view, &reply, self.half_bytes));
+        }
         reply
     }
 

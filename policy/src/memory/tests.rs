@@ -3,6 +3,7 @@
 use proofline_trace::DecisionResult;
 
 use super::*;
+use crate::EvaluationFault;
 
 /// Sees the time alone, and counts how often it is asked.
 #[derive(Debug, Default)]
@@ -19,7 +20,9 @@ impl Policy for Clockwork {
         self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let id = question.ts_ms.get().to_string();
         let determining = vec![crate::Determining { id, obligations: Vec::new() }];
-        Answer { result: DecisionResult::Allow, determining, errors: Vec::new() }
+        let fault = |message: String| EvaluationFault { id: "fails".to_owned(), message };
+        let errors = (question.ts_ms.get() == 17).then(|| fault(format!("asked {} times", self.asked())));
+        Answer { result: DecisionResult::Allow, determining, errors: errors.into_iter().collect() }
     }
 
     fn write_view(&self, question: &Question<'_>, view: &mut Vec<u8>) -> bool {
@@ -49,6 +52,10 @@ fn a_view_is_asked_once_under_each_name() {
     ask(&memory, 7, &policy, 13);
     ask(&memory, 7, &policy, 13);
     assert_eq!((policy.asked(), memory.len()), (5, 3));
+    // So is what fails.
+    ask(&memory, 7, &policy, 17);
+    ask(&memory, 7, &policy, 17);
+    assert_eq!((policy.asked(), memory.len()), (7, 3));
 }
 
 #[test]
