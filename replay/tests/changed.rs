@@ -1,5 +1,5 @@
-//! A ledger that changes while it is replayed. The links of the log are looked at once, before the traces are read: what
-//! a trace shows must be what was looked at, or a header put in between would pass.
+//! A ledger that changes while it is replayed. The links of the log are looked at once, before the traces are read:
+//! what a trace shows must be what was looked at, or a header put in between would pass.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
