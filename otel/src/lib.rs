@@ -1,0 +1,1 @@
+//! Evidence from OpenTelemetry: what teams have already, brought under proof.
