@@ -8,6 +8,8 @@
 //! | policy back-test | `artifact_type` `policy_backtest` | the first `log_size` entries, at least one: their root |
 //! | verdict seal | `artifact_type` `verdict_seal` | its result and diagnostics: artifacts of this ledger and of its trace, that belong together; this ledger, and a log of no more entries than are before it |
 //! | verdict signature | `artifact_type` `verdict_signature` | its seal: an artifact of this ledger and of its trace; a current producer key, whose signature verifies |
+//! | import of a trace | `artifact_type` `otel_import` | the records that its spans became: evidence of this ledger; a call has records, and nothing else has |
+//! | account of an import | `artifact_type` `import_account` | nothing |
 //! | replay diagnostics | `artifact_type` `replay_diagnostics` | its replay result: an artifact of this ledger |
 
 use proofline_canon::{Limits, Profile, Value, parse};
@@ -16,8 +18,8 @@ use proofline_proof::files::producer::ENVELOPE_HASH_TYPE;
 use proofline_proof::files::verdict::VERDICT_SEAL_TYPE;
 use proofline_proof::{KeyList, KeyRole};
 use proofline_trace::{
-    BacktestRecord, EnvelopeHash, KeyReference, ProducerSignature, ReplayDiagnostics, ReplayResult,
-    SignatureText, TraceId, VerdictSeal, VerdictSignature, Violation,
+    BacktestRecord, Became, EnvelopeHash, ImportAccount, KeyReference, OtelImport, ProducerSignature,
+    ReplayDiagnostics, ReplayResult, SignatureText, TraceId, VerdictSeal, VerdictSignature, Violation,
 };
 
 use crate::error::ArtifactRefusal;
@@ -48,6 +50,10 @@ pub enum ArtifactKind {
     VerdictSeal(Box<VerdictSeal>),
     /// That somebody stands for a sealed verdict.
     VerdictSignature(VerdictSignature),
+    /// What the spans of a trace became.
+    OtelImport(Box<OtelImport>),
+    /// What of a file of telemetry is in the ledger.
+    ImportAccount(Box<ImportAccount>),
 }
 
 impl ArtifactKind {
@@ -80,9 +86,26 @@ impl ArtifactKind {
             Some(VerdictSignature::ARTIFACT_TYPE) => {
                 VerdictSignature::from_value(value).map(Self::VerdictSignature).map_err(refused)
             }
+            Some(OtelImport::ARTIFACT_TYPE) => {
+                let import = OtelImport::from_value(value).map_err(refused)?;
+                consistent(&import)?;
+                Ok(Self::OtelImport(Box::new(import)))
+            }
+            Some(ImportAccount::ARTIFACT_TYPE) => ImportAccount::from_value(value)
+                .map(|account| Self::ImportAccount(Box::new(account)))
+                .map_err(refused),
             _ => Err(ArtifactRefusal::Form("it is of no known kind".to_owned())),
         }
     }
+}
+
+/// A span that became a call has records, and no other has.
+fn consistent(import: &OtelImport) -> Result<(), ArtifactRefusal> {
+    let odd = import.spans.iter().find(|span| (span.became == Became::Call) != span.call.is_some());
+    odd.map_or(Ok(()), |span| {
+        let what = format!("of span {} it says `{}` and the contrary", span.span_id, span.became);
+        Err(ArtifactRefusal::Form(what))
+    })
 }
 
 /// The value in the body of an artifact or a system entry.
@@ -131,7 +154,8 @@ impl SealedArtifact {
             ArtifactKind::ProducerSignature(signature) => Some(signature.target_trace_id),
             ArtifactKind::VerdictSeal(seal) => Some(seal.target_trace_id),
             ArtifactKind::VerdictSignature(signature) => Some(signature.target_trace_id),
-            ArtifactKind::PolicyBacktest(_) => None,
+            ArtifactKind::OtelImport(import) => Some(import.target_trace_id),
+            ArtifactKind::PolicyBacktest(_) | ArtifactKind::ImportAccount(_) => None,
         }
     }
 
@@ -148,7 +172,8 @@ impl SealedArtifact {
             }
             ArtifactKind::VerdictSignature(signature) => vec![signature.seal_sha256],
             ArtifactKind::ProducerSignature(signature) => vec![signature.envelope_sha256],
-            ArtifactKind::PolicyBacktest(_) => Vec::new(),
+            ArtifactKind::OtelImport(import) => import.references(),
+            ArtifactKind::PolicyBacktest(_) | ArtifactKind::ImportAccount(_) => Vec::new(),
         }
     }
 
@@ -156,7 +181,10 @@ impl SealedArtifact {
     /// of either outcome.
     pub(crate) fn reference_kind(&self) -> EntryKind {
         match &self.kind {
-            ArtifactKind::ReplayResult(_) | ArtifactKind::ProducerSignature(_) => EntryKind::Accepted,
+            ArtifactKind::ReplayResult(_)
+            | ArtifactKind::ProducerSignature(_)
+            | ArtifactKind::OtelImport(_)
+            | ArtifactKind::ImportAccount(_) => EntryKind::Accepted,
             ArtifactKind::ReplayDiagnostics(_)
             | ArtifactKind::PolicyBacktest(_)
             | ArtifactKind::VerdictSeal(_)

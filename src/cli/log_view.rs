@@ -70,6 +70,16 @@ enum ArtifactFacts {
         seal_sha256: EnvelopeHash,
         key: String,
     },
+    OtelImport {
+        policy_sha256: String,
+        spans: usize,
+        calls: usize,
+    },
+    ImportAccount {
+        source_sha256: String,
+        spans: u64,
+        refused: u64,
+    },
 }
 
 /// What a system entry is about.
@@ -230,6 +240,16 @@ impl ArtifactFacts {
                 seal_sha256: signature.seal_sha256,
                 key: signature.key.to_string(),
             }),
+            ArtifactKind::OtelImport(import) => Some(Self::OtelImport {
+                policy_sha256: import.mapping.policy_sha256.to_string(),
+                spans: import.spans.len(),
+                calls: import.spans.iter().filter(|span| span.call.is_some()).count(),
+            }),
+            ArtifactKind::ImportAccount(account) => Some(Self::ImportAccount {
+                source_sha256: account.source_sha256.to_string(),
+                spans: account.totals.spans.get(),
+                refused: account.totals.refused.get().saturating_add(account.totals.unreadable.get()),
+            }),
             _ => None,
         }
     }
@@ -295,6 +315,15 @@ impl ArtifactFacts {
             Self::VerdictSignature { seal_sha256, key } => {
                 let hash: String = seal_sha256.to_string().chars().take(16).collect();
                 format!("verdict signature  {key}  of {hash}…")
+            }
+            Self::OtelImport { spans, calls, .. } => {
+                let spans = counted(*spans as u64, "span", "spans");
+                format!("import  {spans}, {}", counted(*calls as u64, "call", "calls"))
+            }
+            Self::ImportAccount { source_sha256, spans, refused } => {
+                let hash: String = source_sha256.chars().take(16).collect();
+                let spans = counted(*spans, "span", "spans");
+                format!("account of an import  {spans}, {refused} refused  of {hash}…")
             }
         }
     }

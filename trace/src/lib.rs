@@ -69,12 +69,13 @@ mod words;
 mod write;
 
 pub use artifact::{
-    AllowedVariance, BacktestRecord, BacktestTotals, BoundCalls, Coverage, Difference, DifferenceKind,
-    DifferenceSide, Endorsement, EngineVersion, ErasureRecord, ErasureTarget, Failure, FailureClass, Finding,
-    FindingCode, GenesisRecord, HoldRecord, HoldTarget, KeyChange, KeyEvent, KeyRecord, MayVary, NotAFailure,
-    ProducerSignature, ReleaseRecord, ReplayDiagnostics, ReplayMode, ReplayResult, ReplayType, Severity,
-    TargetKind, Timestamp, TimestampError, ToolVersion, TraceIndexRecord, TreeHead, VarianceBound, Verdict,
-    VerdictSeal, VerdictSignature,
+    AllowedVariance, BacktestRecord, BacktestTotals, Became, BoundCalls, CallRecords, Capture, Counted,
+    Coverage, Difference, DifferenceKind, DifferenceSide, Endorsement, EngineVersion, ErasureRecord,
+    ErasureTarget, Failure, FailureClass, Finding, FindingCode, GenesisRecord, HoldRecord, HoldTarget,
+    ImportAccount, ImportTotals, ImportedSpan, KeyChange, KeyEvent, KeyRecord, Mapping, MayVary, NotAFailure,
+    OtelImport, ProducerSignature, ReleaseRecord, ReplayDiagnostics, ReplayMode, ReplayResult, ReplayType,
+    Severity, SpanStatus, TargetKind, Timestamp, TimestampError, ToolVersion, TraceIndexRecord, TreeHead,
+    VarianceBound, Verdict, VerdictSeal, VerdictSignature,
 };
 pub use certify::{Certificate, Uncertified, certify, certify_within};
 pub use chain::{ChainKey, sort_chain};
@@ -95,7 +96,7 @@ pub use validate::validate;
 pub use visible::is_treacherous;
 pub use words::{
     ContentType, Issuer, KeyReference, KeyText, MAX_SAFE_INT, Matter, Millis, Origin, Reason, Resource,
-    SafeInt, SignatureText, StringSet, Token, VersionText, WordError, WordFault,
+    SafeInt, SignatureText, SpanName, StringSet, Token, UnixNano, VersionText, WordError, WordFault,
 };
 
 /// `spec_version` of every record: the contract this crate speaks.

@@ -2,7 +2,7 @@
 //! `trace/schemas/`. They say what the typed readers say; tests hold the two equal.
 
 /// Every schema: its name and its text, records first, then artifacts.
-pub const ALL: [(&str, &str); 16] = [
+pub const ALL: [(&str, &str); 18] = [
     ("auth_context", include_str!("../schemas/auth_context.schema.json")),
     ("policy_decision", include_str!("../schemas/policy_decision.schema.json")),
     ("model_call", include_str!("../schemas/model_call.schema.json")),
@@ -13,6 +13,8 @@ pub const ALL: [(&str, &str); 16] = [
     ("producer_signature", include_str!("../schemas/producer_signature.schema.json")),
     ("verdict_seal", include_str!("../schemas/verdict_seal.schema.json")),
     ("verdict_signature", include_str!("../schemas/verdict_signature.schema.json")),
+    ("otel_import", include_str!("../schemas/otel_import.schema.json")),
+    ("import_account", include_str!("../schemas/import_account.schema.json")),
     ("genesis", include_str!("../schemas/genesis.schema.json")),
     ("key", include_str!("../schemas/key.schema.json")),
     ("trace_index", include_str!("../schemas/trace_index.schema.json")),

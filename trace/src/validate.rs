@@ -247,7 +247,7 @@ fn decision(node: Node<'_>) -> Result<Decision, Violation> {
     })
 }
 
-fn blob_ref(node: Node<'_>) -> Result<BlobRef, Violation> {
+pub(crate) fn blob_ref(node: Node<'_>) -> Result<BlobRef, Violation> {
     let members = node.members(&["content_type", "sha256", "size_bytes"], &[])?;
     Ok(BlobRef {
         content_type: members.get("content_type", word)?,

@@ -232,6 +232,38 @@ text_word!(
 );
 
 text_word!(
+    /// A span's name as its emitter gave it, or the first 256 characters of a longer one.
+    SpanName,
+    Rule { word: "a span's name", min_chars: 0, max_chars: 256, matches: |_| true, shape: "any text" }
+);
+
+text_word!(
+    /// A moment in nanoseconds since 1970, in decimal digits as OTLP/JSON writes it: more than a number of JSON holds.
+    UnixNano,
+    Rule {
+        word: "a time in nanoseconds",
+        min_chars: 1,
+        max_chars: 20,
+        matches: |text| text.parse::<u64>().is_ok_and(|nanos| nanos.to_string() == text),
+        shape: "nanoseconds since 1970 in decimal digits",
+    }
+);
+
+impl UnixNano {
+    /// The moment so many nanoseconds after 1970 began.
+    #[must_use]
+    pub fn from_nanos(nanos: u64) -> Self {
+        Self::seen(&nanos.to_string())
+    }
+
+    /// Nanoseconds.
+    #[must_use]
+    pub fn nanos(&self) -> u64 {
+        self.as_str().parse().unwrap_or_default()
+    }
+}
+
+text_word!(
     /// `[a-z0-9][a-z0-9_\-:./]{0,255}`: what an action is done to, and who does it.
     Resource,
     Rule {

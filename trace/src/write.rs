@@ -138,7 +138,7 @@ fn token_set(set: &StringSet) -> Value {
     Value::object(set.iter().map(|token| (token.as_str(), true)))
 }
 
-fn blob_ref(blob: &BlobRef) -> Value {
+pub(crate) fn blob_ref(blob: &BlobRef) -> Value {
     Value::object([
         ("content_type", text(&blob.content_type)),
         ("sha256", text(blob.sha256)),

@@ -20,8 +20,9 @@ use jsonschema::Validator;
 use proofline_canon::{Limits, Value, parse};
 use proofline_trace::{
     BacktestRecord, DifferenceKind, ErasureRecord, ErrorKind, FailureClass, FindingCode, GenesisRecord,
-    HoldRecord, KeyRecord, ProducerSignature, RecordType, ReleaseRecord, ReplayDiagnostics, ReplayResult,
-    ReplayType, SchemaFault, Severity, TraceIndexRecord, Violation, schemas, validate,
+    HoldRecord, ImportAccount, KeyRecord, OtelImport, ProducerSignature, RecordType, ReleaseRecord,
+    ReplayDiagnostics, ReplayResult, ReplayType, SchemaFault, Severity, TraceIndexRecord, Violation, schemas,
+    validate,
 };
 use serde_json::{Value as Json, json};
 
@@ -343,6 +344,59 @@ fn back_tests_agree_too() {
         single_edits(&sample).iter().chain([&sample]).for_each(|edited| record(edited).unwrap());
         assert_eq!(BacktestRecord::from_value(&canon(&sample)).unwrap().to_value(), canon(&sample));
     }
+}
+
+fn mapping() -> Json {
+    json!({
+        "mapper": "proofline-otel", "mapper_version": "1", "rules_sha256": DIGEST, "policy_sha256": DIGEST,
+        "capture": "structural"
+    })
+}
+
+fn otel_import() -> Json {
+    json!({
+        "artifact_type": "otel_import", "version": "1", "target_trace_id": "0af7651916cd43dd8448eb211c80319c",
+        "mapping": mapping(),
+        "document": {"content_type": "application/json", "sha256": DIGEST, "size_bytes": 12},
+        "spans": [{
+            "span_id": "00f067aa0ba902b7", "parent_span_id": "b7ad6b7169203331", "content_sha256": DIGEST,
+            "name": "chat gpt-4o", "kind": 3, "start_unix_nano": "1727740800001000000",
+            "end_unix_nano": "1727740801201000000", "status": "unset", "operation": "chat", "became": "call",
+            "reason": "no-start-time",
+            "call": {"auth_context_sha256": DIGEST, "decision_sha256": DIGEST, "record_sha256": DIGEST}
+        }]
+    })
+}
+
+fn import_account() -> Json {
+    json!({
+        "artifact_type": "import_account", "version": "1", "source_sha256": DIGEST, "source_bytes": 70,
+        "framing": "json", "mapping": mapping(),
+        "totals": {
+            "messages": 1, "spans": 10, "model_calls": 4, "tool_calls": 3, "shapes": 1, "refused": 1,
+            "unreadable": 1, "traces": 2, "allowed": 5, "denied": 2, "payload_bytes": 99
+        },
+        "refusals": [{"what": "no-start-time", "count": 1}], "absent": [{"what": "usage", "count": 4}],
+        "warnings": []
+    })
+}
+
+#[test]
+fn imports_agree_too() {
+    let mut bare = otel_import();
+    for member in ["parent_span_id", "operation", "reason", "call"] {
+        bare["spans"][0][member] = Json::Null;
+    }
+    bare["mapping"]["rules_sha256"] = Json::Null;
+    let record = |value: &Json| agree("otel_import", value, OtelImport::from_value(&canon(value)));
+    for sample in [otel_import(), bare] {
+        single_edits(&sample).iter().chain([&sample]).for_each(|edited| record(edited).unwrap());
+        assert_eq!(OtelImport::from_value(&canon(&sample)).unwrap().to_value(), canon(&sample));
+    }
+    let account = |value: &Json| agree("import_account", value, ImportAccount::from_value(&canon(value)));
+    let sample = import_account();
+    single_edits(&sample).iter().chain([&sample]).for_each(|edited| account(edited).unwrap());
+    assert_eq!(ImportAccount::from_value(&canon(&sample)).unwrap().to_value(), canon(&sample));
 }
 
 fn trace_index() -> Json {

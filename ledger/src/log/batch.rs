@@ -197,7 +197,10 @@ impl<'a> Batch<'a> {
             }
             ArtifactKind::VerdictSeal(seal) => self.refusal_of_seal(seal, seq)?,
             ArtifactKind::VerdictSignature(signature) => self.refusal_of_verdict_signature(signature, seq)?,
-            ArtifactKind::ReplayResult(_) | ArtifactKind::ReplayDiagnostics(_) => None,
+            ArtifactKind::ReplayResult(_)
+            | ArtifactKind::ReplayDiagnostics(_)
+            | ArtifactKind::OtelImport(_)
+            | ArtifactKind::ImportAccount(_) => None,
         };
         if let Some(refusal) = refusal {
             return Ok(Outcome::ArtifactRefused(refusal));
@@ -323,7 +326,9 @@ impl<'a> Batch<'a> {
     }
 
     fn holds(&self, hash: &EnvelopeHash) -> Result<bool, LedgerError> {
-        if self.plan.entries.iter().any(|entry| entry.header.envelope_hash == *hash) {
+        let is_new = self.plan.facts.contains_key(hash)
+            || self.plan.entries.iter().any(|entry| entry.header.envelope_hash == *hash);
+        if is_new {
             return Ok(true);
         }
         let found =

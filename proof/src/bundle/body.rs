@@ -2,9 +2,9 @@
 
 use proofline_canon::{Limits, ParseError, Profile, Sha256Digest, Value, WriteError, parse};
 use proofline_trace::{
-    BacktestRecord, Envelope, ErasureRecord, ErasureTarget, GenesisRecord, HoldRecord, KeyRecord,
-    ProducerSignature, ReleaseRecord, ReplayDiagnostics, ReplayResult, SealedEnvelope, TraceId,
-    TraceIndexRecord, VerdictSeal, VerdictSignature, Violation, schemas, seal_value,
+    BacktestRecord, Envelope, ErasureRecord, ErasureTarget, GenesisRecord, HoldRecord, ImportAccount,
+    KeyRecord, OtelImport, ProducerSignature, ReleaseRecord, ReplayDiagnostics, ReplayResult, SealedEnvelope,
+    TraceId, TraceIndexRecord, VerdictSeal, VerdictSignature, Violation, schemas, seal_value,
 };
 
 use thiserror::Error;
@@ -55,6 +55,10 @@ pub enum Body {
     VerdictSeal(Box<VerdictSeal>),
     /// That somebody stands for a sealed verdict.
     VerdictSignature(VerdictSignature),
+    /// What the spans of a trace became.
+    OtelImport(Box<OtelImport>),
+    /// What of a file of telemetry is in the ledger.
+    ImportAccount(Box<ImportAccount>),
     /// A key is added to the ledger's list, or retired.
     Key(KeyRecord),
     /// Which traces a stretch of the log holds.
@@ -102,6 +106,8 @@ impl Body {
             Body::ProducerSignature(_) => "producer_signature",
             Body::VerdictSeal(_) => VerdictSeal::ARTIFACT_TYPE,
             Body::VerdictSignature(_) => VerdictSignature::ARTIFACT_TYPE,
+            Body::OtelImport(_) => OtelImport::ARTIFACT_TYPE,
+            Body::ImportAccount(_) => ImportAccount::ARTIFACT_TYPE,
             Body::Key(_) => "key",
             Body::TraceIndex(_) => TraceIndexRecord::SYSTEM_TYPE,
             Body::Erasure(_) => ErasureRecord::SYSTEM_TYPE,
@@ -120,6 +126,7 @@ impl Body {
             Body::ProducerSignature(signature) => Some(signature.target_trace_id),
             Body::VerdictSeal(seal) => Some(seal.target_trace_id),
             Body::VerdictSignature(signature) => Some(signature.target_trace_id),
+            Body::OtelImport(import) => Some(import.target_trace_id),
             _ => None,
         }
     }
@@ -127,6 +134,9 @@ impl Body {
     /// The payloads and the policy that it names.
     #[must_use]
     pub fn payloads(&self) -> Vec<Sha256Digest> {
+        if let Body::OtelImport(import) = self {
+            return vec![import.document.sha256];
+        }
         let Body::Record(sealed) = self else { return Vec::new() };
         let envelope = sealed.envelope();
         let policy = match envelope {
@@ -166,6 +176,12 @@ fn artifact(value: &Value) -> Read {
         }
         Some(VerdictSignature::ARTIFACT_TYPE) => {
             Ok(VerdictSignature::from_value(value).map(Body::VerdictSignature))
+        }
+        Some(OtelImport::ARTIFACT_TYPE) => {
+            Ok(OtelImport::from_value(value).map(|import| Body::OtelImport(Box::new(import))))
+        }
+        Some(ImportAccount::ARTIFACT_TYPE) => {
+            Ok(ImportAccount::from_value(value).map(|account| Body::ImportAccount(Box::new(account))))
         }
         _ => Err(BodyError::Unknown("an artifact")),
     }

@@ -10,6 +10,7 @@ mod erasure;
 mod finding;
 mod genesis;
 mod key_record;
+mod otel_import;
 mod producer_signature;
 mod replay_result;
 mod timestamp;
@@ -25,6 +26,10 @@ pub use erasure::{ErasureRecord, ErasureTarget, HoldRecord, HoldTarget, ReleaseR
 pub use finding::{Finding, FindingCode, Severity};
 pub use genesis::GenesisRecord;
 pub use key_record::{Endorsement, KeyChange, KeyEvent, KeyRecord};
+pub use otel_import::{
+    Became, CallRecords, Capture, Counted, ImportAccount, ImportTotals, ImportedSpan, Mapping, OtelImport,
+    SpanStatus,
+};
 pub use producer_signature::ProducerSignature;
 pub use replay_result::{FailureClass, NotAFailure, ReplayMode, ReplayResult, ReplayType, Verdict};
 pub use timestamp::{Timestamp, TimestampError};
