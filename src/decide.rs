@@ -14,44 +14,6 @@ use proofline_trace::{
 };
 use thiserror::Error;
 
-/// A policy under the name that decisions give it: loaded once, asked often.
-#[derive(Debug, Clone)]
-pub struct NamedPolicy {
-    bytes: Arc<[u8]>,
-    reference: PolicyRef,
-    loaded: Arc<dyn Policy>,
-}
-
-impl NamedPolicy {
-    /// Loads a policy. Without a version it is `sha256:` and the first sixteen hex digits of the digest of its bytes.
-    ///
-    /// # Errors
-    /// [`PolicyError`]: these bytes are no policy of the engine.
-    pub fn load(
-        engine: &dyn PolicyEngine,
-        policy_id: Token,
-        policy_version: Option<Token>,
-        bytes: &[u8],
-    ) -> Result<Self, PolicyError> {
-        let loaded = engine.load(bytes)?;
-        let policy_sha256 = Sha256Digest::of(bytes);
-        let policy_version = policy_version.unwrap_or_else(|| version_of(&policy_sha256));
-        let reference = PolicyRef { policy_id, policy_version, policy_sha256 };
-        Ok(Self { bytes: bytes.into(), reference, loaded })
-    }
-
-    /// How decisions name it.
-    #[must_use]
-    pub const fn reference(&self) -> &PolicyRef {
-        &self.reference
-    }
-}
-
-fn version_of(digest: &Sha256Digest) -> Token {
-    let digits = digest.to_string();
-    Token::of_name(&format!("sha256:{}", digits.get(..16).unwrap_or(&digits)))
-}
-
 /// What is to be decided, for whom, and where in the trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecisionOrder {
@@ -192,7 +154,7 @@ pub fn weigh(
         span_id: order.span.unwrap_or_else(|| drawn_span(policy, order, &auth_context, ts_ms)),
         parent_span_id: parent(order, &auth_context),
     };
-    let answer = policy.loaded.ask(&Question {
+    let answer = policy.ask(&Question {
         auth_context: &auth_context,
         request: &order.request,
         trace: &trace,
@@ -204,7 +166,7 @@ pub fn weigh(
         trace,
         component: order.component.clone(),
         auth_context_envelope_sha256: order.auth_context,
-        policy: policy.reference.clone(),
+        policy: policy.reference().clone(),
         request: order.request.clone(),
         decision: answer.decision(),
     };
@@ -271,7 +233,7 @@ pub fn decide(
     ts_ms: Millis,
 ) -> Result<Decided, DecideError> {
     let weighed = weigh(&ledger.snapshot()?, policy, order, ts_ms)?;
-    blobs.put(&policy.reference.policy_sha256, &policy.bytes)?;
+    blobs.put(&policy.reference().policy_sha256, policy.bytes())?;
     let sealed = Envelope::from(weighed.decision.clone()).seal();
     match commit(ledger, &sealed, ts_ms)? {
         Outcome::Accepted { envelope_hash, seq, duplicate } => {
@@ -313,7 +275,7 @@ fn drawn_span(
     ts_ms: Millis,
 ) -> SpanId {
     let above = parent(order, auth_context);
-    let named = &policy.reference;
+    let named = policy.reference();
     // No word has a newline in it.
     let mut text = format!(
         "proofline decide\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{above}\n{}\n",

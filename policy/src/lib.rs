@@ -53,6 +53,7 @@ mod answer;
 mod cedar;
 mod engine;
 mod memory;
+mod named;
 mod question;
 mod rules;
 
@@ -62,6 +63,7 @@ pub use cedar::{
 };
 pub use engine::{Policy, PolicyEngine, PolicyError};
 pub use memory::{Memory, Reply};
+pub use named::NamedPolicy;
 pub use question::Question;
 pub use rules::{
     About, Breach, Call, CaseFacts, CaseKind, DecisionCase, Earlier, Fact, RULES_SCHEMA, RefusedAttempt,

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema,
 };
-use proofline_trace::{AuthContext, Credential, TraceContext};
+use proofline_trace::{AuthContext, Credential, MAX_SAFE_INT, TraceContext};
 
 use crate::question::Question;
 
@@ -29,7 +29,7 @@ pub(super) static RESOURCE: LazyLock<EntityTypeName> = LazyLock::new(|| type_nam
 pub(super) fn request(question: &Question<'_>) -> Result<(Request, Entities), MappingFault> {
     let actor = actor(question.auth_context)?;
     let action = action(question.request.action.as_str());
-    let resource = resource(question.request.resource.as_str());
+    let resource = resource(question.request.resource.as_str())?;
     let (principal, done, asked_of) = (actor.uid(), action.uid(), resource.uid());
     let entities = Entities::from_entities([actor, action, resource], None)?;
     Ok((Request::new(principal, done, asked_of, context(question)?, None)?, entities))
@@ -66,9 +66,21 @@ pub(super) fn conforms(mapped: &Request, action: &EntityUid, schema: &Schema) ->
     Ok(())
 }
 
-/// A resource, below what stands before each slash.
-pub(super) fn resource(name: &str) -> Entity {
-    Entity::new_no_attrs(uid(&RESOURCE, name), prefixes(&RESOURCE, name, '/'))
+/// A resource, below what stands before each slash, with its numbers as tags.
+pub(super) fn resource(name: &str) -> Result<Entity, MappingFault> {
+    let mut tags = HashMap::new();
+    for (word, number) in name.split('/').filter_map(number) {
+        tags.entry(word.to_owned()).or_insert_with(|| RestrictedExpression::new_long(number));
+    }
+    Ok(Entity::new_with_tags(uid(&RESOURCE, name), [], prefixes(&RESOURCE, name, '/'), tags)?)
+}
+
+/// What a part of a resource such as `amount:150` says: an integer in its one decimal form.
+fn number(part: &str) -> Option<(&str, i64)> {
+    let (word, digits) = part.rsplit_once(':')?;
+    let number: i64 = digits.parse().ok()?;
+    let is_plain = number.to_string() == digits && number.unsigned_abs() <= MAX_SAFE_INT;
+    (is_plain && !word.is_empty()).then_some((word, number))
 }
 
 pub(super) fn uid(of: &EntityTypeName, id: &str) -> EntityUid {

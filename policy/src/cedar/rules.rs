@@ -219,7 +219,7 @@ fn request(facts: &CaseFacts<'_>) -> Result<(Request, Entities), MappingFault> {
         Some(auth) => mapping::actor(auth)?,
         None => Entity::new(mapping::uid(&mapping::ACTOR, NOBODY), nobody(), [].into())?,
     };
-    let resource = mapping::resource(facts.resource.unwrap_or(NOTHING));
+    let resource = mapping::resource(facts.resource.unwrap_or(NOTHING))?;
     let (who, what) = (actor.uid(), resource.uid());
     let Fact::Record(members) = &facts.context else { return Err("a context is a record".into()) };
     let context = Context::from_pairs(record(members)?)?;

@@ -145,7 +145,7 @@ impl Slice {
             Entity::new_no_attrs(uid, above(&[EntityKind::Action]))
         };
         let resource = if self.members.has(Member::Resource) {
-            mapping::resource(question.request.resource.as_str())
+            mapping::resource(question.request.resource.as_str())?
         } else {
             let uid = mapping::uid(&mapping::RESOURCE, question.request.resource.as_str());
             Entity::new_no_attrs(uid, above(&[EntityKind::Resource]))

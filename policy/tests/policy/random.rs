@@ -41,7 +41,7 @@ const KINDS: [&str; 3] = ["user", "agent", "t"];
 const IDS: [&str; 3] = ["a", "b", "127.0.0.1"];
 const GRANTS: [&str; 4] = ["read", "write", "t", "user"];
 const ACTIONS: [&str; 5] = ["t", "t:r", "t:r:x", "tr:r", "u:r"];
-const RESOURCES: [&str; 6] = ["d", "d/7", "d/7/n", "dd/7", "t", "1.5"];
+const RESOURCES: [&str; 9] = ["d", "d/7", "d/7/n", "dd/7", "t", "1.5", "d/n:7", "d/n:-1", "d/n:07"];
 
 /// A question that owns what it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -214,7 +214,10 @@ const NAMES: [&str; 12] = [
     "auth_context.nothing",
 ];
 /// Values that go on whole, fail, or are looked up.
-const HARD: [&str; 26] = [
+const HARD: [&str; 29] = [
+    "resource.hasTag(\"n\") && resource.getTag(\"n\") > 0",
+    "resource.getTag(\"n\") == 7",
+    "Resource::\"d/n:7\".hasTag(\"n\")",
     "principal == resource",
     "principal in resource",
     "resource in principal",

@@ -311,3 +311,30 @@ fn hostile_issuers_stay_what_they_are() {
         assert_eq!(context["auth_context"]["credential"]["issuer"], *text);
     }
 }
+
+#[test]
+fn numbers_of_a_resource_are_tags() {
+    let tag = |resource: &str, word: &str| {
+        let entity = super::resource(resource).expect("a resource");
+        entity.tag(word).map(|value| value.expect("a value").to_string())
+    };
+    let cases = [
+        ("tool/pay/amount:150", Some("150")),
+        ("amount:0/x", Some("0")),
+        ("x/amount:-7", Some("-7")),
+        ("x/amount:1/amount:2", Some("1")),
+        ("x/amount:9007199254740991", Some("9007199254740991")),
+        ("x/amount:9007199254740992", None),
+        ("x/amount:01", None),
+        ("x/amount:-0", None),
+        ("x/amount:1.5", None),
+        ("x/amount:", None),
+        ("x/amount", None),
+        ("x/of:amount:3", None),
+    ];
+    for (resource, expected) in cases {
+        assert_eq!(tag(resource, "amount").as_deref(), expected, "{resource}");
+    }
+    assert_eq!(tag("x/of:amount:3", "of:amount").as_deref(), Some("3"));
+    assert_eq!(tag("x/:3", ""), None);
+}
