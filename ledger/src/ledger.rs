@@ -61,7 +61,7 @@ impl fmt::Debug for Ledger {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A thread that panicked elsewhere has not left these half-changed: they are only moved in and out of.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -263,6 +263,10 @@ impl Ledger {
 
     pub(crate) fn disk(&self) -> &dyn Disk {
         &*self.disk
+    }
+
+    pub(crate) fn log(&self) -> &Mutex<Log> {
+        &self.log
     }
 
     /// A view of what is durable now.

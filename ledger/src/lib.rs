@@ -39,6 +39,7 @@ mod segments;
 mod snapshot;
 mod subject_keys;
 mod system;
+mod trace_entries;
 mod trace_index;
 mod trace_walk;
 mod transfer;

@@ -71,8 +71,13 @@ impl AbsentPayloads {
     }
 }
 
-/// All findings over a chain.
-pub(crate) fn of_chain(chain: &[Verified<'_>], payloads: &AbsentPayloads) -> Vec<Finding> {
+/// All findings over a chain. `shapes` gives the spans that imports know without a record; it is asked only where a
+/// parent seems to be missing.
+pub(crate) fn of_chain<E>(
+    chain: &[Verified<'_>],
+    payloads: &AbsentPayloads,
+    shapes: impl FnOnce() -> Result<BTreeSet<SpanId>, E>,
+) -> Result<Vec<Finding>, E> {
     let mut records = chain.to_vec();
     records.sort_by_key(|record| record.seq);
     let mut found = outside_validity(&records);
@@ -80,12 +85,15 @@ pub(crate) fn of_chain(chain: &[Verified<'_>], payloads: &AbsentPayloads) -> Vec
     found.extend(records.iter().filter_map(usage_total));
     let contexts = records.iter().map(|record| record.envelope.trace());
     if !is_plain_tree(contexts.map(|context| (context.span_id(), context.parent_span_id()))) {
-        found.extend(SpanTree::build(records.iter().map(span_record)).findings());
+        let tree = SpanTree::build(records.iter().map(span_record));
+        let odd = tree.findings();
+        let lacks_parents = odd.iter().any(|finding| finding.code == FindingCode::ParentSpanMissing);
+        found.extend(if lacks_parents { tree.findings_beside(&shapes()?) } else { odd });
     }
     found.extend(not_at_hand(&records, payloads));
     found.extend(erased(&records, payloads));
     found.extend(closed(&records, payloads));
-    found
+    Ok(found)
 }
 
 /// Spans beyond which a trace is not looked at in the plain way, which compares each with each.

@@ -169,6 +169,7 @@ mod redecide;
 pub mod report;
 mod rules;
 mod seal;
+mod shapes;
 mod shelf;
 mod signatures;
 mod single;

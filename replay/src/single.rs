@@ -31,6 +31,7 @@ use crate::means::Means;
 use crate::plan::{Mode, Plan, Selection};
 use crate::reading::Reader;
 use crate::redecide::redecide;
+use crate::shapes;
 use crate::shelf::Shelf;
 use crate::sink::Unlisted;
 use crate::tools::again;
@@ -127,7 +128,10 @@ fn conclude(
         }
         other => other,
     };
-    let mut findings = if failure.is_none() { findings::of_chain(&verified, &payloads) } else { Vec::new() };
+    let mut findings = match failure {
+        None => findings::of_chain(&verified, &payloads, || shapes::of_trace(inputs.snapshot, trace_id))?,
+        Some(_) => Vec::new(),
+    };
     findings.extend(std::mem::take(&mut run.findings).into_iter().filter(|_| failure.is_none()));
     findings.extend(rejections);
     findings::sort(&mut findings);

@@ -416,7 +416,14 @@ impl SpanTree {
     /// one a further root, with the first root's first record. So the list is about as long as the chain.
     #[must_use]
     pub fn findings(&self) -> Vec<Finding> {
-        findings::of(self)
+        findings::of(self, &BTreeSet::new())
+    }
+
+    /// The same where these spans are known to be there without a record on them, as an import of telemetry says:
+    /// below one of them no parent is missing.
+    #[must_use]
+    pub fn findings_beside(&self, shapes: &BTreeSet<SpanId>) -> Vec<Finding> {
+        findings::of(self, shapes)
     }
 
     /// The graph, edges from parent to child.

@@ -249,6 +249,18 @@ text_word!(
     }
 );
 
+impl SpanName {
+    /// Characters that are kept.
+    const MOST_CHARS: usize = 256;
+
+    /// A name, or the first 256 characters of a longer one.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        let end = name.char_indices().nth(Self::MOST_CHARS).map_or(name.len(), |(end, _)| end);
+        Self::seen(name.get(..end).unwrap_or_default())
+    }
+}
+
 impl UnixNano {
     /// The moment so many nanoseconds after 1970 began.
     #[must_use]

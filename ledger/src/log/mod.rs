@@ -156,6 +156,14 @@ impl Log {
         Ok(())
     }
 
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub(crate) fn segments(&self) -> &Segments {
+        &self.segments
+    }
+
     pub(crate) fn ledger_id(&self) -> LedgerId {
         self.ledger_id
     }

@@ -12,10 +12,10 @@ use crate::ids::SpanId;
 use crate::words::SafeInt;
 
 /// The findings of a tree, by the record that each is about, then by code. All of them together name at most a few
-/// times as many records as there are, whatever producers write.
-pub(super) fn of(tree: &SpanTree) -> Vec<Finding> {
+/// times as many records as there are, whatever producers write. `shapes` are spans that are there without a record.
+pub(super) fn of(tree: &SpanTree, shapes: &BTreeSet<SpanId>) -> Vec<Finding> {
     let claims = Claims::of(tree);
-    let mut found = missing_parents(&claims);
+    let mut found = missing_parents(&claims, shapes);
     found.extend(further_roots(tree));
     found.extend(claims.circles());
     found.extend(claims.late_parents());
@@ -153,10 +153,11 @@ impl<'a> Span<'a> {
     }
 }
 
-fn missing_parents(claims: &Claims<'_>) -> Vec<Finding> {
+fn missing_parents(claims: &Claims<'_>, shapes: &BTreeSet<SpanId>) -> Vec<Finding> {
+    let is_there = |span: &SpanId| claims.tree.by_id.contains_key(span) || shapes.contains(span);
     let mut missing: BTreeMap<SpanId, Vec<&SpanRecord>> = BTreeMap::new();
     for record in claims.spans.iter().flat_map(|span| &span.node.records) {
-        if let Some(parent) = record.parent_span_id.filter(|parent| !claims.tree.by_id.contains_key(parent)) {
+        if let Some(parent) = record.parent_span_id.filter(|parent| !is_there(parent)) {
             missing.entry(parent).or_default().push(record);
         }
     }

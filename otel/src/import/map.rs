@@ -1,0 +1,728 @@
+//! The spans of one trace that came together, and what becomes of each: a pure function of the spans, of what is known
+//! of the trace, and of the order.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
+use opentelemetry_proto::tonic::resource::v1::Resource as OtelResource;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use proofline_canon::{Sha256Digest, Value};
+use proofline_policy::Question;
+use proofline_trace::{
+    AuthContext, Became, CallRecords, ContentType, Credential, Decision, DecisionResult, Envelope,
+    EnvelopeHash, ImportedSpan, MAX_SAFE_INT, Millis, ModelCall, ModelRef, OtelImport, Outcome,
+    PolicyDecision, PolicyRef, PolicyRequest, Resource, SafeInt, SealedEnvelope, SpanId, SpanName,
+    SpanStatus, Token, ToolCall, ToolRef, TraceContext, TraceId, UnixNano, Usage,
+};
+
+use super::ImportError;
+use super::known::KnownTrace;
+use super::order::{Identity, ImportOrder};
+use super::tally::Tally;
+use crate::content::{Surroundings, span_value};
+use crate::genai::{self, Kind};
+use crate::payload::{self, Document, PAYLOAD_CONTENT_TYPE, Payload, STATUS_ERROR, STATUS_OK};
+use crate::rules::{Told, ToldRequest};
+use crate::spans_document::{SPANS_CONTENT_TYPE, SpansDocument};
+use crate::value::{integer, text};
+
+/// What a name is that a span does not say.
+const UNSAID: &str = "unsaid";
+/// The spans above one that are looked at for another witness of the same call.
+const WITNESS_LEVELS: usize = 8;
+const NANOS_PER_MS: u64 = 1_000_000;
+
+/// A span with what it stands in.
+#[derive(Debug, Clone)]
+pub(crate) struct PieceSpan {
+    pub(crate) span: Span,
+    pub(crate) resource: Arc<OtelResource>,
+    pub(crate) resource_schema_url: Arc<str>,
+    pub(crate) scope: Arc<InstrumentationScope>,
+    pub(crate) scope_schema_url: Arc<str>,
+}
+
+impl PieceSpan {
+    fn within(&self) -> Surroundings<'_> {
+        Surroundings {
+            resource: &self.resource,
+            resource_schema_url: &self.resource_schema_url,
+            scope: &self.scope,
+            scope_schema_url: &self.scope_schema_url,
+        }
+    }
+
+    fn told(&self) -> Told<'_> {
+        Told { span: &self.span, resource: &self.resource }
+    }
+}
+
+/// Spans of one trace that came together, in the order in which they came.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    pub(crate) trace_id: TraceId,
+    pub(crate) spans: Vec<PieceSpan>,
+}
+
+/// A call that is to be committed.
+#[derive(Debug)]
+pub(crate) struct MappedCall {
+    pub(crate) decision: SealedEnvelope,
+    pub(crate) call: SealedEnvelope,
+    pub(crate) is_denied: bool,
+}
+
+/// What a piece became.
+#[derive(Debug)]
+pub(crate) struct Mapped {
+    pub(crate) contexts: Vec<SealedEnvelope>,
+    pub(crate) calls: Vec<MappedCall>,
+    pub(crate) payloads: Vec<Payload>,
+    /// None where every span was known.
+    pub(crate) import: Option<OtelImport>,
+    pub(crate) tally: Tally,
+}
+
+/// Maps a piece.
+pub(crate) fn map(piece: &Piece, known: &KnownTrace, order: &ImportOrder) -> Result<Mapped, ImportError> {
+    let mut tally = Tally { traces: 1, spans: piece.spans.len() as u64, ..Tally::default() };
+    let mut mapper = Mapper::new(piece, known, order)?;
+    let mut rows = Vec::new();
+    let mut document = SpansDocument::default();
+    let mut out = Made::default();
+    for (index, piece_span) in piece.spans.iter().enumerate() {
+        let read = match mapper.read(index) {
+            Ok(read) => read,
+            Err(reason) => {
+                tally.unreadable(reason);
+                continue;
+            }
+        };
+        let became = mapper.became(&read, &mut tally)?;
+        if became.is_known {
+            continue;
+        }
+        let in_payload = became.call.is_some();
+        document.add(&piece_span.span, &piece_span.within(), in_payload, order.capture)?;
+        rows.push(row(&piece_span.span, &read, &became));
+        if let Some(made) = became.call {
+            out.payloads.extend(made.payloads);
+            out.calls.push(MappedCall {
+                decision: made.decision,
+                call: made.call,
+                is_denied: made.is_denied,
+            });
+        }
+    }
+    let contexts = mapper.new_contexts(&out.calls);
+    let import = if rows.is_empty() {
+        None
+    } else {
+        let content_type = content_type(SPANS_CONTENT_TYPE)?;
+        let whole = Payload::of(&document.finish(piece.trace_id, order.capture)?, &content_type)?;
+        let document = whole.reference.clone();
+        out.payloads.push(whole);
+        Some(OtelImport { target_trace_id: piece.trace_id, mapping: order.mapping(), document, spans: rows })
+    };
+    Ok(Mapped { contexts, calls: out.calls, payloads: out.payloads, import, tally })
+}
+
+#[derive(Default)]
+struct Made {
+    calls: Vec<MappedCall>,
+    payloads: Vec<Payload>,
+}
+
+fn content_type(text: &str) -> Result<ContentType, ImportError> {
+    ContentType::new(text).map_err(|error| ImportError::Program(error.to_string()))
+}
+
+/// What of a span every use needs.
+struct ReadSpan {
+    index: usize,
+    span_id: SpanId,
+    parent: Result<Option<SpanId>, &'static str>,
+    content_sha256: Sha256Digest,
+    kind: Kind,
+}
+
+/// What a span became.
+struct Outcomes {
+    became: Became,
+    reason: Option<Token>,
+    call: Option<MadeCall>,
+    is_known: bool,
+}
+
+struct MadeCall {
+    records: CallRecords,
+    decision: SealedEnvelope,
+    call: SealedEnvelope,
+    is_denied: bool,
+    payloads: Vec<Payload>,
+}
+
+struct Context {
+    record: AuthContext,
+    hash: EnvelopeHash,
+    /// None of one that the ledger has.
+    sealed: Option<SealedEnvelope>,
+}
+
+struct Mapper<'a> {
+    piece: &'a Piece,
+    known: &'a KnownTrace,
+    order: &'a ImportOrder,
+    /// Where each span id stands first.
+    places: BTreeMap<SpanId, usize>,
+    /// What became of spans before, in this piece.
+    met: BTreeMap<SpanId, Vec<(Sha256Digest, Became)>>,
+    /// The contexts of the piece, by the identity of their calls.
+    contexts: Vec<(Identity, Context)>,
+}
+
+impl<'a> Mapper<'a> {
+    fn new(piece: &'a Piece, known: &'a KnownTrace, order: &'a ImportOrder) -> Result<Self, ImportError> {
+        let mut places = BTreeMap::new();
+        for (index, it) in piece.spans.iter().enumerate() {
+            if let Some(id) = span_id(&it.span.span_id) {
+                places.entry(id).or_insert(index);
+            }
+        }
+        let mut mapper = Self { piece, known, order, places, met: BTreeMap::new(), contexts: Vec::new() };
+        mapper.find_contexts()?;
+        Ok(mapper)
+    }
+
+    fn span(&self, index: usize) -> Option<&'a PieceSpan> {
+        self.piece.spans.get(index)
+    }
+
+    /// The context of each identity that calls of the piece are made for: one that the ledger has, if it was
+    /// established before the first of these calls, else a new one.
+    fn find_contexts(&mut self) -> Result<(), ImportError> {
+        let mut firsts: Vec<(Identity, Millis)> = Vec::new();
+        for it in &self.piece.spans {
+            if genai::kind(&it.span) == Kind::Other || it.span.start_time_unix_nano == 0 {
+                continue;
+            }
+            let (identity, start) = (self.identity(it), millis(it.span.start_time_unix_nano));
+            match firsts.iter_mut().find(|(known, _)| *known == identity) {
+                Some((_, first)) => *first = start.min(*first),
+                None => firsts.push((identity, start)),
+            }
+        }
+        let root = self.root();
+        for (identity, first) in firsts {
+            let fits = |record: &AuthContext| {
+                record.ts_ms <= first && is_of(record, &identity) && record.component == self.order.component
+            };
+            let kept = self.known.contexts.iter().find(|(_, record)| fits(record));
+            let context = match (kept, root) {
+                (Some((hash, record)), _) => Context { record: record.clone(), hash: *hash, sealed: None },
+                (None, Some(span_id)) => {
+                    let trace = TraceContext::Root { trace_id: self.piece.trace_id, span_id };
+                    let record = auth_context(&identity, trace, first, &self.order.component);
+                    let sealed = Envelope::AuthContext(record.clone()).seal();
+                    Context { hash: sealed.hash(), record, sealed: Some(sealed) }
+                }
+                (None, None) => continue,
+            };
+            self.contexts.push((identity, context));
+        }
+        Ok(())
+    }
+
+    /// Where contexts stand: at the span of the piece without a parent, else where earlier ones of the trace do, else
+    /// at the span that the earliest one names as its parent, which nobody has sent yet.
+    fn root(&self) -> Option<SpanId> {
+        let is_root = |it: &&PieceSpan| parent(&it.span) == Ok(None) && span_id(&it.span.span_id).is_some();
+        if let Some(root) = self.piece.spans.iter().find(is_root) {
+            return span_id(&root.span.span_id);
+        }
+        if let Some((_, record)) = self.known.contexts.first() {
+            return Some(record.trace.span_id());
+        }
+        let earliest = self.piece.spans.iter().min_by_key(|it| it.span.start_time_unix_nano)?;
+        parent(&earliest.span).ok().flatten().or_else(|| span_id(&earliest.span.span_id))
+    }
+
+    fn identity(&self, it: &PieceSpan) -> Identity {
+        let told = self.order.rules.as_ref().map(|rules| rules.identity(it.told()));
+        told.map_or_else(|| self.order.identity.clone(), |told| self.order.identity.told(&told))
+    }
+
+    /// # Errors
+    /// Why the span has no row.
+    fn read(&self, index: usize) -> Result<ReadSpan, &'static str> {
+        let it = self.span(index).ok_or("span-id")?;
+        let span_id = span_id(&it.span.span_id).ok_or("span-id")?;
+        let content = it.within().sha256_of(&span_value(&it.span));
+        let content_sha256 = content.map_err(|_| "too-deep")?;
+        Ok(ReadSpan { index, span_id, parent: parent(&it.span), content_sha256, kind: genai::kind(&it.span) })
+    }
+
+    /// Whether another span above is the same call, seen from further out.
+    fn is_same_call(&self, it: &PieceSpan, read: &ReadSpan) -> bool {
+        let tool = text(&it.span.attributes, "gen_ai.tool.name");
+        let mut above = read.parent.ok().flatten();
+        for _ in 0..WITNESS_LEVELS {
+            let Some(outer) = above.and_then(|id| self.span(*self.places.get(&id)?)) else { return false };
+            if genai::kind(&outer.span) == Kind::Tool {
+                let is_of_mcp = genai::is_mcp(&it.span) || genai::is_mcp(&outer.span);
+                return is_of_mcp && text(&outer.span.attributes, "gen_ai.tool.name") == tool;
+            }
+            if genai::kind(&outer.span) == Kind::Model {
+                return false;
+            }
+            above = parent(&outer.span).ok().flatten();
+        }
+        false
+    }
+
+    fn became(&mut self, read: &ReadSpan, tally: &mut Tally) -> Result<Outcomes, ImportError> {
+        let policy = self.order.policy.reference().policy_sha256;
+        let met = self.met.get(&read.span_id);
+        let in_piece = met.and_then(|all| all.iter().find(|(content, _)| *content == read.content_sha256));
+        let in_ledger = self.known.of(read.span_id, read.content_sha256, policy);
+        let before = in_piece.map(|(_, became)| *became).or(in_ledger.map(|known| known.became));
+        let is_clash = before.is_none()
+            && (met.is_some_and(|all| all.iter().any(|(_, became)| *became != Became::Refused))
+                || self.known.has_other(read.span_id, policy));
+        let mut own = Tally::default();
+        let judged = self.fresh(read, &mut own)?;
+        let mut outcomes = if judged.became == Became::Refused {
+            judged
+        } else if is_clash || before == Some(Became::Refused) {
+            // The first span of an id has it.
+            refused("span-clash")
+        } else {
+            tally.add(&own);
+            judged
+        };
+        outcomes.is_known = before.is_some();
+        tally.became(&outcomes.became, read.kind, outcomes.reason.as_ref());
+        let all = self.met.entry(read.span_id).or_default();
+        if !all.iter().any(|(content, _)| *content == read.content_sha256) {
+            all.push((read.content_sha256, outcomes.became));
+        }
+        Ok(outcomes)
+    }
+
+    /// What a span becomes that nothing stands in the way of.
+    fn fresh(&self, read: &ReadSpan, tally: &mut Tally) -> Result<Outcomes, ImportError> {
+        let Some(it) = self.span(read.index) else { return Ok(refused("span-id")) };
+        let shape = |reason: &str| Outcomes {
+            became: Became::Shape,
+            reason: Some(Token::of_name(reason)),
+            call: None,
+            is_known: false,
+        };
+        if let Err(reason) = read.parent {
+            return Ok(refused(reason));
+        }
+        match read.kind {
+            Kind::Other => return Ok(shape("no-call")),
+            Kind::Tool if self.is_same_call(it, read) => return Ok(shape("same-call")),
+            Kind::Model | Kind::Tool => {}
+        }
+        if it.span.start_time_unix_nano == 0 {
+            return Ok(refused("no-start-time"));
+        }
+        if it.span.end_time_unix_nano == 0 {
+            return Ok(refused("no-end-time"));
+        }
+        match self.call(it, read, tally)? {
+            Ok(call) => {
+                Ok(Outcomes { became: Became::Call, reason: None, call: Some(call), is_known: false })
+            }
+            Err(reason) => Ok(refused(reason)),
+        }
+    }
+
+    fn call(
+        &self,
+        it: &PieceSpan,
+        read: &ReadSpan,
+        tally: &mut Tally,
+    ) -> Result<Result<MadeCall, &'static str>, ImportError> {
+        let said = Said::of(&it.span, read.kind, tally);
+        let capture = self.order.capture;
+        let content_type = content_type(PAYLOAD_CONTENT_TYPE)?;
+        let payloads = [&said.request, &said.response];
+        let payloads: Result<Vec<Payload>, _> =
+            payloads.into_iter().map(|document| Payload::of(&document.at(capture)?, &content_type)).collect();
+        let Ok(payloads) = payloads else { return Ok(Err("too-deep")) };
+        let [request, response] = payloads.as_slice() else { return Ok(Err("too-deep")) };
+        tally.payload_bytes += payloads.iter().map(|payload| payload.bytes.len() as u64).sum::<u64>();
+
+        let identity = self.identity(it);
+        let context = self.contexts.iter().find(|(known, _)| *known == identity).map(|(_, context)| context);
+        let Some(context) = context else { return Ok(Err("no-root")) };
+        let trace = self.trace_context(read);
+        let started_at_ms = millis(it.span.start_time_unix_nano);
+        let Some(asked) = self.request(&said, tally) else { return Ok(Err("resource-too-long")) };
+        let decision = self.decision(it, context, trace, started_at_ms, asked);
+        let is_denied = decision.decision.result == DecisionResult::Deny;
+        tally.decided(is_denied);
+        let decision = Envelope::PolicyDecision(decision).seal();
+        let call = said.record(Place {
+            started_at_ms,
+            ended_at_ms: millis(it.span.end_time_unix_nano),
+            trace,
+            component: &self.order.component,
+            auth_context: context.hash,
+            decision: decision.hash(),
+            request,
+            response,
+            outcome: outcome(&it.span),
+        });
+        let call = call.seal();
+        let records = CallRecords {
+            auth_context_sha256: context.hash,
+            decision_sha256: decision.hash(),
+            record_sha256: call.hash(),
+        };
+        Ok(Ok(MadeCall { records, decision, call, is_denied, payloads }))
+    }
+
+    fn trace_context(&self, read: &ReadSpan) -> TraceContext {
+        let (trace_id, span_id) = (self.piece.trace_id, read.span_id);
+        match read.parent.ok().flatten() {
+            Some(parent_span_id) => TraceContext::Child { trace_id, span_id, parent_span_id },
+            None => TraceContext::Root { trace_id, span_id },
+        }
+    }
+
+    /// What the policy is asked; none where the words do not fit.
+    fn request(&self, said: &Said, tally: &mut Tally) -> Option<PolicyRequest> {
+        let told = match &self.order.rules {
+            Some(rules) => rules.request(&said.facts(), said.request.member("arguments")),
+            None => ToldRequest::default(),
+        };
+        for _ in 0..told.missing {
+            tally.absent("request.number");
+        }
+        let action = told.action.unwrap_or_else(|| Token::of_name(&said.action));
+        let mut resource = told.resource.unwrap_or_else(|| said.resource());
+        for number in &told.numbers {
+            resource.push('/');
+            resource.push_str(number);
+        }
+        Some(PolicyRequest { action, resource: Resource::new(&resource).ok()? })
+    }
+
+    fn decision(
+        &self,
+        it: &PieceSpan,
+        context: &Context,
+        trace: TraceContext,
+        ts_ms: Millis,
+        request: PolicyRequest,
+    ) -> PolicyDecision {
+        let component = self.order.component.clone();
+        let recorded = self.order.rules.as_ref().and_then(|rules| rules.decision(it.told()));
+        let (policy, decision) = match recorded {
+            Some(told) => {
+                let (policy_id, policy_version) =
+                    (Token::of_name(&told.policy_id), Token::of_name(&told.policy_version));
+                let policy_sha256 = told
+                    .policy_sha256
+                    .unwrap_or_else(|| unseen_policy(&told.policy_id, &told.policy_version));
+                let reason_codes = told.reasons.iter().map(|reason| Token::of_name(reason)).collect();
+                let decision =
+                    Decision { result: told.result, reason_codes, obligations: [].into_iter().collect() };
+                (PolicyRef { policy_id, policy_version, policy_sha256 }, decision)
+            }
+            None => {
+                let question = Question {
+                    auth_context: &context.record,
+                    request: &request,
+                    trace: &trace,
+                    component: &component,
+                    ts_ms,
+                };
+                (self.order.policy.reference().clone(), self.order.policy.ask(&question).decision())
+            }
+        };
+        PolicyDecision {
+            ts_ms,
+            trace,
+            component,
+            auth_context_envelope_sha256: context.hash,
+            policy,
+            request,
+            decision,
+        }
+    }
+
+    /// Those that calls of the piece name and the ledger has not.
+    fn new_contexts(&mut self, calls: &[MappedCall]) -> Vec<SealedEnvelope> {
+        let is_named = |hash: EnvelopeHash| {
+            calls.iter().any(|call| match call.decision.envelope() {
+                Envelope::PolicyDecision(decision) => decision.auth_context_envelope_sha256 == hash,
+                _ => false,
+            })
+        };
+        let mut new = Vec::new();
+        for (_, context) in &mut self.contexts {
+            if context.sealed.is_some() && is_named(context.hash) {
+                new.extend(context.sealed.take());
+            }
+        }
+        new
+    }
+}
+
+/// The name of a policy of which nobody has the bytes: the digest of what is said of it.
+fn unseen_policy(id: &str, version: &str) -> Sha256Digest {
+    let value = Value::object([
+        ("type", "proofline.otel.recorded_policy"),
+        ("policy_id", id),
+        ("policy_version", version),
+    ]);
+    // INVARIANT: texts alone, which every profile writes.
+    Sha256Digest::of(&value.to_canonical(proofline_canon::Profile::Content).unwrap_or_default())
+}
+
+fn refused(reason: &str) -> Outcomes {
+    Outcomes { became: Became::Refused, reason: Some(Token::of_name(reason)), call: None, is_known: false }
+}
+
+fn is_of(record: &AuthContext, identity: &Identity) -> bool {
+    record.actor.actor_kind == identity.actor_kind
+        && record.actor.actor_id == identity.actor_id
+        && record.credential.credential_kind == identity.credential_kind
+        && record.credential.issuer == identity.issuer
+        && record.grants == identity.grants
+}
+
+fn auth_context(identity: &Identity, trace: TraceContext, ts_ms: Millis, component: &Token) -> AuthContext {
+    AuthContext {
+        ts_ms,
+        trace,
+        component: component.clone(),
+        actor: proofline_trace::Actor {
+            actor_kind: identity.actor_kind.clone(),
+            actor_id: identity.actor_id.clone(),
+        },
+        credential: Credential {
+            credential_kind: identity.credential_kind.clone(),
+            issuer: identity.issuer.clone(),
+            presented_hash_sha256: identity.presented(),
+            verified_at_ms: ts_ms,
+            // Telemetry says of no end.
+            expires_at_ms: Millis::saturating(MAX_SAFE_INT),
+        },
+        grants: identity.grants.clone(),
+    }
+}
+
+/// A span's id: eight bytes, not all zero.
+fn span_id(bytes: &[u8]) -> Option<SpanId> {
+    SpanId::from_bytes(bytes.try_into().ok()?).ok()
+}
+
+/// The span above. No id and one of zeros are none.
+fn parent(span: &Span) -> Result<Option<SpanId>, &'static str> {
+    let bytes = span.parent_span_id.as_slice();
+    if bytes.is_empty() || bytes == [0; 8] {
+        return Ok(None);
+    }
+    span_id(bytes).map(Some).ok_or("parent-span-id")
+}
+
+fn millis(nanos: u64) -> Millis {
+    Millis::saturating(nanos / NANOS_PER_MS)
+}
+
+/// Success is mostly not said: conventions set a status for failures alone.
+fn outcome(span: &Span) -> Outcome {
+    let failed = span.status.as_ref().is_some_and(|status| status.code == STATUS_ERROR);
+    let status = match text(&span.attributes, "error.type") {
+        Some(kind) => format!("error:{kind}"),
+        None if failed => "error".to_owned(),
+        None => "ok".to_owned(),
+    };
+    Outcome { status: Token::of_name(&status) }
+}
+
+fn row(span: &Span, read: &ReadSpan, outcomes: &Outcomes) -> ImportedSpan {
+    ImportedSpan {
+        span_id: read.span_id,
+        parent_span_id: read.parent.ok().flatten(),
+        content_sha256: read.content_sha256,
+        name: SpanName::of(&span.name),
+        kind: SafeInt::saturating(u64::try_from(span.kind).unwrap_or_default()),
+        start_unix_nano: UnixNano::from_nanos(span.start_time_unix_nano),
+        end_unix_nano: UnixNano::from_nanos(span.end_time_unix_nano),
+        status: match span.status.as_ref().map(|status| status.code) {
+            Some(STATUS_OK) => SpanStatus::Ok,
+            Some(STATUS_ERROR) => SpanStatus::Error,
+            _ => SpanStatus::Unset,
+        },
+        operation: genai::operation(span).map(Token::of_name),
+        became: outcomes.became,
+        reason: outcomes.reason.clone(),
+        call: outcomes.call.as_ref().map(|call| call.records),
+    }
+}
+
+/// What a call says, in the words of records.
+struct Said {
+    kind: Kind,
+    operation: String,
+    action: String,
+    /// Provider and model, or adapter and tool.
+    names: [Token; 2],
+    request: Document,
+    response: Document,
+    usage: Option<Usage>,
+}
+
+struct Place<'a> {
+    started_at_ms: Millis,
+    ended_at_ms: Millis,
+    trace: TraceContext,
+    component: &'a Token,
+    auth_context: EnvelopeHash,
+    decision: EnvelopeHash,
+    request: &'a Payload,
+    response: &'a Payload,
+    outcome: Outcome,
+}
+
+impl Said {
+    fn of(span: &Span, kind: Kind, tally: &mut Tally) -> Self {
+        let operation = text(&span.attributes, "gen_ai.operation.name");
+        let said = match kind {
+            Kind::Tool => Self::tool(span, tally),
+            Kind::Model | Kind::Other => Self::model(span, operation.unwrap_or(UNSAID), tally),
+        };
+        for (document, what) in [(&said.request, "request"), (&said.response, "response")] {
+            for name in document.absent() {
+                tally.absent(&format!("{what}.{name}"));
+            }
+        }
+        said
+    }
+
+    fn model(span: &Span, operation: &str, tally: &mut Tally) -> Self {
+        let exchange = genai::exchange(span);
+        let usage = usage(span);
+        if usage.is_none() {
+            tally.absent("usage");
+        }
+        Self {
+            kind: Kind::Model,
+            operation: operation.to_owned(),
+            action: format!("model:{operation}"),
+            names: [
+                named(genai::provider(span), "provider", tally),
+                named(genai::model(span), "model", tally),
+            ],
+            request: payload::model_request(span, &exchange),
+            response: payload::model_response(span, &exchange),
+            usage,
+        }
+    }
+
+    fn tool(span: &Span, tally: &mut Tally) -> Self {
+        let exchange = genai::tool_exchange(span);
+        let attributes = &span.attributes;
+        let adapter = if genai::is_mcp(span) { Some("mcp") } else { text(attributes, "gen_ai.tool.type") };
+        Self {
+            kind: Kind::Tool,
+            operation: "execute_tool".to_owned(),
+            action: "tool:execute".to_owned(),
+            names: [
+                named(adapter, "adapter", tally),
+                named(text(attributes, "gen_ai.tool.name"), "tool", tally),
+            ],
+            request: payload::tool_request(span, &exchange),
+            response: payload::tool_response(span, &exchange),
+            usage: None,
+        }
+    }
+
+    fn facts(&self) -> Vec<(&str, &str)> {
+        let [first, second] = &self.names;
+        let names = match self.kind {
+            Kind::Tool => ["adapter", "tool"],
+            Kind::Model | Kind::Other => ["provider", "model"],
+        };
+        let [one, two] = names;
+        vec![("operation", self.operation.as_str()), (one, first.as_str()), (two, second.as_str())]
+    }
+
+    /// `tool/<tool>`, `model/<provider>/<model>`; one that is too long by its digest.
+    fn resource(&self) -> String {
+        let [first, second] = &self.names;
+        let whole = match self.kind {
+            Kind::Tool => format!("tool/{second}"),
+            Kind::Model | Kind::Other => format!("model/{first}/{second}"),
+        };
+        if Resource::new(&whole).is_ok() {
+            return whole;
+        }
+        format!("model/{}", Token::of_name(&whole))
+    }
+
+    fn record(self, at: Place<'_>) -> Envelope {
+        let (request, response) = (at.request.reference.clone(), at.response.reference.clone());
+        let component = at.component.clone();
+        let [first, second] = self.names;
+        match self.kind {
+            Kind::Tool => Envelope::ToolCall(ToolCall {
+                started_at_ms: at.started_at_ms,
+                ended_at_ms: at.ended_at_ms,
+                trace: at.trace,
+                component,
+                auth_context_envelope_sha256: at.auth_context,
+                policy_decision_envelope_sha256: at.decision,
+                tool: ToolRef { adapter_id: first, tool_name: second },
+                request,
+                response,
+                outcome: at.outcome,
+            }),
+            Kind::Model | Kind::Other => Envelope::ModelCall(ModelCall {
+                started_at_ms: at.started_at_ms,
+                ended_at_ms: at.ended_at_ms,
+                trace: at.trace,
+                component,
+                auth_context_envelope_sha256: at.auth_context,
+                policy_decision_envelope_sha256: at.decision,
+                model: ModelRef { provider: first, model: second },
+                request,
+                response,
+                outcome: at.outcome,
+                usage: self.usage,
+            }),
+        }
+    }
+}
+
+fn named(name: Option<&str>, what: &str, tally: &mut Tally) -> Token {
+    if name.is_none() {
+        tally.absent(what);
+    }
+    Token::of_name(name.unwrap_or(UNSAID))
+}
+
+/// Both counts, or nothing: the contract has no half of a usage. The total is their sum, which no span says.
+fn usage(span: &Span) -> Option<Usage> {
+    let count = |names: [&str; 2]| {
+        let found = names.into_iter().find_map(|name| integer(&span.attributes, name))?;
+        let found = u64::try_from(found).ok()?;
+        (found <= MAX_SAFE_INT).then_some(found)
+    };
+    let input = count(["gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens"])?;
+    let output = count(["gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens"])?;
+    let total = input.checked_add(output).filter(|total| *total <= MAX_SAFE_INT)?;
+    Some(Usage {
+        input_tokens: SafeInt::saturating(input),
+        output_tokens: SafeInt::saturating(output),
+        total_tokens: SafeInt::saturating(total),
+    })
+}

@@ -1,0 +1,99 @@
+//! What an import counts. Counts add up whatever the order, so any number of threads counts the same.
+
+use std::collections::BTreeMap;
+
+use proofline_trace::{Became, Counted, ImportTotals, SafeInt, Token};
+
+use crate::genai::Kind;
+
+/// Counts, while they grow.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) messages: u64,
+    pub(crate) spans: u64,
+    pub(crate) model_calls: u64,
+    pub(crate) tool_calls: u64,
+    pub(crate) shapes: u64,
+    pub(crate) refused: u64,
+    pub(crate) unreadable: u64,
+    pub(crate) traces: u64,
+    pub(crate) allowed: u64,
+    pub(crate) denied: u64,
+    pub(crate) payload_bytes: u64,
+    pub(crate) refusals: BTreeMap<Token, u64>,
+    pub(crate) absent: BTreeMap<Token, u64>,
+}
+
+impl Tally {
+    pub(crate) fn became(&mut self, became: &Became, kind: Kind, reason: Option<&Token>) {
+        match (became, kind) {
+            (Became::Call, Kind::Tool) => self.tool_calls += 1,
+            (Became::Call, _) => self.model_calls += 1,
+            (Became::Shape, _) => self.shapes += 1,
+            (Became::Refused, _) => {
+                self.refused += 1;
+                if let Some(reason) = reason {
+                    *self.refusals.entry(reason.clone()).or_default() += 1;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn unreadable(&mut self, reason: &str) {
+        self.unreadable += 1;
+        *self.refusals.entry(Token::of_name(reason)).or_default() += 1;
+    }
+
+    pub(crate) fn absent(&mut self, what: &str) {
+        *self.absent.entry(Token::of_name(what)).or_default() += 1;
+    }
+
+    pub(crate) const fn decided(&mut self, is_denied: bool) {
+        if is_denied {
+            self.denied += 1;
+        } else {
+            self.allowed += 1;
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.messages += other.messages;
+        self.spans += other.spans;
+        self.model_calls += other.model_calls;
+        self.tool_calls += other.tool_calls;
+        self.shapes += other.shapes;
+        self.refused += other.refused;
+        self.unreadable += other.unreadable;
+        self.traces += other.traces;
+        self.allowed += other.allowed;
+        self.denied += other.denied;
+        self.payload_bytes += other.payload_bytes;
+        for (into, from) in [(&mut self.refusals, &other.refusals), (&mut self.absent, &other.absent)] {
+            from.iter().for_each(|(what, count)| *into.entry(what.clone()).or_default() += count);
+        }
+    }
+
+    pub(crate) fn totals(&self) -> ImportTotals {
+        ImportTotals {
+            messages: SafeInt::saturating(self.messages),
+            spans: SafeInt::saturating(self.spans),
+            model_calls: SafeInt::saturating(self.model_calls),
+            tool_calls: SafeInt::saturating(self.tool_calls),
+            shapes: SafeInt::saturating(self.shapes),
+            refused: SafeInt::saturating(self.refused),
+            unreadable: SafeInt::saturating(self.unreadable),
+            traces: SafeInt::saturating(self.traces),
+            allowed: SafeInt::saturating(self.allowed),
+            denied: SafeInt::saturating(self.denied),
+            payload_bytes: SafeInt::saturating(self.payload_bytes),
+        }
+    }
+}
+
+/// Counts as records have them, by name.
+pub(crate) fn counted(counts: &BTreeMap<Token, u64>) -> Vec<Counted> {
+    counts
+        .iter()
+        .map(|(what, count)| Counted { what: what.clone(), count: SafeInt::saturating(*count) })
+        .collect()
+}

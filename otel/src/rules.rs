@@ -1,0 +1,371 @@
+//! Rules of one's own for an import: whom calls are made for, what a policy is asked about them, and decisions that
+//! other tools recorded. A file of JSON; `docs/otel.md` has its form.
+
+use std::collections::BTreeMap;
+
+use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
+use opentelemetry_proto::tonic::resource::v1::Resource as OtelResource;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use proofline_canon::{Pointer, Sha256Digest, Value};
+use proofline_trace::{DecisionResult, Resource, Token};
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::value::{attribute, plain};
+
+/// The longest file of rules, in bytes.
+const MAX_BYTES: usize = 1 << 20;
+
+/// Why a file is none of rules.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ImportRulesError {
+    /// More than a mebibyte.
+    #[error("the rules are {0} bytes long; at most {MAX_BYTES} are read")]
+    TooLong(usize),
+    /// Not the JSON of rules.
+    #[error("the rules are not of the form that docs/otel.md has: {0}")]
+    Form(String),
+    /// A word that cannot stand where it should.
+    #[error("the rules say {0}")]
+    Word(String),
+}
+
+impl ImportRulesError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TooLong(_) => "otel.rules_too_long",
+            Self::Form(_) => "otel.rules_form",
+            Self::Word(_) => "otel.rules_word",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::TooLong(_) => "give a file of rules, not of telemetry",
+            Self::Form(_) => "docs/otel.md has an example of every member",
+            Self::Word(_) => "names are lower-case letters, digits and _ - : . as in every record",
+        }
+    }
+}
+
+/// Rules that were read.
+#[derive(Debug, Clone)]
+pub struct ImportRules {
+    sha256: Sha256Digest,
+    file: RulesFile,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RulesFile {
+    version: String,
+    #[serde(default)]
+    identity: IdentityRules,
+    #[serde(default)]
+    requests: Vec<RequestRule>,
+    decision: Option<DecisionRule>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IdentityRules {
+    actor_kind: Option<Source>,
+    actor_id: Option<Source>,
+    credential_kind: Option<Source>,
+    issuer: Option<Source>,
+    #[serde(default)]
+    grants: Vec<Source>,
+}
+
+/// Where a word comes from.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum Source {
+    Fixed(String),
+    From(FromAttributes),
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FromAttributes {
+    /// `span:KEY`, `resource:KEY` or `event:NAME:KEY`; the first that is there.
+    from: Vec<String>,
+    #[serde(rename = "else")]
+    otherwise: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RequestRule {
+    #[serde(default)]
+    when: BTreeMap<String, String>,
+    action: Option<String>,
+    resource: Option<String>,
+    #[serde(default)]
+    numbers: BTreeMap<String, NumberRule>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum NumberRule {
+    At(String),
+    Scaled { at: String, scale: u32 },
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DecisionRule {
+    result: FromAttributes,
+    allow: Vec<String>,
+    deny: Vec<String>,
+    reasons: Option<FromAttributes>,
+    policy_id: Option<Source>,
+    policy_version: Option<Source>,
+    policy_sha256: Option<FromAttributes>,
+}
+
+/// What a source is asked of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told<'a> {
+    pub(crate) span: &'a Span,
+    pub(crate) resource: &'a OtelResource,
+}
+
+impl<'a> Told<'a> {
+    fn at(&self, place: &str) -> Option<&'a Any> {
+        let (of, key) = place.split_once(':')?;
+        match of {
+            "span" => attribute(&self.span.attributes, key),
+            "resource" => attribute(&self.resource.attributes, key),
+            "event" => {
+                let (name, key) = key.split_once(':')?;
+                let mut events = self.span.events.iter().filter(|event| event.name == name);
+                events.find_map(|event| attribute(&event.attributes, key))
+            }
+            _ => None,
+        }
+    }
+
+    fn texts(&self, from: &FromAttributes) -> Vec<String> {
+        let found = from.from.iter().find_map(|place| self.at(place)).map(texts_of).unwrap_or_default();
+        if found.is_empty() { from.otherwise.clone().into_iter().collect() } else { found }
+    }
+
+    fn text(&self, source: &Source) -> Option<String> {
+        match source {
+            Source::Fixed(text) => Some(text.clone()),
+            Source::From(from) => self.texts(from).into_iter().next(),
+        }
+    }
+}
+
+/// A value as texts: one, or each item of an array.
+fn texts_of(value: &Any) -> Vec<String> {
+    match plain(value) {
+        Value::String(text) if text.is_empty() => Vec::new(),
+        Value::String(text) => vec![text],
+        Value::Bool(flag) => vec![flag.to_string()],
+        Value::Number(number) => vec![number.literal().to_owned()],
+        Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Value::Null | Value::Object(_) => Vec::new(),
+    }
+}
+
+/// Whom calls are made for, as far as rules say; the rest is that of the import.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ToldIdentity {
+    pub(crate) actor_kind: Option<String>,
+    pub(crate) actor_id: Option<String>,
+    pub(crate) credential_kind: Option<String>,
+    pub(crate) issuer: Option<String>,
+    pub(crate) grants: Vec<String>,
+}
+
+/// What a policy is to be asked, as far as rules say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ToldRequest {
+    pub(crate) action: Option<Token>,
+    pub(crate) resource: Option<String>,
+    /// `word:number`, in the order of words.
+    pub(crate) numbers: Vec<String>,
+    /// Words of numbers that the call does not have.
+    pub(crate) missing: usize,
+}
+
+/// A decision that another tool recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ToldDecision {
+    pub(crate) result: DecisionResult,
+    pub(crate) reasons: Vec<String>,
+    pub(crate) policy_id: String,
+    pub(crate) policy_version: String,
+    pub(crate) policy_sha256: Option<Sha256Digest>,
+}
+
+impl ImportRules {
+    /// Reads a file of rules.
+    ///
+    /// # Errors
+    /// [`ImportRulesError`].
+    pub fn read(bytes: &[u8]) -> Result<Self, ImportRulesError> {
+        if bytes.len() > MAX_BYTES {
+            return Err(ImportRulesError::TooLong(bytes.len()));
+        }
+        let file: RulesFile =
+            serde_json::from_slice(bytes).map_err(|error| ImportRulesError::Form(error.to_string()))?;
+        file.check()?;
+        Ok(Self { sha256: Sha256Digest::of(bytes), file })
+    }
+
+    /// SHA-256 of the file.
+    #[must_use]
+    pub const fn sha256(&self) -> Sha256Digest {
+        self.sha256
+    }
+
+    pub(crate) fn identity(&self, told: Told<'_>) -> ToldIdentity {
+        let rules = &self.file.identity;
+        let word = |source: &Option<Source>| source.as_ref().and_then(|source| told.text(source));
+        let grants = rules.grants.iter().flat_map(|source| match source {
+            Source::Fixed(text) => vec![text.clone()],
+            Source::From(from) => told.texts(from),
+        });
+        ToldIdentity {
+            actor_kind: word(&rules.actor_kind),
+            actor_id: word(&rules.actor_id),
+            credential_kind: word(&rules.credential_kind),
+            issuer: word(&rules.issuer),
+            grants: grants.collect(),
+        }
+    }
+
+    /// The first rule whose every condition holds. `facts` are the words that conditions ask of.
+    pub(crate) fn request(&self, facts: &[(&str, &str)], arguments: Option<&Value>) -> ToldRequest {
+        let holds = |rule: &&RequestRule| {
+            rule.when.iter().all(|(name, value)| facts.contains(&(name.as_str(), value.as_str())))
+        };
+        let Some(rule) = self.file.requests.iter().find(holds) else { return ToldRequest::default() };
+        let mut told = ToldRequest {
+            // INVARIANT: `check` has seen that they are words.
+            action: rule.action.as_deref().and_then(|action| Token::new(action).ok()),
+            resource: rule.resource.clone(),
+            ..ToldRequest::default()
+        };
+        for (word, number) in &rule.numbers {
+            match arguments.and_then(|arguments| number.of(arguments)) {
+                Some(number) => told.numbers.push(format!("{word}:{number}")),
+                None => told.missing += 1,
+            }
+        }
+        told
+    }
+
+    /// The decision that the span, its resource or its events record.
+    pub(crate) fn decision(&self, told: Told<'_>) -> Option<ToldDecision> {
+        let rule = self.file.decision.as_ref()?;
+        let said = told.texts(&rule.result).into_iter().next()?;
+        let result = if rule.deny.contains(&said) {
+            DecisionResult::Deny
+        } else if rule.allow.contains(&said) {
+            DecisionResult::Allow
+        } else {
+            return None;
+        };
+        let word = |source: &Option<Source>| source.as_ref().and_then(|source| told.text(source));
+        let digest = rule.policy_sha256.as_ref().and_then(|from| told.texts(from).into_iter().next());
+        Some(ToldDecision {
+            result,
+            reasons: rule.reasons.as_ref().map(|from| told.texts(from)).unwrap_or_default(),
+            policy_id: word(&rule.policy_id).unwrap_or_else(|| "recorded".to_owned()),
+            policy_version: word(&rule.policy_version).unwrap_or_else(|| "unsaid".to_owned()),
+            policy_sha256: digest.and_then(|text| text.parse().ok()),
+        })
+    }
+}
+
+impl NumberRule {
+    const fn parts(&self) -> (&String, u32) {
+        match self {
+            Self::At(at) => (at, 1),
+            Self::Scaled { at, scale } => (at, *scale),
+        }
+    }
+
+    /// The number there, times the scale, to the nearest integer.
+    fn of(&self, arguments: &Value) -> Option<i64> {
+        let (at, scale) = self.parts();
+        let found = Pointer::parse(at)?.find(arguments)?.as_number()?.nearest_double();
+        let scaled = (found * f64::from(scale)).round();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_precision_loss,
+            reason = "an integer below 2^53"
+        )]
+        (scaled.abs() <= proofline_trace::MAX_SAFE_INT as f64).then_some(scaled as i64)
+    }
+}
+
+impl RulesFile {
+    fn check(&self) -> Result<(), ImportRulesError> {
+        let word = |what: String| Err(ImportRulesError::Word(what));
+        if self.version != "1" {
+            return word(format!("version {:?}; this program knows version \"1\"", self.version));
+        }
+        let identity = &self.identity;
+        let own = [&identity.actor_kind, &identity.actor_id, &identity.credential_kind, &identity.issuer];
+        let decision = self.decision.iter().flat_map(|rule| [&rule.policy_id, &rule.policy_version]);
+        let sources = own.into_iter().chain(decision).flatten().chain(&identity.grants);
+        let from = sources.filter_map(|source| match source {
+            Source::From(from) => Some(from),
+            Source::Fixed(_) => None,
+        });
+        let decided = self.decision.iter().flat_map(|rule| {
+            [Some(&rule.result), rule.reasons.as_ref(), rule.policy_sha256.as_ref()].into_iter().flatten()
+        });
+        for place in from.chain(decided).flat_map(|from| &from.from) {
+            let parts = place.split(':').count();
+            let fits = match place.split_once(':') {
+                Some(("span" | "resource", key)) => !key.is_empty(),
+                Some(("event", _)) => parts >= 3,
+                _ => false,
+            };
+            if !fits {
+                return word(format!("`from` {place:?}; it is span:KEY, resource:KEY or event:NAME:KEY"));
+            }
+        }
+        self.requests.iter().try_for_each(RequestRule::check)
+    }
+}
+
+/// What conditions of a request can ask of.
+pub(crate) const FACTS: [&str; 5] = ["operation", "tool", "adapter", "provider", "model"];
+
+impl RequestRule {
+    fn check(&self) -> Result<(), ImportRulesError> {
+        let word = |what: String| Err(ImportRulesError::Word(what));
+        if let Some(name) = self.when.keys().find(|name| !FACTS.contains(&name.as_str())) {
+            return word(format!("`when` {name:?}; it can ask of {}", FACTS.join(", ")));
+        }
+        if let Some(Err(error)) = self.action.as_deref().map(Token::new) {
+            return word(format!("the action {:?}: {error}", self.action));
+        }
+        if let Some(Err(error)) = self.resource.as_deref().map(Resource::new) {
+            return word(format!("the resource {:?}: {error}", self.resource));
+        }
+        for (name, number) in &self.numbers {
+            let (at, _) = number.parts();
+            if Token::new(name).is_err() || name.contains(':') {
+                return word(format!("the number {name:?}; it is a word without a colon"));
+            }
+            if Pointer::parse(at).is_none() {
+                return word(format!("the place {at:?}; it is a JSON Pointer such as /amount"));
+            }
+        }
+        Ok(())
+    }
+}
