@@ -1,1 +1,3 @@
 //! Evidence from OpenTelemetry: what teams have already, brought under proof.
+
+pub mod read;
