@@ -68,6 +68,7 @@ pub use limits::Limits;
 pub use members::{RawMember, RawMembers, members};
 pub use number::{Integer, MAX_SAFE_INTEGER, Number};
 pub use parse::parse;
+pub use plain::plain_len;
 pub use pointer::Pointer;
 pub use store::{ContentStore, MemoryStore, StoreError};
 pub use value::{Object, Value};

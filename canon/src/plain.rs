@@ -5,7 +5,8 @@ const STEP: usize = 8;
 /// How many bytes stand before the first quote, backslash or control character (below 20 hex), or before the end.
 ///
 /// Those are ASCII, and no byte of a longer UTF-8 sequence is, so the place is a border of characters.
-pub(crate) fn plain_len(bytes: &[u8]) -> usize {
+#[must_use]
+pub fn plain_len(bytes: &[u8]) -> usize {
     let (steps, rest) = bytes.as_chunks::<STEP>();
     let mut at = 0;
     for step in steps {
