@@ -9,6 +9,7 @@
 mod erased;
 
 mod copying;
+mod many;
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};

@@ -9,7 +9,7 @@ use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 /// An open file. Positions are bytes from the start; no call moves a shared cursor.
@@ -158,6 +158,22 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// What the system reports.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
 
+    /// [`DiskFile::sync`] of each; side by side where that is quicker.
+    ///
+    /// # Errors
+    /// What the system reports of any of them.
+    fn sync_files(&self, files: &[Arc<dyn DiskFile>]) -> io::Result<()> {
+        files.iter().try_for_each(|file| file.sync())
+    }
+
+    /// [`Disk::sync_dir`] of each; side by side where that is quicker.
+    ///
+    /// # Errors
+    /// What the system reports of any of them.
+    fn sync_dirs(&self, paths: &[PathBuf]) -> io::Result<()> {
+        paths.iter().try_for_each(|path| self.sync_dir(path))
+    }
+
     /// The names in a folder, sorted.
     ///
     /// # Errors
@@ -249,6 +265,27 @@ impl DiskFile for OsFile {
     }
 }
 
+/// How many syncs wait side by side: a file system makes those durable together that are asked for at once.
+const SYNCS_AT_ONCE: usize = 32;
+
+/// Does it for each, on as many threads as wait well; the first error, in their order.
+fn side_by_side<T: Sync>(items: &[T], sync: impl Fn(&T) -> io::Result<()> + Sync) -> io::Result<()> {
+    let threads = SYNCS_AT_ONCE.min(items.len());
+    if threads < 2 {
+        return items.iter().try_for_each(sync);
+    }
+    let part = |number: usize| items.iter().skip(number).step_by(threads).try_for_each(&sync);
+    std::thread::scope(|scope| {
+        let part = &part;
+        let others: Vec<_> = (1..threads).map(|number| scope.spawn(move || part(number))).collect();
+        let own = part(0);
+        let ended = others.into_iter().map(|other| {
+            other.join().unwrap_or_else(|_| Err(io::Error::other("a thread that synced ended early")))
+        });
+        ended.fold(own, |before, ended| before.and(ended))
+    })
+}
+
 /// Released by the system when the file is closed, however the process ends.
 #[derive(Debug)]
 struct OsLock(#[expect(dead_code, reason = "held for its lock")] File);
@@ -299,6 +336,14 @@ impl Disk for OsDisk {
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         File::open(path)?.sync_all()
+    }
+
+    fn sync_files(&self, files: &[Arc<dyn DiskFile>]) -> io::Result<()> {
+        side_by_side(files, |file| file.sync())
+    }
+
+    fn sync_dirs(&self, paths: &[PathBuf]) -> io::Result<()> {
+        side_by_side(paths, |path| self.sync_dir(path))
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {

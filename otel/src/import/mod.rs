@@ -243,9 +243,10 @@ impl<'a> Importer<'a> {
         let mapped: Result<Vec<Mapped>, ImportError> =
             pieces.par_iter().zip(&known).map(|(piece, known)| map(piece, known, order)).collect();
         let mapped = mapped?;
-        let blobs = self.blobs;
-        let payloads: Vec<_> = mapped.iter().flat_map(|it| &it.payloads).collect();
-        payloads.par_iter().try_for_each(|payload| blobs.put(&payload.reference.sha256, &payload.bytes))?;
+        let payloads = mapped.iter().flat_map(|it| &it.payloads);
+        let payloads: Vec<(Sha256Digest, &[u8])> =
+            payloads.map(|payload| (payload.reference.sha256, payload.bytes.as_slice())).collect();
+        self.blobs.put_each(&payloads)?;
         self.commit(&pieces, &mapped, &mut known, recorded_at_ms)?;
         for (piece, known) in pieces.iter().zip(known) {
             self.known.put(piece.trace_id, known);
