@@ -1,16 +1,14 @@
 //! The kernel's gate evaluation: a policy is asked about an accepted context and a request, and what follows from its
 //! answer goes through the gate as a `policy_decision`, with the policy's bytes kept before it.
 
-use std::sync::Arc;
-
 use proofline_canon::{ContentStore, Limits, Sha256Digest, StoreError};
 use proofline_ledger::{
     Action, BlobError, Blobs, EntryFault, Ledger, LedgerError, Outcome, Seq, Snapshot, Submission,
 };
-use proofline_policy::{Answer, Policy, PolicyEngine, PolicyError, Question};
+use proofline_policy::{Answer, NamedPolicy, Question};
 use proofline_trace::{
-    AuthContext, Envelope, EnvelopeHash, Millis, PolicyDecision, PolicyRef, PolicyRequest, Rejection,
-    SealedEnvelope, SpanId, Token, TraceContext, read_envelope,
+    AuthContext, Envelope, EnvelopeHash, Millis, PolicyDecision, PolicyRequest, Rejection, SealedEnvelope,
+    SpanId, Token, TraceContext, read_envelope,
 };
 use thiserror::Error;
 

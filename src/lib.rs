@@ -52,13 +52,17 @@ mod command_tool;
 mod decide;
 
 pub use command_tool::{CommandError, CommandLimits, CommandTool};
-pub use decide::{DecideError, Decided, DecisionOrder, NamedPolicy, Weighed, decide, weigh};
+pub use decide::{DecideError, Decided, DecisionOrder, Weighed, decide, weigh};
 #[doc(inline)]
 pub use proofline_canon as canon;
 #[doc(inline)]
 pub use proofline_ledger as ledger;
 #[doc(inline)]
+pub use proofline_otel as otel;
+#[doc(inline)]
 pub use proofline_policy as policy;
+#[doc(inline)]
+pub use proofline_policy::NamedPolicy;
 #[doc(inline)]
 pub use proofline_proof as proof;
 #[doc(inline)]

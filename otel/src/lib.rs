@@ -10,7 +10,7 @@ mod spans_document;
 mod value;
 
 pub use import::{
-    Identity, ImportError, ImportFileError, ImportOrder, Imported, Importer, MAPPER, MAPPER_VERSION,
+    AskedOf, Identity, ImportError, ImportFileError, ImportOrder, Imported, Importer, MAPPER, MAPPER_VERSION,
     RECORDING_POLICY, Source, actor_from, import_file,
 };
 pub use payload::PAYLOAD_CONTENT_TYPE;

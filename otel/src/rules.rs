@@ -208,6 +208,9 @@ pub(crate) struct ToldDecision {
 }
 
 impl ImportRules {
+    /// The longest file of rules, in bytes.
+    pub const MAX_BYTES: usize = MAX_BYTES;
+
     /// Reads a file of rules.
     ///
     /// # Errors

@@ -161,7 +161,7 @@ pub(crate) fn run(args: &DecideArgs, out: &mut Out) -> Result<Exit, CliError> {
 }
 
 /// The file's name without its ending, as a Token.
-fn id_of(path: &Path) -> Token {
+pub(crate) fn id_of(path: &Path) -> Token {
     match path.file_stem() {
         Some(stem) if path != Path::new("-") => Token::of_name(&stem.to_string_lossy()),
         _ => Token::of_name("stdin"),

@@ -19,6 +19,7 @@ use super::bundle_error::BundleTrouble;
 use super::check_bundle::CheckError;
 use super::deciding_error::DecidingError;
 use super::exit::Exit;
+use super::otel_error::OtelTrouble;
 use super::proof_error::ProofError;
 use super::replay_tools::ToolTrouble;
 use super::sealing_error::SealingError;
@@ -239,6 +240,9 @@ pub(crate) enum CliError {
     /// A policy was not asked, or its answer not recorded.
     #[error(transparent)]
     Deciding(Box<DecidingError>),
+    /// Telemetry was not imported.
+    #[error(transparent)]
+    Otel(Box<OtelTrouble>),
     /// There is no bundle, or it does not hold.
     #[error(transparent)]
     Bundle(Box<BundleTrouble>),
@@ -333,6 +337,7 @@ impl CliError {
             Self::Proof(error) => error.code(),
             Self::Erasure(refusal) => refusal.code(),
             Self::Deciding(error) => error.code(),
+            Self::Otel(trouble) => trouble.code(),
             Self::Bundle(trouble) => trouble.code(),
             Self::Tool(trouble) => trouble.code(),
             Self::Seal(error) => error.code(),
@@ -391,6 +396,7 @@ impl CliError {
             Self::Usage(_) => Exit::Usage,
             Self::Proof(error) => error.exit(),
             Self::Deciding(error) => error.exit(),
+            Self::Otel(trouble) => trouble.exit(),
             Self::Bundle(trouble) => trouble.exit(),
             Self::Check(error) => error.exit(),
             Self::Tool(trouble) => trouble.exit(),
@@ -448,6 +454,7 @@ impl CliError {
             }
             Self::Proof(error) => error.place(),
             Self::Deciding(error) => error.place(),
+            Self::Otel(trouble) => trouble.place(),
             Self::Bundle(trouble) => trouble.place(),
             Self::Check(error) => error.place(),
             _ => None,
@@ -502,6 +509,7 @@ impl CliError {
             Self::Record(error) => Some(error.hint()),
             Self::Proof(error) => error.hint(),
             Self::Deciding(error) => error.hint(),
+            Self::Otel(trouble) => trouble.hint(),
             Self::Bundle(trouble) => trouble.hint(),
             Self::Tool(trouble) => Some(trouble.hint()),
             Self::Seal(_) => Some("sign with a producer key; its role is part of it"),

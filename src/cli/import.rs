@@ -8,8 +8,9 @@ use serde::Serialize;
 use super::error::CliError;
 use super::exit::Exit;
 use super::export::{heard, payloads, show_facts};
+use super::import_otlp::{self, ImportOtlpArgs};
 use super::input::Source;
-use super::output::{Out, OutputArgs};
+use super::output::{Format, Out, OutputArgs};
 use super::phrase::counted;
 use super::progress::Progress;
 use super::safe::safe_path;
@@ -21,19 +22,47 @@ use super::transfer_error::of_import;
 /// checkpoint must have the tree's root and a log key's signature, every payload
 /// its hash. DIR is a ledger when all of it is there and durable, or not at all.
 ///
+/// `import otlp` brings recorded telemetry into a ledger instead. A folder of the
+/// name otlp is written ./otlp.
+///
 /// Examples:
 ///   proofline import ledger ledger.stream
 ///   ssh other proofline export ledger | proofline import copy -
+///   proofline import otlp ledger spans.otlp.jsonl
 #[derive(clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(verbatim_doc_comment, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct ImportArgs {
+    #[command(subcommand)]
+    other: Option<ImportOther>,
+    #[command(flatten)]
+    stream: Option<StreamArgs>,
+}
+
+/// What else can be imported.
+#[derive(clap::Subcommand)]
+enum ImportOther {
+    Otlp(ImportOtlpArgs),
+}
+
+#[derive(clap::Args)]
+struct StreamArgs {
     /// A new or empty folder
     dir: PathBuf,
     /// The stream, `-` for the standard input
     #[arg(default_value = "-")]
     file: PathBuf,
     #[command(flatten)]
-    pub(crate) output: OutputArgs,
+    output: OutputArgs,
+}
+
+impl ImportArgs {
+    pub(crate) fn format(&self) -> Format {
+        match (&self.other, &self.stream) {
+            (Some(ImportOther::Otlp(args)), _) => args.output.format,
+            (None, Some(args)) => args.output.format,
+            (None, None) => Format::default(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -51,6 +80,14 @@ struct ImportLine {
 
 /// Imports and reports.
 pub(crate) fn run(args: &ImportArgs, out: &mut Out) -> Result<Exit, CliError> {
+    match (&args.other, &args.stream) {
+        (Some(ImportOther::Otlp(args)), _) => import_otlp::run(args, out),
+        (None, Some(args)) => run_stream(args, out),
+        (None, None) => Err(CliError::Usage("name the folder of a new ledger, or what to import")),
+    }
+}
+
+fn run_stream(args: &StreamArgs, out: &mut Out) -> Result<Exit, CliError> {
     let source = Source::of(Some(&args.file));
     let mut reader = source.open()?;
     let progress = Progress::counter("entries");
@@ -79,7 +116,7 @@ fn line(report: &ImportReport) -> ImportLine {
     }
 }
 
-fn show(args: &ImportArgs, out: &mut Out, report: &ImportReport) -> Result<(), CliError> {
+fn show(args: &StreamArgs, out: &mut Out, report: &ImportReport) -> Result<(), CliError> {
     let kept = if report.carries_blobs {
         payloads(report.blobs, report.blob_bytes)
     } else {

@@ -50,6 +50,7 @@ mod hold;
 mod holds;
 mod html;
 mod import;
+mod import_otlp;
 mod ingest;
 mod init;
 mod input;
@@ -62,6 +63,7 @@ mod log_view;
 mod man;
 mod migrate;
 mod new_file;
+mod otel_error;
 mod output;
 mod pace;
 mod payload_view;
@@ -255,7 +257,7 @@ impl Verb {
             Self::Release(args) => args.output.format,
             Self::Holds(args) => args.output.format,
             Self::Export(args) => args.output.format,
-            Self::Import(args) => args.output.format,
+            Self::Import(args) => args.format(),
             Self::Backup(args) => args.output.format,
             Self::Bench(args) => args.output.format,
             Self::Canon(args) => args.output.format,

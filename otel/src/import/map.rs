@@ -362,10 +362,10 @@ impl<'a> Mapper<'a> {
         let Some(context) = context else { return Ok(Err("no-root")) };
         let trace = self.trace_context(read);
         let started_at_ms = millis(it.span.start_time_unix_nano);
-        let Some(asked) = self.request(&said, tally) else { return Ok(Err("resource-too-long")) };
+        let Some((asked, base)) = self.request(&said, tally) else { return Ok(Err("resource-too-long")) };
         let decision = self.decision(it, context, trace, started_at_ms, asked);
         let is_denied = decision.decision.result == DecisionResult::Deny;
-        tally.decided(is_denied);
+        tally.decided(&decision.decision, decision.request.action.as_str(), base);
         let decision = Envelope::PolicyDecision(decision).seal();
         let call = said.record(Place {
             started_at_ms,
@@ -395,8 +395,8 @@ impl<'a> Mapper<'a> {
         }
     }
 
-    /// What the policy is asked; none where the words do not fit.
-    fn request(&self, said: &Said, tally: &mut Tally) -> Option<PolicyRequest> {
+    /// What the policy is asked, and of which resource, numbers aside; none where the words do not fit.
+    fn request(&self, said: &Said, tally: &mut Tally) -> Option<(PolicyRequest, String)> {
         let told = match &self.order.rules {
             Some(rules) => rules.request(&said.facts(), said.request.member("arguments")),
             None => ToldRequest::default(),
@@ -405,12 +405,13 @@ impl<'a> Mapper<'a> {
             tally.absent("request.number");
         }
         let action = told.action.unwrap_or_else(|| Token::of_name(&said.action));
-        let mut resource = told.resource.unwrap_or_else(|| said.resource());
+        let base = told.resource.unwrap_or_else(|| said.resource());
+        let mut resource = base.clone();
         for number in &told.numbers {
             resource.push('/');
             resource.push_str(number);
         }
-        Some(PolicyRequest { action, resource: Resource::new(&resource).ok()? })
+        Some((PolicyRequest { action, resource: Resource::new(&resource).ok()? }, base))
     }
 
     fn decision(

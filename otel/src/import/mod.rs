@@ -103,6 +103,23 @@ pub struct Imported {
     pub new_spans: u64,
     /// Entries that were appended.
     pub appended: u64,
+    /// What the policy was asked about, and how it answered, known spans included.
+    pub asked: Vec<AskedOf>,
+    /// The reasons of its denials.
+    pub reasons: Vec<Counted>,
+}
+
+/// How a policy answered about one action on one resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskedOf {
+    /// The action.
+    pub action: String,
+    /// The resource, without the numbers that rules put behind it.
+    pub resource: String,
+    /// Calls that it allows.
+    pub allowed: u64,
+    /// Calls that it denies.
+    pub denied: u64,
 }
 
 /// The file that spans are of.
@@ -218,6 +235,8 @@ impl<'a> Importer<'a> {
             account,
             new_spans: self.new_spans,
             appended: self.appended,
+            asked: asked(&self.tally),
+            reasons: counted(&self.tally.reasons),
         })
     }
 
@@ -298,6 +317,16 @@ impl<'a> Importer<'a> {
         }
         Ok(())
     }
+}
+
+fn asked(tally: &Tally) -> Vec<AskedOf> {
+    let one = |((action, resource), (allowed, denied)): (&(String, String), &(u64, u64))| AskedOf {
+        action: action.clone(),
+        resource: resource.clone(),
+        allowed: *allowed,
+        denied: *denied,
+    };
+    tally.asked.iter().map(one).collect()
 }
 
 /// What the ledger knows of a trace after a piece of it is kept.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use proofline_trace::{Became, Counted, ImportTotals, SafeInt, Token};
+use proofline_trace::{Became, Counted, Decision, DecisionResult, ImportTotals, SafeInt, Token};
 
 use crate::genai::Kind;
 
@@ -22,7 +22,16 @@ pub(crate) struct Tally {
     pub(crate) payload_bytes: u64,
     pub(crate) refusals: BTreeMap<Token, u64>,
     pub(crate) absent: BTreeMap<Token, u64>,
+    /// What the policy was asked about, without the numbers: allowed and denied.
+    pub(crate) asked: BTreeMap<(String, String), (u64, u64)>,
+    /// The reasons of denials.
+    pub(crate) reasons: BTreeMap<Token, u64>,
 }
+
+/// More than this many requests are counted as one.
+const MOST_ASKED: usize = 4096;
+/// The name of that one.
+const OTHERS: &str = "others";
 
 impl Tally {
     pub(crate) fn became(&mut self, became: &Became, kind: Kind, reason: Option<&Token>) {
@@ -48,12 +57,28 @@ impl Tally {
         *self.absent.entry(Token::of_name(what)).or_default() += 1;
     }
 
-    pub(crate) const fn decided(&mut self, is_denied: bool) {
-        if is_denied {
-            self.denied += 1;
-        } else {
-            self.allowed += 1;
+    /// One decision about an action on a resource, numbers aside.
+    pub(crate) fn decided(&mut self, decision: &Decision, action: &str, resource: String) {
+        let counts = self.asked_of(action.to_owned(), resource);
+        match decision.result {
+            DecisionResult::Allow => {
+                counts.0 += 1;
+                self.allowed += 1;
+            }
+            DecisionResult::Deny => {
+                counts.1 += 1;
+                self.denied += 1;
+                for reason in decision.reason_codes.iter() {
+                    *self.reasons.entry(reason.clone()).or_default() += 1;
+                }
+            }
         }
+    }
+
+    fn asked_of(&mut self, action: String, resource: String) -> &mut (u64, u64) {
+        let key = (action, resource);
+        let is_full = self.asked.len() >= MOST_ASKED && !self.asked.contains_key(&key);
+        self.asked.entry(if is_full { (OTHERS.to_owned(), OTHERS.to_owned()) } else { key }).or_default()
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
@@ -68,7 +93,17 @@ impl Tally {
         self.allowed += other.allowed;
         self.denied += other.denied;
         self.payload_bytes += other.payload_bytes;
-        for (into, from) in [(&mut self.refusals, &other.refusals), (&mut self.absent, &other.absent)] {
+        for ((action, resource), (allowed, denied)) in &other.asked {
+            let counts = self.asked_of(action.clone(), resource.clone());
+            counts.0 += allowed;
+            counts.1 += denied;
+        }
+        let named = [
+            (&mut self.refusals, &other.refusals),
+            (&mut self.absent, &other.absent),
+            (&mut self.reasons, &other.reasons),
+        ];
+        for (into, from) in named {
             from.iter().for_each(|(what, count)| *into.entry(what.clone()).or_default() += count);
         }
     }
