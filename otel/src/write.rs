@@ -11,6 +11,8 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Sta
 use proofline_canon::{base64, hex, plain_len};
 use prost::Message;
 
+use crate::read::SpanBatch;
+
 /// One line of OTLP/JSON, with its newline: ids in lower-case hex, 64-bit integers in quotes,
 /// everything that can be left out left out.
 ///
@@ -257,5 +259,20 @@ fn double(out: &mut String, value: f64) {
         f64::INFINITY => out.push_str("\"Infinity\""),
         f64::NEG_INFINITY => out.push_str("\"-Infinity\""),
         _ => out.push_str(&format!("{value:?}")),
+    }
+}
+
+impl From<&SpanBatch> for TracesData {
+    /// The message that holds this batch alone; an owner that says nothing is left out.
+    fn from(batch: &SpanBatch) -> Self {
+        let resource = (*batch.resource != Resource::default()).then(|| Resource::clone(&batch.resource));
+        let scope = InstrumentationScope::clone(&batch.scope);
+        let scope_spans = ScopeSpans {
+            scope: (scope != InstrumentationScope::default()).then_some(scope),
+            spans: batch.spans.iter().map(|read| read.span.clone()).collect(),
+            schema_url: batch.scope_schema_url.to_string(),
+        };
+        let schema_url = batch.resource_schema_url.to_string();
+        Self { resource_spans: vec![ResourceSpans { resource, scope_spans: vec![scope_spans], schema_url }] }
     }
 }
