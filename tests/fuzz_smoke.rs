@@ -530,3 +530,56 @@ fn reports() -> Vec<Vec<u8>> {
 fn report_survives() {
     smoke("report", reports(), budget().1);
 }
+
+const OTLP_JSON: [&str; 3] = [
+    r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"a"}}]},"scopeSpans":[{"scope":{"name":"s","version":"1"},"spans":[{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"EEE19b7ec3c1b174","parentSpanId":"","name":"chat \"x\" \ud83d\ude00","kind":3,"startTimeUnixNano":"1544712660000000000","endTimeUnixNano":1544712661000000000,"attributes":[{"key":"i","value":{"intValue":"-1"}},{"key":"d","value":{"doubleValue":1.5e-7}},{"key":"b","value":{"bytesValue":"AP8="}},{"key":"l","value":{"arrayValue":{"values":[{"boolValue":true},{"kvlistValue":{"values":[{"key":"k"}]}}]}}}],"events":[{"timeUnixNano":"1","name":"e"}],"links":[{"traceId":"00","spanId":"01","flags":1}],"status":{"code":2,"message":"m"},"flags":257}]}],"schemaUrl":"u"}]}
+{"resourceSpans":[]}
+"#,
+    r#"{"resourceSpans":[{"schemaUrl":"u","scopeSpans":[{"schemaUrl":"v","spans":[{"kind":"SPAN_KIND_CLIENT","start_time_unix_nano":"1"},{"name":1},{"name":"b","name":"c"}],"scope":null}],"resource":{"entityRefs":[{"type":"t","idKeys":["k"]}]}}]}"#,
+    "{}\n{\"resourceLogs\":[]}",
+];
+
+/// The seeds of JSON as protobuf, in each framing, with a log record and a field of no one among them.
+fn otlp_protobuf() -> Vec<Vec<u8>> {
+    use proofline_otel::read::{Item, ReadOptions, read};
+    let mut frames = Vec::new();
+    for text in &OTLP_JSON[..2] {
+        let sink = &mut |item: Item| {
+            if let Item::Batch(batch) = &item {
+                frames.push(proofline_otel::write::protobuf_frame(&batch.into()));
+            }
+            Ok::<(), std::convert::Infallible>(())
+        };
+        read(&mut std::io::Cursor::new(text), &ReadOptions::default(), sink).unwrap();
+    }
+    assert_eq!(frames.len(), 2);
+    // The length of a frame is a varint; without it a frame is a single message.
+    let single = |frame: &Vec<u8>| {
+        let length = frame.iter().take_while(|byte| **byte & 0x80 != 0).count() + 1;
+        frame[length..].to_vec()
+    };
+    let singles: Vec<Vec<u8>> = frames.iter().map(single).collect();
+    let u32be = singles
+        .iter()
+        .flat_map(|single| [&u32::try_from(single.len()).unwrap().to_be_bytes()[..], single].concat());
+    let log = b"\x0a\x0f\x12\x0d\x12\x0b\x09\x01\x02\x03\x04\x05\x06\x07\x08\x12\x00".to_vec();
+    let foreign = b"\x0a\x07\x12\x05\x12\x03\xa0\x06\x01".to_vec();
+    [vec![u32be.collect(), frames.concat(), singles.concat(), log, foreign], singles, frames].concat()
+}
+
+#[test]
+fn otlp_json_survives() {
+    smoke("otlp_json", OTLP_JSON.map(|text| text.as_bytes().to_vec()).into(), budget().1);
+}
+
+#[test]
+fn otlp_protobuf_survives() {
+    smoke("otlp_protobuf", otlp_protobuf(), budget().1);
+}
+
+#[test]
+fn otlp_auto_survives() {
+    let packed = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xab\xae\x05\x00\x43\xbf\xa6\xa3\x02\x00\x00\x00";
+    let json = OTLP_JSON.map(|text| text.as_bytes().to_vec());
+    smoke("otlp_auto", [otlp_protobuf(), json.to_vec(), vec![packed.to_vec()]].concat(), budget().1);
+}

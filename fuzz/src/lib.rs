@@ -12,6 +12,7 @@ mod proofs;
 mod reports;
 mod storage;
 mod streams;
+mod telemetry;
 mod texts;
 mod tools;
 
@@ -24,6 +25,7 @@ pub use proofs::{envelope, proof_file, proof_text, receipt, statement, tile};
 pub use reports::report;
 pub use storage::{frame, header, mark, recovery, segment};
 pub use streams::stream;
+pub use telemetry::{otlp_auto, otlp_json, otlp_protobuf};
 pub use texts::{canonical, line, members, parse};
 pub use tools::calculator;
 
@@ -31,7 +33,7 @@ pub use tools::calculator;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 24] = [
+pub const TARGETS: [Target; 27] = [
     ("parse", parse),
     ("canonical", canonical),
     ("members", members),
@@ -56,4 +58,7 @@ pub const TARGETS: [Target; 24] = [
     ("policy_text", policy_text),
     ("calculator", calculator),
     ("report", report),
+    ("otlp_json", otlp_json),
+    ("otlp_protobuf", otlp_protobuf),
+    ("otlp_auto", otlp_auto),
 ];

@@ -4,7 +4,7 @@ use crate::manifest::{Entry, entries};
 use crate::tree::{Complaint, Tree};
 
 /// The floors, lowest first, by the folder of their manifest. An arrow points to a lower one.
-const FLOORS: [(&str, &str); 8] = [
+const FLOORS: [(&str, &str); 9] = [
     ("lanes", "proofline-lanes"),
     ("canon", "proofline-canon"),
     ("trace", "proofline-trace"),
@@ -12,6 +12,7 @@ const FLOORS: [(&str, &str); 8] = [
     ("proof", "proofline-proof"),
     ("ledger", "proofline-ledger"),
     ("replay", "proofline-replay"),
+    ("otel", "proofline-otel"),
     ("", "proofline"),
 ];
 
@@ -252,6 +253,7 @@ fn floors_bite() {
             "proof/Cargo.toml:2: proofline-proof must not stand on proofline-ledger",
             "ledger/Cargo.toml:3: proofline-ledger must not stand on proofline",
             "replay/Cargo.toml: is missing: the floors are crates",
+            "otel/Cargo.toml: is missing: the floors are crates",
             "Cargo.toml:3: proofline must not stand on proofline-vectors",
             "vectors/Cargo.toml:3: proofline-vectors must not stand on proofline-ledger",
         ]

@@ -51,34 +51,37 @@ fn auto<R: Read + Seek>(window: &mut Window<'_, R>, options: &ReadOptions) -> Re
             Err(broken) => readings.push(broken),
         }
     }
+    // With messages below 128 bytes its zeros are empty varint frames: this is asked in any case.
+    if is_grpc(window, options)? {
+        return Err(ReadError::Grpc);
+    }
     if let [(first, _), (second, _), ..] = held.as_slice() {
         return Err(ReadError::Ambiguous(*first, *second));
     }
     match held.pop() {
         Some((_, detected)) => Ok(detected),
-        None => Err(none_holds(window, options, readings)?),
+        None => Err(none_holds(readings)),
+    }
+}
+
+fn is_grpc<R: Read + Seek>(window: &mut Window<'_, R>, options: &ReadOptions) -> Result<bool, ReadError> {
+    window.go(0);
+    match frames(window, options, &mut grpc_length) {
+        Ok(_) => Ok(true),
+        Err(Fault::Text(..)) => Ok(false),
+        Err(Fault::Read(error)) => Err(error),
     }
 }
 
 /// The error of an input that is in no framing.
-fn none_holds<R: Read + Seek>(
-    window: &mut Window<'_, R>,
-    options: &ReadOptions,
-    readings: Vec<Broken>,
-) -> Result<ReadError, ReadError> {
+fn none_holds(readings: Vec<Broken>) -> ReadError {
     if readings.iter().any(|broken| broken.cause == Cause::Frame(FrameFault::Zstd)) {
-        return Ok(ReadError::Zstd);
-    }
-    window.go(0);
-    match frames(window, options, &mut grpc_length) {
-        Ok(_) => return Ok(ReadError::Grpc),
-        Err(Fault::Read(error)) => return Err(error),
-        Err(Fault::Text(..)) => {}
+        return ReadError::Zstd;
     }
     let furthest = readings.iter().map(|broken| broken.offset).max();
     let best = readings.iter().copied().find(|broken| Some(broken.offset) == furthest);
     let nothing = Broken { framing: Framing::Auto, offset: 0, cause: Cause::Json(JsonFault::UnexpectedEnd) };
-    Ok(ReadError::NoFraming { best: best.unwrap_or(nothing), readings })
+    ReadError::NoFraming { best: best.unwrap_or(nothing), readings }
 }
 
 /// Reads the input in one framing.

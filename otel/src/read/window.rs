@@ -1,7 +1,7 @@
 //! The part of an input that is in memory: read forward in steps, moved where that is wanted, and
 //! kept from a mark on for as long as one value needs it.
 
-use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 
 use super::error::ReadError;
 
@@ -135,26 +135,15 @@ impl<'r, R: Read + Seek> Window<'r, R> {
         }
     }
 
+    /// Reads as many bytes as are wanted, in however small pieces the input gives them.
     fn read_some(&mut self, wanted: u64, loaded: u64) -> Result<usize, ReadError> {
         let before = self.buffer.len();
-        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
-        self.buffer.resize(before + wanted, 0);
-        let got = loop {
-            let place = self.buffer.get_mut(before..).unwrap_or_default();
-            match self.input.read(place) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                other => break other,
-            }
-        };
-        let got = match got {
-            Ok(got) => got,
-            Err(source) => {
-                self.buffer.truncate(before);
-                return Err(Self::failed("read", loaded, source));
-            }
-        };
-        self.buffer.truncate(before + got);
-        Ok(got)
+        let got = self.input.by_ref().take(wanted).read_to_end(&mut self.buffer);
+        if got.is_err() {
+            self.buffer.truncate(before);
+            self.moved = true;
+        }
+        got.map_err(|source| Self::failed("read", loaded, source))
     }
 
     /// The next `count` bytes, brought to memory and stepped over; `None` if there are fewer, or

@@ -1,5 +1,11 @@
 //! Readings of bytes in memory, flattened so that they can be compared, and framings made by hand.
-#![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "each test program uses a part of it; tests fail by panicking"
+)]
 
 use std::convert::Infallible;
 use std::io::{Cursor, Write};

@@ -8,6 +8,8 @@ mod number;
 pub(crate) mod skip;
 pub(crate) mod slow;
 mod survey;
+#[cfg(test)]
+mod twins;
 mod walk;
 
 pub(crate) use give::{Giver, digest};

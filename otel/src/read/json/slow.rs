@@ -102,7 +102,7 @@ fn status(value: &Value, notes: &mut Notes) -> Read<Status> {
     for (key, value) in object(value, "status")? {
         match key {
             "message" => status.message = text(value, "message")?,
-            "code" => status.code = code(value, notes)?,
+            "code" => status.code = status_code(value, notes)?,
             _ => unknown(key, notes),
         }
     }
@@ -307,7 +307,7 @@ fn kind(value: &Value, notes: &mut Notes) -> Read<i32> {
     named(value, "kind", notes, |name| SpanKind::from_str_name(name).map(i32::from))
 }
 
-fn code(value: &Value, notes: &mut Notes) -> Read<i32> {
+fn status_code(value: &Value, notes: &mut Notes) -> Read<i32> {
     named(value, "code", notes, |name| StatusCode::from_str_name(name).map(i32::from))
 }
 

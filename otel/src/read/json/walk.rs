@@ -152,10 +152,19 @@ fn key<R: Read + Seek>(window: &mut Window<'_, R>) -> Result<String, Fault> {
     window.mark();
     skip::string(window)?;
     let quoted = window.marked().filter(|quoted| quoted.len() <= LONGEST_KEY);
-    let value = quoted.and_then(|quoted| parse(quoted, &Limits::ENVELOPE).ok());
-    let key = value.as_ref().and_then(|value| value.as_str()).unwrap_or_default().to_owned();
+    let key = quoted.and_then(unquoted).unwrap_or_default();
     colon(window)?;
     Ok(key)
+}
+
+/// What stands in quotes; canon is asked where something is escaped.
+fn unquoted(quoted: &[u8]) -> Option<String> {
+    match quoted {
+        [b'"', plain @ .., b'"'] if !plain.contains(&b'\\') => {
+            std::str::from_utf8(plain).ok().map(str::to_owned)
+        }
+        _ => parse(quoted, &Limits::ENVELOPE).ok()?.as_str().map(str::to_owned),
+    }
 }
 
 fn objects<R: Read + Seek, V: Visit<R>>(
