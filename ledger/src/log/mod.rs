@@ -40,6 +40,7 @@ use crate::scan::{ChainState, Scan, Step};
 use crate::segment::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
 use crate::segments::{EntryFault, LOG_DIR, Segment, Segments, read_error};
 use crate::system::SealedSystem;
+use crate::turns::Group;
 use proofline_proof::header::{DeclaredHash, EntryKind, FORMAT_VERSION, MAX_HEADER_BYTES};
 use proofline_proof::{KeyRole, Seq};
 use proofline_trace::LedgerId;
@@ -179,9 +180,9 @@ impl Log {
     ///
     /// A failure before the first write leaves the log as it was. After a failed write or sync
     /// nobody knows what the disk holds, and the writer refuses all further work.
-    pub(crate) fn commit<'a>(
+    pub(crate) fn commit(
         &mut self,
-        group: impl Iterator<Item = &'a Pending>,
+        group: &mut Group<'_, Pending, Outcome>,
         options: &Options,
     ) -> Result<Vec<Outcome>, LedgerError> {
         self.at_work(|log| log.decide_and_append(group, options))
@@ -206,9 +207,9 @@ impl Log {
         result
     }
 
-    fn decide_and_append<'a>(
+    fn decide_and_append(
         &mut self,
-        group: impl Iterator<Item = &'a Pending>,
+        group: &mut Group<'_, Pending, Outcome>,
         options: &Options,
     ) -> Result<Vec<Outcome>, LedgerError> {
         let _held = self.lock.take()?;
@@ -219,7 +220,12 @@ impl Log {
         let due = self.index_due()?;
         let mut batch = Batch::new(self);
         due.iter().try_for_each(|record| batch.append_index(record))?;
-        let outcomes = group.map(|pending| batch.decide(pending)).collect::<Result<Vec<_>, LedgerError>>()?;
+        let mut outcomes = Vec::new();
+        while let Some(items) = group.next_items() {
+            for pending in items {
+                outcomes.push(batch.decide(pending)?);
+            }
+        }
         let plan = batch.plan;
         self.write(plan, options)?;
         Ok(outcomes)
