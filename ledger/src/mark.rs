@@ -90,7 +90,7 @@ fn decode_slot(slot: &[u8; SLOT_BYTES], index: u64) -> Option<Mark> {
     let crc = crc32c::crc32c(part(0, FIELDS_BYTES)).to_le_bytes();
     let whole = part(0, 8) == MAGIC
         && part(FIELDS_BYTES, FIELDS_BYTES + 4) == crc
-        && part(FIELDS_BYTES + 4, SLOT_BYTES).iter().all(|byte| *byte == 0)
+        && part(FIELDS_BYTES + 4, SLOT_BYTES) == [0; SLOT_BYTES - FIELDS_BYTES - 4]
         && u64_at(8) % 2 == index
         && u64_at(8) < GENERATIONS;
     whole.then(|| Mark {
