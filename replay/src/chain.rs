@@ -278,7 +278,7 @@ impl TraceLog {
             seqs.iter().map(move |seq| (trace, *seq)).collect::<Vec<_>>()
         };
         let named: Vec<(TraceId, Seq)> = traces.iter().flat_map(named).collect();
-        // Each entry goes straight into the log of its trace: it is long, and moving it twice costs more than checking it.
+        // Each entry goes straight into the log of its trace: it is long, and moving it costs time.
         let mut logs: Vec<Self> = traces.iter().map(|(_, seqs)| Self::with_capacity(seqs.len())).collect();
         let mut place = traces.iter().enumerate().flat_map(|(at, (_, seqs))| repeat_n(at, seqs.len()));
         read_all(reader, &named, rule, |found| {

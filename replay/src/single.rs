@@ -91,7 +91,7 @@ pub(crate) fn replay_each(
 
 /// What became of one trace, before its result is hashed: many are hashed at once.
 enum Concluded {
-    Verdict(Unhashed),
+    Verdict(Box<Unhashed>),
     Other(Outcome),
 }
 
@@ -183,7 +183,7 @@ fn conclude(
     findings.extend(std::mem::take(&mut run.findings).into_iter().filter(|_| failure.is_none()));
     findings.extend(rejections);
     findings::sort(&mut findings);
-    Ok(Concluded::Verdict(run.conclude(inputs.plan, trace_id, &chain, failure, findings)))
+    Ok(Concluded::Verdict(Box::new(run.conclude(inputs.plan, trace_id, &chain, failure, findings))))
 }
 
 pub(crate) fn count(number: usize) -> SafeInt {
