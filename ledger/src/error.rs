@@ -230,10 +230,17 @@ pub(crate) const ARCHIVED_HINT: &str = "bring the segment back with `proofline a
 /// Names the call and the path of a failed system call.
 pub(crate) trait IoContext<T> {
     fn during(self, action: &'static str, path: &Path) -> Result<T, LedgerError>;
+
+    /// [`IoContext::during`] with a path that is made only where something failed.
+    fn during_at(self, action: &'static str, path: impl FnOnce() -> PathBuf) -> Result<T, LedgerError>;
 }
 
 impl<T> IoContext<T> for io::Result<T> {
     fn during(self, action: &'static str, path: &Path) -> Result<T, LedgerError> {
         self.map_err(|source| LedgerError::Io { action, path: path.to_owned(), source })
+    }
+
+    fn during_at(self, action: &'static str, path: impl FnOnce() -> PathBuf) -> Result<T, LedgerError> {
+        self.map_err(|source| LedgerError::Io { action, path: path(), source })
     }
 }

@@ -26,7 +26,7 @@ use crate::segment::{SegmentHeader, segment_name};
 use crate::segments::LOG_DIR;
 use crate::snapshot::Snapshot;
 use crate::system::SealedSystem;
-use crate::turns::{GroupLimits, Turns};
+use crate::turns::{Group, GroupLimits, Turns};
 use proofline_proof::Seq;
 use proofline_proof::header::{DeclaredHash, EntryHeader, EntryStatus, FORMAT_VERSION};
 use proofline_trace::LedgerId;
@@ -226,8 +226,7 @@ impl Ledger {
     /// Waits until this group, alone or with others, went through the log.
     fn submit(&self, group: Vec<Pending>, size_bytes: usize) -> Result<Vec<Outcome>, LedgerError> {
         let limits = GroupLimits { items: self.options.group_records, bytes: self.options.group_bytes };
-        let work =
-            |groups: &[&[Pending]]| lock(&self.log).commit(groups.iter().copied().flatten(), &self.options);
+        let work = |group: &mut Group<'_, Pending, Outcome>| lock(&self.log).commit(group, &self.options);
         self.turns.submit(group, size_bytes, limits, work).map_err(share)
     }
 

@@ -90,7 +90,7 @@ fn decode_slot(slot: &[u8; SLOT_BYTES], index: u64) -> Option<Mark> {
     let crc = crc32c::crc32c(part(0, FIELDS_BYTES)).to_le_bytes();
     let whole = part(0, 8) == MAGIC
         && part(FIELDS_BYTES, FIELDS_BYTES + 4) == crc
-        && part(FIELDS_BYTES + 4, SLOT_BYTES).iter().all(|byte| *byte == 0)
+        && part(FIELDS_BYTES + 4, SLOT_BYTES) == [0; SLOT_BYTES - FIELDS_BYTES - 4]
         && u64_at(8) % 2 == index
         && u64_at(8) < GENERATIONS;
     whole.then(|| Mark {
@@ -167,11 +167,20 @@ impl MarkFile {
     }
 }
 
+/// Reads a file that has room in the buffer. One call that gives what a whole one has is enough; a second one
+/// would only hear again that there is no more.
+fn read_whole(file: &dyn DiskFile, buffer: &mut [u8; FILE_BYTES + 1]) -> io::Result<usize> {
+    match file.read_at(buffer, 0)? {
+        FILE_BYTES => Ok(FILE_BYTES),
+        _ => read_full_at(file, buffer, 0),
+    }
+}
+
 fn read_marks(file: &dyn DiskFile) -> io::Result<MarkReading> {
     let mut bytes = [0; FILE_BYTES + 1];
     let mut reading = MarkReading { mark: None, damaged: true };
     for _ in 0..READ_ATTEMPTS {
-        let count = read_full_at(file, &mut bytes, 0)?;
+        let count = read_whole(file, &mut bytes)?;
         reading = decode_marks(bytes.get(..count).unwrap_or_default());
         if !reading.damaged {
             break;

@@ -17,7 +17,7 @@ const READ_BYTES: usize = 512 << 10;
 /// Entries that are looked up at a stretch.
 const READ_ENTRIES: usize = 512;
 /// Bytes between two entries that are cheaper to read than to step over.
-const GAP_BYTES: u64 = 2 << 10;
+const GAP_BYTES: u64 = 6 << 10;
 /// The longest frame there can be.
 const MAX_FRAME_BYTES: usize = FRAME_OVERHEAD_BYTES + MAX_HEADER_BYTES + MAX_BODY_BYTES;
 /// Entries of one segment whose places are read together lie at most so far apart.

@@ -1,10 +1,13 @@
-//! Who goes to the log next. One thread at a time leads: it takes all that wait, up to the limits of a group, through
-//! the log with one sync, answers them, and hands the turn to whoever waits first. The others sleep, each at a place of
-//! its own: nobody wakes to find that there is nothing for him.
+//! Who goes to the log next. One thread at a time leads: it takes all that come, up to the limits of a group, through
+//! the log with one sync, and answers them. Whoever comes first behind it leads the next group. All others of a group
+//! sleep at one bell, which a single call rings for all of them.
+//!
+//! A leader takes what there is and, if many came lately, goes on taking while they come: it decides the first while
+//! the last are still being examined.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use crate::error::LedgerError;
@@ -26,48 +29,60 @@ type Answer<O> = Result<Vec<O>, Arc<LedgerError>>;
 #[derive(Debug)]
 pub(crate) struct Turns<I, O> {
     queue: Mutex<Queue<I, O>>,
-    /// Tickets that wait, for those who look without the lock.
-    waiting: AtomicUsize,
 }
 
 #[derive(Debug)]
 struct Queue<I, O> {
-    waiting: VecDeque<Ticket<I, O>>,
+    /// The group that is taken through the log, until it is closed, and those behind it. Only the last grows.
+    groups: VecDeque<Gathering<I, O>>,
     /// True while somebody leads, or was told to. While nobody does, nobody waits.
     is_led: bool,
     /// How many came lately: those of the last group, and those who came while it was on its way.
     crowd: usize,
 }
 
-/// Items that stay together, and who brought them.
+/// A group that is coming together.
+#[derive(Debug)]
+struct Gathering<I, O> {
+    /// Those that its leader has not taken yet.
+    tickets: VecDeque<Ticket<I, O>>,
+    /// Of all who came, taken or not.
+    items: usize,
+    bytes: usize,
+    bell: Arc<Bell>,
+}
+
+/// Items that stay together, and where their answer goes.
 #[derive(Debug)]
 struct Ticket<I, O> {
     items: Vec<I>,
-    size_bytes: usize,
-    place: Arc<Place<I, O>>,
+    slot: Slot<I, O>,
 }
 
-/// Where a thread sleeps.
-#[derive(Debug)]
-struct Place<I, O> {
-    desk: Mutex<Desk<I, O>>,
-    changed: Condvar,
+/// An answer, once there is one. The items come back with it, for whoever brought them to drop and not for the leader.
+type Slot<I, O> = Arc<Mutex<Option<(Answer<O>, Vec<I>)>>>;
+
+/// Where the threads of a group sleep.
+#[derive(Debug, Default)]
+struct Bell {
+    /// Its leader may begin.
+    turn: OnceLock<()>,
+    /// All are answered.
+    over: OnceLock<()>,
+    /// How many came, for a leader that looks without the lock.
+    came: AtomicUsize,
+    /// Nobody else fits.
+    is_full: AtomicBool,
 }
 
-#[derive(Debug)]
-struct Desk<I, O> {
-    news: News<I, O>,
-    /// Whether somebody has to be woken: a leader finds its own answer without sleeping.
-    sleeps: bool,
-}
-
-#[derive(Debug)]
-enum News<I, O> {
-    None,
-    /// It is to lead; its ticket waits first.
-    Lead,
-    /// It is answered. Its items come back with that, for it to drop and not for the leader.
-    Answer(Answer<O>, Vec<I>),
+/// What a thread is in its group.
+enum Role {
+    /// It leads, at once.
+    Leader,
+    /// It leads once the groups before are through.
+    NextLeader,
+    /// Another one leads.
+    Follower,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -75,142 +90,163 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl<I, O> Place<I, O> {
-    fn new() -> Arc<Self> {
-        Arc::new(Place {
-            desk: Mutex::new(Desk { news: News::None, sleeps: false }),
-            changed: Condvar::new(),
-        })
+impl<I, O> Gathering<I, O> {
+    fn new() -> Self {
+        Gathering { tickets: VecDeque::new(), items: 0, bytes: 0, bell: Arc::default() }
     }
 
-    fn tell(&self, news: News<I, O>) {
-        let mut desk = lock(&self.desk);
-        desk.news = news;
-        if desk.sleeps {
-            self.changed.notify_one();
-        }
+    fn has_room(&self, items: usize, bytes: usize, limits: GroupLimits) -> bool {
+        self.items + items <= limits.items && self.bytes.saturating_add(bytes) <= limits.bytes
     }
 
-    fn wait(&self) -> News<I, O> {
-        let mut desk = lock(&self.desk);
-        while matches!(desk.news, News::None) {
-            desk.sleeps = true;
-            desk = self.changed.wait(desk).unwrap_or_else(PoisonError::into_inner);
+    fn push(&mut self, ticket: Ticket<I, O>, bytes: usize, limits: GroupLimits) {
+        self.items += ticket.items.len();
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.tickets.push_back(ticket);
+        self.bell.came.fetch_add(1, Ordering::Relaxed);
+        if !self.has_room(1, 1, limits) {
+            self.bell.is_full.store(true, Ordering::Relaxed);
         }
-        desk.sleeps = false;
-        std::mem::replace(&mut desk.news, News::None)
     }
 }
 
 impl<I, O> Turns<I, O> {
     pub(crate) fn new() -> Self {
-        let queue = Queue { waiting: VecDeque::new(), is_led: false, crowd: 0 };
-        Turns { queue: Mutex::new(queue), waiting: AtomicUsize::new(0) }
+        Turns { queue: Mutex::new(Queue { groups: VecDeque::new(), is_led: false, crowd: 0 }) }
     }
 
-    /// Waits until these items, alone or with others, went through `work`, on this thread or another. `work` answers
-    /// every item that it is given, in order, or none of them.
+    /// Waits until these items, alone or with others, went through `work`, on this thread or another. `work` takes
+    /// all that comes and answers every item, in order, or none of them.
     pub(crate) fn submit(
         &self,
         items: Vec<I>,
         size_bytes: usize,
         limits: GroupLimits,
-        work: impl FnOnce(&[&[I]]) -> Result<Vec<O>, LedgerError>,
+        work: impl FnOnce(&mut Group<'_, I, O>) -> Result<Vec<O>, LedgerError>,
     ) -> Answer<O> {
-        let place = Place::new();
-        let ticket = Ticket { items, size_bytes, place: Arc::clone(&place) };
-        if !self.join(ticket) {
-            match place.wait() {
-                News::Answer(answer, items) => {
-                    drop(items);
-                    return answer;
-                }
-                News::Lead | News::None => self.linger(limits),
+        let slot = Slot::default();
+        let ticket = Ticket { items, slot: Arc::clone(&slot) };
+        let (role, bell) = self.join(ticket, size_bytes, limits);
+        match role {
+            Role::Follower => bell.over.wait(),
+            Role::NextLeader => {
+                bell.turn.wait();
+                self.lead(bell, work);
+                &()
             }
-        }
-        let tickets = self.take_group(limits);
-        let mut leading = Leading { turns: self, answered: 0, tickets };
-        let items: Vec<&[I]> = leading.tickets.iter().map(|ticket| &ticket.items[..]).collect();
-        let result = work(&items);
-        leading.answer(result);
-        drop(leading);
-        match place.wait() {
-            News::Answer(answer, items) => {
-                drop(items);
-                answer
+            Role::Leader => {
+                self.lead(bell, work);
+                &()
             }
-            News::Lead | News::None => Err(Arc::new(unanswered())),
-        }
+        };
+        let answered = lock(&slot).take();
+        answered.map_or_else(|| Err(Arc::new(unanswered())), |(answer, _)| answer)
     }
 
-    /// Waits behind the others; true where nobody leads, so that this thread does.
-    fn join(&self, ticket: Ticket<I, O>) -> bool {
+    /// Goes into the last group that is not closed, or begins one.
+    fn join(&self, ticket: Ticket<I, O>, size_bytes: usize, limits: GroupLimits) -> (Role, Arc<Bell>) {
         let mut queue = lock(&self.queue);
-        queue.waiting.push_back(ticket);
-        self.waiting.store(queue.waiting.len(), Ordering::Relaxed);
-        !std::mem::replace(&mut queue.is_led, true)
-    }
-
-    /// Lets others come, if many came lately.
-    fn linger(&self, limits: GroupLimits) {
-        let expected = lock(&self.queue).crowd.min(limits.items);
-        for _ in 0..PATIENCE {
-            if self.waiting.load(Ordering::Relaxed) >= expected {
-                break;
+        let count = ticket.items.len();
+        if let Some(last) = queue.groups.back_mut() {
+            if last.has_room(count, size_bytes, limits) {
+                last.push(ticket, size_bytes, limits);
+                return (Role::Follower, Arc::clone(&last.bell));
             }
-            thread::yield_now();
+            last.bell.is_full.store(true, Ordering::Relaxed);
         }
+        let mut group = Gathering::new();
+        group.push(ticket, size_bytes, limits);
+        let bell = Arc::clone(&group.bell);
+        queue.groups.push_back(group);
+        let is_led = std::mem::replace(&mut queue.is_led, true);
+        (if is_led { Role::NextLeader } else { Role::Leader }, bell)
     }
 
-    /// The tickets at the front that fit into one group, at least one.
-    fn take_group(&self, limits: GroupLimits) -> Vec<Ticket<I, O>> {
-        let mut queue = lock(&self.queue);
-        let (mut items, mut bytes) = (0, 0);
-        let fitting = queue.waiting.iter().take_while(|ticket| {
-            items += ticket.items.len();
-            bytes += ticket.size_bytes;
-            items <= limits.items && bytes <= limits.bytes
-        });
-        let count = fitting.count().max(1).min(queue.waiting.len());
-        let group = queue.waiting.drain(..count).collect();
-        self.waiting.store(queue.waiting.len(), Ordering::Relaxed);
-        group
+    fn lead(&self, bell: Arc<Bell>, work: impl FnOnce(&mut Group<'_, I, O>) -> Result<Vec<O>, LedgerError>) {
+        let expected = lock(&self.queue).crowd;
+        let mut group =
+            Group { turns: self, bell, taken: Vec::new(), is_open: true, expected, patience: PATIENCE };
+        let result = work(&mut group);
+        group.answer(result);
     }
 }
 
-/// Whoever leads answers everybody in its group and hands the turn on, however the work ends.
-struct Leading<'a, I, O> {
+/// The first group, as its leader sees it. It answers everybody in it and hands the turn on, however the work ends.
+pub(crate) struct Group<'a, I, O> {
     turns: &'a Turns<I, O>,
-    tickets: Vec<Ticket<I, O>>,
-    answered: usize,
+    bell: Arc<Bell>,
+    taken: Vec<Ticket<I, O>>,
+    /// Whether others may still come.
+    is_open: bool,
+    /// How many are likely to come, and how often they are still waited for.
+    expected: usize,
+    patience: usize,
 }
 
-impl<I, O> Leading<'_, I, O> {
+impl<I, O> Group<'_, I, O> {
+    /// The items that come next and stay together. None, from then on, once nobody else comes.
+    pub(crate) fn next_items(&mut self) -> Option<&[I]> {
+        while self.is_open {
+            if self.bell.came.load(Ordering::Relaxed) == self.taken.len() && self.is_worth_waiting() {
+                self.patience -= 1;
+                thread::yield_now();
+                continue;
+            }
+            let mut queue = lock(&self.turns.queue);
+            if let Some(ticket) = queue.groups.front_mut().and_then(|group| group.tickets.pop_front()) {
+                drop(queue);
+                self.taken.push(ticket);
+                return self.taken.last().map(|ticket| &ticket.items[..]);
+            }
+            queue.groups.pop_front();
+            self.is_open = false;
+        }
+        None
+    }
+
+    fn is_worth_waiting(&self) -> bool {
+        self.taken.len() < self.expected && self.patience > 0 && !self.bell.is_full.load(Ordering::Relaxed)
+    }
+
+    /// Whoever was not taken when the work ended hears what the others do.
+    fn close(&mut self) {
+        if std::mem::replace(&mut self.is_open, false) {
+            let rest = lock(&self.turns.queue).groups.pop_front();
+            self.taken.extend(rest.into_iter().flat_map(|group| group.tickets));
+        }
+    }
+
     fn answer(&mut self, result: Result<Vec<O>, LedgerError>) {
+        let is_whole = !self.is_open;
+        self.close();
+        let result = if is_whole || result.is_err() { result } else { Err(unanswered()) };
         let mut result = result.map(Vec::into_iter).map_err(Arc::new);
-        for ticket in self.tickets.drain(..) {
+        for ticket in &mut self.taken {
             let count = ticket.items.len();
             let answer = match &mut result {
                 Ok(outcomes) => Ok(outcomes.by_ref().take(count).collect()),
                 Err(error) => Err(Arc::clone(error)),
             };
-            ticket.place.tell(News::Answer(answer, ticket.items));
-            self.answered += 1;
+            *lock(&ticket.slot) = Some((answer, std::mem::take(&mut ticket.items)));
         }
     }
 }
 
-impl<I, O> Drop for Leading<'_, I, O> {
+impl<I, O> Drop for Group<'_, I, O> {
     fn drop(&mut self) {
-        if !self.tickets.is_empty() {
-            self.answer(Err(unanswered()));
-        }
+        self.close();
+        // Who was not answered finds nothing in its place, and knows by that.
         let mut queue = lock(&self.turns.queue);
-        queue.crowd = self.answered + queue.waiting.len();
-        match queue.waiting.front() {
-            Some(ticket) => ticket.place.tell(News::Lead),
-            None => queue.is_led = false,
-        }
+        queue.crowd = self.taken.len() + queue.groups.iter().map(|group| group.tickets.len()).sum::<usize>();
+        match queue.groups.front() {
+            Some(next) => next.bell.turn.get_or_init(|| ()),
+            None => {
+                queue.is_led = false;
+                &()
+            }
+        };
+        drop(queue);
+        self.bell.over.get_or_init(|| ());
     }
 }
 
@@ -237,15 +273,20 @@ mod tests {
     }
 
     impl Log {
-        fn write(&self, groups: &[&[u64]]) -> Result<Vec<usize>, LedgerError> {
+        fn write(&self, group: &mut Group<'_, u64, usize>) -> Result<Vec<usize>, LedgerError> {
             assert!(!self.is_led.swap(true, Ordering::SeqCst), "two lead at once");
             self.groups.fetch_add(1, Ordering::SeqCst);
-            let count: usize = groups.iter().map(|items| items.len()).sum();
-            assert!(count <= LIMITS.items || groups.len() == 1);
+            let (mut taken, mut tickets) = (Vec::new(), 0);
+            while let Some(items) = group.next_items() {
+                taken.extend_from_slice(items);
+                tickets += 1;
+            }
+            assert!(taken.len() <= LIMITS.items || tickets == 1);
+            assert_eq!(group.next_items(), None);
             thread::yield_now();
             let mut items = lock(&self.items);
             let from = items.len();
-            groups.iter().for_each(|group| items.extend_from_slice(group));
+            items.append(&mut taken);
             self.is_led.store(false, Ordering::SeqCst);
             Ok((from..items.len()).collect())
         }
@@ -263,7 +304,7 @@ mod tests {
                         let size = 1 + (number * 7 + round) % 5;
                         let items: Vec<u64> = (0..size).map(|at| number << 32 | round << 8 | at).collect();
                         let bytes = usize::try_from(size).unwrap() * 100;
-                        let places = turns.submit(items.clone(), bytes, LIMITS, |groups| log.write(groups));
+                        let places = turns.submit(items.clone(), bytes, LIMITS, |group| log.write(group));
                         let places = places.unwrap();
                         let held = lock(&log.items);
                         let found: Vec<u64> = places.iter().map(|at| *held.get(*at).unwrap()).collect();
@@ -273,7 +314,7 @@ mod tests {
             }
         });
         let queue = lock(&turns.queue);
-        assert!(!queue.is_led && queue.waiting.is_empty());
+        assert!(!queue.is_led && queue.groups.is_empty());
         let items = lock(&log.items);
         let mut sorted = items.clone();
         sorted.sort_unstable();
@@ -296,8 +337,9 @@ mod tests {
                 let (turns, log, turn, outcomes) = (&turns, &log, &turn, &outcomes);
                 scope.spawn(move || {
                     for round in 0..200_u64 {
-                        let work = |groups: &[&[u64]]| match turn.fetch_add(1, Ordering::SeqCst) % 3 {
-                            0 => log.write(groups),
+                        let next = || turn.fetch_add(1, Ordering::SeqCst) % 3;
+                        let work = |group: &mut Group<'_, u64, usize>| match next() {
+                            0 => log.write(group),
                             1 => Err(LedgerError::Poisoned("failed".to_owned())),
                             _ => std::panic::resume_unwind(Box::new("a disk gave way")),
                         };
@@ -334,17 +376,24 @@ mod tests {
         thread::scope(|scope| {
             let (turns, log) = (&turns, &log);
             scope.spawn(move || {
-                turns.submit(vec![0], 1, LIMITS, |groups| {
+                turns.submit(vec![0], 1, LIMITS, |group| {
+                    // It is alone: those who come from here on are not of its group.
+                    let answer = log.write(group);
                     wait.recv().unwrap();
-                    log.write(groups)
+                    answer
                 })
             });
-            while !lock(&turns.queue).is_led {
+            let waiting = || lock(&turns.queue).groups.iter().map(|group| group.tickets.len()).sum::<usize>();
+            let is_closed = || {
+                let queue = lock(&turns.queue);
+                queue.is_led && queue.groups.is_empty()
+            };
+            while !is_closed() {
                 thread::yield_now();
             }
             for number in 1..=10 {
-                scope.spawn(move || turns.submit(vec![number], 1, LIMITS, |groups| log.write(groups)));
-                while turns.waiting.load(Ordering::SeqCst) < usize::try_from(number).unwrap() {
+                scope.spawn(move || turns.submit(vec![number], 1, LIMITS, |group| log.write(group)));
+                while waiting() < usize::try_from(number).unwrap() {
                     thread::yield_now();
                 }
             }
@@ -352,5 +401,48 @@ mod tests {
         });
         assert_eq!(*lock(&log.items), (0..=10).collect::<Vec<u64>>());
         assert_eq!(log.groups.load(Ordering::SeqCst), 2);
+    }
+
+    /// Three come while a leader is at work: those whom it takes are of its group, and so are, where it fails, those
+    /// whom it did not take.
+    #[test]
+    fn those_who_come_while_a_leader_takes_are_of_its_group() {
+        for fails in [false, true] {
+            let (turns, log) = (Turns::new(), Log::default());
+            let (go, wait) = channel::<()>();
+            let answers: Vec<Answer<usize>> = thread::scope(|scope| {
+                let (turns, log) = (&turns, &log);
+                let lead = move |group: &mut Group<'_, u64, usize>| {
+                    assert_eq!(group.next_items(), Some(&[0][..]));
+                    go.send(()).unwrap();
+                    while group.bell.came.load(Ordering::SeqCst) < 4 {
+                        thread::yield_now();
+                    }
+                    if fails {
+                        return Err(LedgerError::Poisoned("failed".to_owned()));
+                    }
+                    let mut places = vec![100];
+                    places.extend(log.write(group)?);
+                    Ok(places)
+                };
+                let leader = scope.spawn(move || turns.submit(vec![0], 1, LIMITS, lead));
+                wait.recv().unwrap();
+                let follow = |number| move || turns.submit(vec![number], 1, LIMITS, |group| log.write(group));
+                let followers: Vec<_> = (1..=3).map(|number| scope.spawn(follow(number))).collect();
+                let threads = std::iter::once(leader).chain(followers);
+                threads.map(|thread| thread.join().unwrap()).collect()
+            });
+            if fails {
+                assert!(
+                    answers.iter().all(|answer| answer.as_ref().unwrap_err().code() == "ledger.poisoned")
+                );
+                assert_eq!(log.groups.load(Ordering::SeqCst), 0);
+            } else {
+                let mut places: Vec<usize> = answers.into_iter().flat_map(Result::unwrap).collect();
+                places.sort_unstable();
+                assert_eq!(places, [0, 1, 2, 100]);
+                assert_eq!(log.groups.load(Ordering::SeqCst), 1);
+            }
+        }
     }
 }

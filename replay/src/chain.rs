@@ -1,6 +1,8 @@
 //! A trace as the log holds it: its entries, the evidence in them with the outcome of the byte
 //! checks, and the order of the chain.
 
+use std::iter::repeat_n;
+
 use proofline_canon::{Limits, Pointer};
 use proofline_ledger::frame::MAX_BODY_BYTES;
 use proofline_ledger::header::{DeclaredHash, TraceLink};
@@ -196,26 +198,33 @@ impl TraceEntry {
 /// What was read where an index names an entry of a trace: nothing, if it is none of it.
 type Found = (Seq, Result<Option<TraceEntry>, Damage>);
 
-/// Reads and byte-checks entries that an index names for these traces, in this order.
+/// Reads and byte-checks entries that an index names for these traces, and gives them to `take` in this order.
 fn read_all(
     reader: &Reader<'_>,
     named: &[(TraceId, Seq)],
     rule: ByteRule,
-) -> Result<Vec<Found>, ReplayError> {
+    mut take: impl FnMut(Found),
+) -> Result<(), ReplayError> {
     if named.len() <= 2 * ENTRIES_PER_TASK {
-        return read_some(reader, named, rule);
+        return read_some(reader, named, rule, take);
     }
-    let tasks = named.par_chunks(ENTRIES_PER_TASK).map(|some| read_some(reader, some, rule));
-    Ok(tasks.collect::<Result<Vec<_>, ReplayError>>()?.into_iter().flatten().collect())
+    let tasks = named.par_chunks(ENTRIES_PER_TASK).map(|some| {
+        let mut found = Vec::with_capacity(some.len());
+        read_some(reader, some, rule, |one| found.push(one))?;
+        Ok(found)
+    });
+    tasks.collect::<Result<Vec<_>, ReplayError>>()?.into_iter().flatten().for_each(&mut take);
+    Ok(())
 }
 
 fn read_some(
     reader: &Reader<'_>,
     named: &[(TraceId, Seq)],
     rule: ByteRule,
-) -> Result<Vec<Found>, ReplayError> {
+    mut take: impl FnMut(Found),
+) -> Result<(), ReplayError> {
     let seqs: Vec<Seq> = named.iter().map(|(_, seq)| *seq).collect();
-    let (mut traces, mut found) = (named.iter().map(|(trace, _)| *trace), Vec::with_capacity(named.len()));
+    let mut traces = named.iter().map(|(trace, _)| *trace);
     let is_evidence =
         |header: &EntryHeader| matches!(header.status, EntryStatus::Accepted | EntryStatus::Rejected { .. });
     reader.read(&seqs, is_evidence, |seq, entry| {
@@ -230,10 +239,9 @@ fn read_some(
                 TraceEntry::of(trace_id, entry.header, facts, (&entry.body, None), rule)
             }),
         };
-        found.push((seq, entry));
+        take((seq, entry));
         Ok::<(), ReplayError>(())
-    })?;
-    Ok(found)
+    })
 }
 
 /// All entries of a trace, in ledger order.
@@ -254,7 +262,9 @@ impl TraceLog {
     ) -> Result<Self, ReplayError> {
         let reader = Reader::new(snapshot, Pace::Bulk);
         let named: Vec<(TraceId, Seq)> = seqs.iter().map(|seq| (trace_id, *seq)).collect();
-        Ok(Self::of_found(read_all(&reader, &named, rule)?))
+        let mut log = Self::with_capacity(seqs.len());
+        read_all(&reader, &named, rule, |found| log.take(found))?;
+        Ok(log)
     }
 
     /// The same for several traces together.
@@ -268,20 +278,26 @@ impl TraceLog {
             seqs.iter().map(move |seq| (trace, *seq)).collect::<Vec<_>>()
         };
         let named: Vec<(TraceId, Seq)> = traces.iter().flat_map(named).collect();
-        let mut found = read_all(reader, &named, rule)?.into_iter();
-        Ok(traces.iter().map(|(_, seqs)| Self::of_found(found.by_ref().take(seqs.len()))).collect())
+        // Each entry goes straight into the log of its trace: it is long, and moving it costs time.
+        let mut logs: Vec<Self> = traces.iter().map(|(_, seqs)| Self::with_capacity(seqs.len())).collect();
+        let mut place = traces.iter().enumerate().flat_map(|(at, (_, seqs))| repeat_n(at, seqs.len()));
+        read_all(reader, &named, rule, |found| {
+            if let Some(log) = place.next().and_then(|at| logs.get_mut(at)) {
+                log.take(found);
+            }
+        })?;
+        Ok(logs)
     }
 
-    fn of_found(found: impl IntoIterator<Item = Found>) -> Self {
-        let found = found.into_iter();
-        let mut log = Self { entries: Vec::with_capacity(found.size_hint().0), unreadable: Vec::new() };
-        for (seq, entry) in found {
-            match entry {
-                Ok(entry) => log.entries.extend(entry),
-                Err(damage) => log.unreadable.push((seq, damage)),
-            }
+    fn with_capacity(entries: usize) -> Self {
+        Self { entries: Vec::with_capacity(entries), unreadable: Vec::new() }
+    }
+
+    fn take(&mut self, (seq, entry): Found) {
+        match entry {
+            Ok(entry) => self.entries.extend(entry),
+            Err(damage) => self.unreadable.push((seq, damage)),
         }
-        log
     }
 
     /// The entries as a census has them.

@@ -14,6 +14,7 @@
 //! Findings over the chain rest on proven records, so a failed run has none. Rejected attempts
 //! are decided again whatever the outcome.
 
+use proofline_canon::Sha256Digest;
 use proofline_ledger::{Damage, Erasures, Snapshot};
 use proofline_trace::{
     AllowedVariance, Coverage, Failure, FailureClass, Finding, ReplayDiagnostics, ReplayMode, ReplayResult,
@@ -29,7 +30,7 @@ use crate::gate_again::{self, ChainRecords};
 use crate::links::{self, BrokenLink, LinkLook};
 use crate::means::Means;
 use crate::plan::{Mode, Plan, Selection};
-use crate::reading::Reader;
+use crate::reading::{Pace, Reader};
 use crate::redecide::redecide;
 use crate::shapes;
 use crate::shelf::Shelf;
@@ -79,12 +80,63 @@ pub(crate) fn replay_each(
 ) -> Result<Replayed, ReplayError> {
     let logs = TraceLog::read_each(reader, traces, byte_rule(&inputs.plan.mode))?;
     let mut replayed = Replayed::default();
+    let mut concluded = Vec::with_capacity(traces.len());
     for ((trace_id, _), log) in traces.iter().zip(&logs) {
-        replayed.outcomes.push(conclude(inputs, look, *trace_id, log)?);
+        concluded.push(conclude(inputs, look, *trace_id, log)?);
         replayed.census.add(log.census(*trace_id));
         log.entries.iter().for_each(|entry| replayed.links.count(&entry.facts));
     }
+    replayed.outcomes = outcomes(concluded, reader.pace);
     Ok(replayed)
+}
+
+/// What became of one trace, before its result is hashed: many are hashed at once.
+enum Concluded {
+    Verdict(Box<Unhashed>),
+    Other(Outcome),
+}
+
+/// A verdict without the hash of its result, which its diagnostics name.
+struct Unhashed {
+    result: ReplayResult,
+    coverage: Coverage,
+    failure: Option<Failure>,
+    findings: Vec<Finding>,
+    damage: Vec<Damage>,
+}
+
+impl Unhashed {
+    fn with_hash(self, artifact_sha256: Sha256Digest) -> TraceReplay {
+        let diagnostics = ReplayDiagnostics {
+            result_sha256: artifact_sha256,
+            replay_type: self.result.replay_type(),
+            target_trace_id: self.result.target_trace_id,
+            coverage: self.coverage,
+            failures: self.failure.into_iter().collect(),
+            findings: self.findings,
+            variance: AllowedVariance::default(),
+            differences: Vec::new(),
+        };
+        TraceReplay { result: self.result, artifact_sha256, diagnostics, damage: self.damage }
+    }
+}
+
+fn outcomes(concluded: Vec<Concluded>, pace: Pace) -> Vec<Outcome> {
+    let results = concluded.iter().filter_map(|one| match one {
+        Concluded::Verdict(unhashed) if pace == Pace::Bulk => Some(unhashed.result.canonical()),
+        _ => None,
+    });
+    let results: Vec<Vec<u8>> = results.collect();
+    let results: Vec<&[u8]> = results.iter().map(Vec::as_slice).collect();
+    let mut hashes = Sha256Digest::of_each(&results).into_iter();
+    let outcome = |one| match one {
+        Concluded::Verdict(unhashed) => {
+            let hash = hashes.next().unwrap_or_else(|| unhashed.result.sha256());
+            Outcome::Verdict(Box::new(unhashed.with_hash(hash)))
+        }
+        Concluded::Other(outcome) => outcome,
+    };
+    concluded.into_iter().map(outcome).collect()
 }
 
 /// Forensic replay asks for the exact bytes; the others for what they say.
@@ -100,7 +152,7 @@ fn conclude(
     look: Option<&LinkLook>,
     trace_id: TraceId,
     log: &TraceLog,
-) -> Result<Outcome, ReplayError> {
+) -> Result<Concluded, ReplayError> {
     let chain = log.chain(inputs.plan.include_rejected);
     let verified = Verified::of_chain(&chain);
     let records = ChainRecords::of(&verified);
@@ -119,7 +171,7 @@ fn conclude(
     let failure = match failure {
         None if chain.is_empty() => {
             if matches!(inputs.plan.traces, Selection::All) {
-                return Ok(without_chain(trace_id, log, rejections));
+                return Ok(Concluded::Other(without_chain(trace_id, log, rejections)));
             }
             Some(not_found(trace_id, log))
         }
@@ -135,7 +187,7 @@ fn conclude(
     findings.extend(std::mem::take(&mut run.findings).into_iter().filter(|_| failure.is_none()));
     findings.extend(rejections);
     findings::sort(&mut findings);
-    Ok(Outcome::Verdict(Box::new(run.conclude(inputs.plan, trace_id, &chain, failure, findings))))
+    Ok(Concluded::Verdict(Box::new(run.conclude(inputs.plan, trace_id, &chain, failure, findings))))
 }
 
 pub(crate) fn count(number: usize) -> SafeInt {
@@ -235,7 +287,7 @@ impl Run {
         chain: &[&Record],
         failure: Option<Failure>,
         findings: Vec<Finding>,
-    ) -> TraceReplay {
+    ) -> Unhashed {
         let result = ReplayResult {
             mode: match plan.mode {
                 Mode::Forensic => ReplayMode::Forensic,
@@ -246,18 +298,7 @@ impl Run {
             verdict: failure.as_ref().map_or(Verdict::Pass, |failure| Verdict::Fail(failure.class)),
             generated_at: plan.generated_at,
         };
-        let artifact_sha256 = result.sha256();
-        let diagnostics = ReplayDiagnostics {
-            result_sha256: artifact_sha256,
-            replay_type: result.replay_type(),
-            target_trace_id: trace_id,
-            coverage: self.coverage,
-            failures: failure.into_iter().collect(),
-            findings,
-            variance: AllowedVariance::default(),
-            differences: Vec::new(),
-        };
-        TraceReplay { result, artifact_sha256, diagnostics, damage: self.damage }
+        Unhashed { result, coverage: self.coverage, failure, findings, damage: self.damage }
     }
 }
 

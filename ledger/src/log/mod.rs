@@ -33,13 +33,14 @@ use crate::error::{ArtifactRefusal, IoContext, LedgerError};
 use crate::frame::FRAME_OVERHEAD_BYTES;
 use crate::gate::{Examined, Facts};
 use crate::index::{SealedIndex, SegmentIndex, Table};
-use crate::load::open_segment;
+use crate::load::{file_name, open_segment};
 use crate::mark::{MARK_FILE, Mark, MarkFile, MarkReading};
 use crate::recovery::{Recovery, Settled, seal, settle};
 use crate::scan::{ChainState, Scan, Step};
 use crate::segment::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
 use crate::segments::{EntryFault, LOG_DIR, Segment, Segments, read_error};
 use crate::system::SealedSystem;
+use crate::turns::Group;
 use proofline_proof::header::{DeclaredHash, EntryKind, FORMAT_VERSION, MAX_HEADER_BYTES};
 use proofline_proof::{KeyRole, Seq};
 use proofline_trace::LedgerId;
@@ -187,9 +188,9 @@ impl Log {
     ///
     /// A failure before the first write leaves the log as it was. After a failed write or sync
     /// nobody knows what the disk holds, and the writer refuses all further work.
-    pub(crate) fn commit<'a>(
+    pub(crate) fn commit(
         &mut self,
-        group: impl Iterator<Item = &'a Pending>,
+        group: &mut Group<'_, Pending, Outcome>,
         options: &Options,
     ) -> Result<Vec<Outcome>, LedgerError> {
         self.at_work(|log| log.decide_and_append(group, options))
@@ -214,9 +215,9 @@ impl Log {
         result
     }
 
-    fn decide_and_append<'a>(
+    fn decide_and_append(
         &mut self,
-        group: impl Iterator<Item = &'a Pending>,
+        group: &mut Group<'_, Pending, Outcome>,
         options: &Options,
     ) -> Result<Vec<Outcome>, LedgerError> {
         let _held = self.lock.take()?;
@@ -227,7 +228,12 @@ impl Log {
         let due = self.index_due()?;
         let mut batch = Batch::new(self);
         due.iter().try_for_each(|record| batch.append_index(record))?;
-        let outcomes = group.map(|pending| batch.decide(pending)).collect::<Result<Vec<_>, LedgerError>>()?;
+        let mut outcomes = Vec::new();
+        while let Some(items) = group.next_items() {
+            for pending in items {
+                outcomes.push(batch.decide(pending)?);
+            }
+        }
         let plan = batch.plan;
         self.write(plan, options)?;
         Ok(outcomes)
@@ -390,8 +396,8 @@ impl Log {
     /// True when somebody wrote past the mark and did not live to publish it.
     fn has_tail(&self) -> Result<bool, LedgerError> {
         let last = self.last()?;
-        let path = self.dir.join(last.file_name());
-        if last.file.len().during("read", &path)? != self.mark.segment_bytes {
+        let length = last.file.len().during_at("read", || self.dir.join(last.file_name()))?;
+        if length != self.mark.segment_bytes {
             return Ok(true);
         }
         let next = Seq::new(self.mark.entries);
@@ -426,14 +432,14 @@ impl Log {
         let start = self.mark.segment_bytes;
         let syncs_beside = self.syncs_beside && plan.entries.len() >= INDEXED_BESIDE_ENTRIES;
         let last = self.segments.list.last_mut().ok_or_else(|| LedgerError::NotALedger(self.dir.clone()))?;
-        let path = self.dir.join(last.file_name());
-        last.file.write_all_at(&bytes, start).during("write", &path)?;
-        let first_seq = last.header.first_seq;
+        let (first_seq, is_archived) = (last.header.first_seq, last.stub.is_some());
+        let path = || self.dir.join(LOG_DIR).join(file_name(first_seq, is_archived));
+        last.file.write_all_at(&bytes, start).during_at("write", path)?;
         let file = Arc::clone(&last.file);
         let mut index = || index_entries(last, start, &plan.entries);
         let (synced, indexed) =
             if syncs_beside { sync_beside(&*file, index) } else { (file.sync(), index()) };
-        synced.during("sync", &path)?;
+        synced.during_at("sync", path)?;
         indexed?;
         let mark = Mark {
             generation: self.mark.generation + 1,
@@ -444,7 +450,7 @@ impl Log {
             head: plan.chain.head.unwrap_or(self.mark.head),
         };
         self.mark = mark;
-        self.publish(&mark).during("write", &self.dir.join(MARK_FILE))?;
+        self.publish(&mark).during_at("write", || self.dir.join(MARK_FILE))?;
         self.recorded_at_ms = plan.chain.recorded_at_ms;
         let known = self.facts.get_mut();
         plan.facts.drain().for_each(|(hash, facts)| known.put(hash, facts));

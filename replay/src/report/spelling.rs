@@ -12,7 +12,9 @@ use super::error::ReportError;
 /// only stand inside strings, so no parsing is needed.
 #[must_use]
 pub fn safe_json(json: String) -> String {
-    if !json.contains(is_treacherous) {
+    // Nearly all text is printable ASCII, of which nothing is treacherous.
+    let is_plain = json.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if is_plain || !json.contains(is_treacherous) {
         return json;
     }
     let mut shown = String::with_capacity(json.len() + 16);
