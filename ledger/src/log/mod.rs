@@ -41,6 +41,7 @@ use crate::segment::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
 use crate::segments::{EntryFault, LOG_DIR, Segment, Segments, read_error};
 use crate::system::SealedSystem;
 use proofline_proof::header::{DeclaredHash, EntryKind, FORMAT_VERSION, MAX_HEADER_BYTES};
+use proofline_proof::tree::Frontier;
 use proofline_proof::{KeyRole, Seq};
 use proofline_trace::LedgerId;
 
@@ -370,6 +371,7 @@ impl Log {
             }
         }
         last.entries = table.count();
+        last.forget_tree();
         let chain = scan.chain();
         if (chain.next.get(), chain.head) != (mark.entries, Some(mark.head)) {
             return Ok(false);
@@ -462,7 +464,7 @@ impl Log {
             recorded_at_ms: self.recorded_at_ms,
         };
         let first_seq = self.last()?.header.first_seq;
-        let before = self.segments.tile_builder(first_seq.get());
+        let before = Frontier::read(&self.segments, first_seq.get());
         let before = before.map_err(|fault| read_error(&self.dir, fault))?;
         let last = self.segments.list.last_mut().ok_or_else(|| LedgerError::NotALedger(self.dir.clone()))?;
         let (disk, dir) = (&*self.disk, &self.dir);
@@ -513,6 +515,7 @@ fn index_entries(segment: &mut Segment, start: u64, entries: &[Planned]) -> Resu
     }
     let count = table.count();
     segment.entries = count;
+    segment.forget_tree();
     Ok(())
 }
 

@@ -66,6 +66,10 @@ impl<const NODES: usize> Stack<NODES> {
 }
 
 /// The perfect nodes over up to 256 hashes, in as much memory as they take.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it stays on the stack of whoever makes one node of a few hashes"
+)]
 pub(crate) enum Rows {
     /// Over 16 or fewer.
     Low(Low),
