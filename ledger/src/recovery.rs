@@ -123,7 +123,7 @@ impl Settling<'_> {
         let mark = reading.mark.filter(|mark| mark.ledger_id == ledger_id);
         check_mark_against_segments(mark.as_ref(), &files)?;
         let mut last = files.pop().ok_or_else(|| LedgerError::NotALedger(self.dir.to_owned()))?;
-        let mut segments = Segments { dir: self.dir.to_owned(), list: Vec::with_capacity(files.len() + 1) };
+        let mut segments = Segments::new(self.dir.to_owned(), Vec::with_capacity(files.len() + 1));
         for (at, file) in files.iter().enumerate() {
             let next = files.get(at + 1).unwrap_or(&last);
             let segment = self.inner_segment(file, next, mark.as_ref(), &segments)?;

@@ -16,7 +16,7 @@ use crate::frame::{
     FRAME_OVERHEAD_BYTES, FrameFault, HEAD_BYTES, LENGTHS_BYTES, MAX_BODY_BYTES, decode_frame, decode_head,
 };
 use crate::gate::Standing;
-use crate::index::{Hit, Pages, SegmentIndex, SegmentTree};
+use crate::index::{Cover, Hit, Pages, SegmentIndex, SegmentTree};
 use crate::load::{SegmentFile, file_name};
 use crate::segment::{SegmentHeader, segment_name};
 use proofline_proof::header::{EntryHeader, EntryKind, MAX_HEADER_BYTES};
@@ -227,6 +227,8 @@ impl Segment {
 pub(crate) struct Segments {
     pub(crate) dir: PathBuf,
     pub(crate) list: Vec<Segment>,
+    /// What the first of them may hold, once so much was asked that it is worth it.
+    cover: Option<Arc<Cover>>,
 }
 
 /// Bytes at the place where the index says that an entry lies.
@@ -258,6 +260,51 @@ const SHORT_HEAD_BYTES: usize = 320;
 const MAX_FRAME_BYTES: u64 = (FRAME_OVERHEAD_BYTES + MAX_HEADER_BYTES + MAX_BODY_BYTES) as u64;
 
 impl Segments {
+    pub(crate) const fn new(dir: PathBuf, list: Vec<Segment>) -> Self {
+        Segments { dir, list, cover: None }
+    }
+
+    /// Makes the filter over all segments but the last once so many questions were asked that it is worth it: it
+    /// takes a look at each of their entries, and saves one in each segment for every question.
+    pub(crate) fn cover_after(&mut self, questions: u64) -> io::Result<()> {
+        let Some((_, sealed)) = self.list.split_last() else { return Ok(()) };
+        let entries: u64 = sealed.iter().map(|segment| segment.entries).sum();
+        if self.cover.is_some()
+            || sealed.len() < 2
+            || questions.saturating_mul(4 * sealed.len() as u64) < entries
+        {
+            return Ok(());
+        }
+        let mut cover = Cover::default();
+        sealed.iter().try_for_each(|segment| cover.add(&segment.index, 2 * entries))?;
+        self.cover = Some(Arc::new(cover));
+        Ok(())
+    }
+
+    /// Begins a new last segment; the one before is full.
+    pub(crate) fn push(&mut self, segment: Segment) {
+        // A filter that cannot be kept up is dropped: all segments are asked then.
+        if let (Some(mut cover), Some(last)) = (self.cover.take(), self.list.last())
+            && cover.segments() + 1 == self.list.len()
+            && Arc::get_mut(&mut cover).is_some_and(|cover| cover.add(&last.index, 0).is_ok())
+        {
+            self.cover = Some(cover);
+        }
+        self.list.push(segment);
+    }
+
+    /// The segments that may list something of which the filter says whether those that it covers do.
+    fn that_may(&self, hold: impl Fn(&Cover) -> bool) -> &[Segment] {
+        match &self.cover {
+            Some(cover) if !hold(cover) => self.list.get(cover.segments()..).unwrap_or(&self.list),
+            _ => &self.list,
+        }
+    }
+
+    fn that_may_hold(&self, hash: &EnvelopeHash) -> &[Segment] {
+        self.that_may(|cover| cover.may_hold(hash))
+    }
+
     /// The segment that holds an entry, and where it is in the list.
     pub(crate) fn position_of(&self, seq: Seq) -> Option<(usize, &Segment)> {
         let behind = self.list.partition_point(|segment| segment.header.first_seq <= seq);
@@ -388,7 +435,7 @@ impl Segments {
         hash: &EnvelopeHash,
         kind: EntryKind,
     ) -> Result<Option<(Seq, Option<Entry>)>, EntryFault> {
-        let found = self.list.iter().find_map(|segment| {
+        let found = self.that_may_hold(hash).iter().find_map(|segment| {
             let hits = match segment.index.with_hash(hash) {
                 Ok(hits) => hits,
                 Err(error) => return Some(Err(error)),
@@ -423,7 +470,7 @@ impl Segments {
         kind: Option<EntryKind>,
     ) -> Result<Vec<Seq>, EntryFault> {
         let mut found = Vec::new();
-        for segment in &self.list {
+        for segment in self.that_may_hold(hash) {
             self.collect_with_hash(segment, hash, kind, &mut found)?;
         }
         Ok(found)
@@ -435,7 +482,7 @@ impl Segments {
         hash: &EnvelopeHash,
         kind: EntryKind,
     ) -> Result<Option<Seq>, EntryFault> {
-        for segment in &self.list {
+        for segment in self.that_may_hold(hash) {
             for hit in segment.index.with_hash(hash)? {
                 if self.is_of(segment, hit, hash, Some(kind))? {
                     return Ok(Some(segment.seq_of(hit.ordinal)));
@@ -508,7 +555,7 @@ impl Segments {
 
     /// A trace's last entry.
     pub(crate) fn last_of_trace(&self, trace: TraceId) -> io::Result<Option<Seq>> {
-        for segment in self.list.iter().rev() {
+        for segment in self.that_may(|cover| cover.may_hold_trace(trace)).iter().rev() {
             let ordinals = segment.index.of_trace(trace)?;
             if let Some(at) = ordinals.into_iter().rev().find(|at| segment.shows(*at)) {
                 return Ok(Some(segment.seq_of(at)));
@@ -574,3 +621,6 @@ pub(crate) fn read_error(dir: &Path, fault: EntryFault) -> LedgerError {
         EntryFault::Io(source) => LedgerError::Io { action: "read", path: dir.to_owned(), source },
     }
 }
+
+#[cfg(test)]
+mod tests;

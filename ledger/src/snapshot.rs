@@ -129,7 +129,7 @@ impl Snapshot {
         };
         let is_within = |damage: &&Damage| damage.seq.is_none_or(|seq| seq.get() < size);
         Ok(Self {
-            segments: Segments { dir: self.segments.dir.clone(), list },
+            segments: Segments::new(self.segments.dir.clone(), list),
             entries: size,
             head,
             damage: self.damage.iter().filter(is_within).cloned().collect(),
@@ -373,7 +373,7 @@ impl Opening<'_> {
         let entries = last.header.first_seq.get().saturating_add(segment.entries);
         list.push(segment);
         self.damage.extend(checkpoints::cut_below(self.checkpointed, entries));
-        let segments = Segments { dir: self.dir.to_owned(), list };
+        let segments = Segments::new(self.dir.to_owned(), list);
         let (damage, derived) = (self.damage, self.derived);
         let snapshot =
             Snapshot { segments, ledger_id, entries, head, end, damage, derived, edges: Arc::default() };

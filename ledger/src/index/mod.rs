@@ -36,6 +36,7 @@
 //! What stands before the offsets is kept in memory, under two bytes an entry: by it a look-up passes over
 //! a segment that has not what is wanted, and reads one stretch of the file where it is.
 
+mod cover;
 mod filter;
 mod layout;
 mod old;
@@ -55,6 +56,7 @@ use proofline_trace::{EnvelopeHash, TraceId};
 use crate::disk::Disk;
 use crate::durable;
 
+pub(crate) use cover::Cover;
 pub(crate) use layout::Hit;
 pub(crate) use old::{OldIndex, old_index};
 pub(crate) use pages::Pages;

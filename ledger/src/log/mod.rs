@@ -101,6 +101,8 @@ pub(crate) struct Log {
     spare: Buffers,
     /// The open segment before which all entries are known to be covered by index entries.
     indexed_before: Option<Seq>,
+    /// Records decided since the log was opened, each of which asks whether it is there already.
+    questions: u64,
     /// True while system entries of others may name payloads whose bytes are still there.
     owes_erasures: bool,
     pub(crate) recovery: Recovery,
@@ -116,7 +118,7 @@ impl Log {
         let mut log = Log {
             disk,
             dir: dir.to_owned(),
-            segments: Segments { dir: dir.to_owned(), list: Vec::new() },
+            segments: Segments::new(dir.to_owned(), Vec::new()),
             ledger_id: settled.ledger_id,
             lock,
             mark_file: None,
@@ -129,6 +131,7 @@ impl Log {
             syncs_beside: true,
             spare: Buffers::default(),
             indexed_before: None,
+            questions: 0,
             owes_erasures: false,
             recovery: Recovery::default(),
         };
@@ -223,6 +226,11 @@ impl Log {
         let outcomes = group.map(|pending| batch.decide(pending)).collect::<Result<Vec<_>, LedgerError>>()?;
         let plan = batch.plan;
         self.write(plan, options)?;
+        self.questions = self.questions.saturating_add(outcomes.len() as u64);
+        // Nothing rests on it: a log whose indexes cannot be read says so where it needs them.
+        if self.segments.cover_after(self.questions).is_err() {
+            self.questions = 0;
+        }
         Ok(outcomes)
     }
 
@@ -477,7 +485,7 @@ impl Log {
             last.index = SegmentIndex::Sealed(index);
         }
         let index = SegmentIndex::Memory(Arc::new(Table::new(SEGMENT_HEADER_BYTES as u64)));
-        self.segments.list.push(Segment::new(header, file, index, 0));
+        self.segments.push(Segment::new(header, file, index, 0));
         self.mark.segment = header.first_seq;
         self.mark.segment_bytes = SEGMENT_HEADER_BYTES as u64;
         Ok(())
