@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::*;
 use crate::snapshot::Snapshot;
+use proofline_proof::tree::Frontier;
 
 const KINDS: [EntryKind; 5] =
     [EntryKind::Genesis, EntryKind::Accepted, EntryKind::Rejected, EntryKind::Artifact, EntryKind::System];
@@ -148,4 +149,34 @@ fn an_entry_is_read_whole_only_where_all_agree() {
         }
     }
     assert_eq!(whole, snapshot.entries());
+}
+
+/// A writer's open segment grows behind its part of the tree: what was made of fewer entries answers for no more.
+#[test]
+fn a_segment_that_grew_has_the_tree_of_all_its_entries() {
+    let (_dir, snapshot) = ledger();
+    let header = |seq| EntryHeader {
+        seq: Seq::new(seq),
+        trace: None,
+        status: proofline_proof::header::EntryStatus::System,
+        ..snapshot.header(Seq::new(1)).unwrap().unwrap()
+    };
+    let leaf = |seq: u64| LeafHash::of_header(&seq.to_be_bytes());
+    let mut table = crate::index::Table::new(80);
+    let first = snapshot.segments().list[0].clone();
+    let mut segments = Segments::new(snapshot.dir().to_owned(), vec![first]);
+    let mut frontier = Frontier::empty();
+    for seq in 0..1500 {
+        let at = u32::try_from(seq).unwrap();
+        table.insert(at, 80 + 100 * at, 100, &header(seq), leaf(seq));
+        frontier.push(leaf(seq));
+        if seq % 130 == 0 {
+            segments.list[0].index = SegmentIndex::Memory(Arc::new(table.clone()));
+            segments.list[0].entries = seq + 1;
+            assert_eq!(Frontier::read(&segments, seq + 1).unwrap(), frontier, "{seq}");
+            if seq % 260 == 0 {
+                segments.list[0].forget_tree();
+            }
+        }
+    }
 }
