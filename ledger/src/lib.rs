@@ -87,7 +87,7 @@ pub use retention::{
 };
 pub use salvage::{SalvageError, SalvageReport, damage_value, salvage, salvage_on};
 pub use segments::{ArchivedEntry, Entry, EntryFault, ListedHash};
-pub use snapshot::{LogEnd, Snapshot};
+pub use snapshot::{INDEX_CACHE_BYTES, LogEnd, Snapshot};
 pub use subject_keys::{Subject, SubjectKeys, SubjectKeysError, SubjectName};
 pub use system::SystemKind;
 pub use trace_index::IndexEntry;

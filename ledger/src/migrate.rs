@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | index without a tree | the index ends behind its first digest, and counts no system entries | made again from its segment |
 //! | index without filters | the index, tree and all, is of index version 0 | made again from its segment |
+//! | index without nodes | the index, of index version 1, has of the tree the leaves and the roots of tiles alone | made again from its segment |
 //!
 //! Segments, the published size and checkpoints have had one form from the first; format versions 0 and 1 differ in the
 //! number alone, and a ledger keeps the one that it began with.
@@ -44,7 +45,7 @@ pub struct MigrationStep {
 }
 
 /// Every step there is, oldest first.
-pub const STEPS: [MigrationStep; 2] = [INDEX_TREE, INDEX_FILTERS];
+pub const STEPS: [MigrationStep; 3] = [INDEX_TREE, INDEX_FILTERS, INDEX_NODES];
 
 const INDEX_TREE: MigrationStep = MigrationStep {
     id: "index_tree",
@@ -59,6 +60,14 @@ const INDEX_FILTERS: MigrationStep = MigrationStep {
     from_format: 0,
     to_format: 0,
     finds: "indexes of sealed segments without filters, of index version 0",
+    does: "makes them again from their segments",
+};
+
+const INDEX_NODES: MigrationStep = MigrationStep {
+    id: "index_nodes",
+    from_format: 0,
+    to_format: 0,
+    finds: "indexes of sealed segments without the nodes of the tree between leaves and tiles",
     does: "makes them again from their segments",
 };
 
@@ -120,6 +129,7 @@ fn step_of(disk: &dyn Disk, dir: &Path, first_seq: Seq) -> Result<Option<Migrati
     match old_index(&*file).during("read", &path)? {
         OldIndex::WithoutTree => Ok(Some(INDEX_TREE)),
         OldIndex::WithoutFilters => Ok(Some(INDEX_FILTERS)),
+        OldIndex::WithoutNodes => Ok(Some(INDEX_NODES)),
         OldIndex::Other => Ok(None),
         OldIndex::Newer(version) => {
             let name = format!("{LOG_DIR}/{}", index_name(first_seq));

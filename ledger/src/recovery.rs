@@ -27,7 +27,7 @@ use crate::scan::{ChainState, Scan, Step};
 use crate::segment::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
 use crate::segments::{LOG_DIR, Segment, Segments, read_error};
 use proofline_proof::Seq;
-use proofline_proof::tree::TileBuilder;
+use proofline_proof::tree::Frontier;
 use proofline_trace::LedgerId;
 
 /// The folder of torn tails in a ledger's folder.
@@ -123,7 +123,7 @@ impl Settling<'_> {
         let mark = reading.mark.filter(|mark| mark.ledger_id == ledger_id);
         check_mark_against_segments(mark.as_ref(), &files)?;
         let mut last = files.pop().ok_or_else(|| LedgerError::NotALedger(self.dir.to_owned()))?;
-        let mut segments = Segments { dir: self.dir.to_owned(), list: Vec::with_capacity(files.len() + 1) };
+        let mut segments = Segments::new(self.dir.to_owned(), Vec::with_capacity(files.len() + 1));
         for (at, file) in files.iter().enumerate() {
             let next = files.get(at + 1).unwrap_or(&last);
             let segment = self.inner_segment(file, next, mark.as_ref(), &segments)?;
@@ -319,7 +319,7 @@ impl Settling<'_> {
         before: &Segments,
     ) -> Result<Segment, LedgerError> {
         let (entries, first_seq) = (table.count(), file.header.first_seq);
-        let tree = before.tile_builder(first_seq.get()).map_err(|fault| read_error(self.dir, fault))?;
+        let tree = Frontier::read(before, first_seq.get()).map_err(|fault| read_error(self.dir, fault))?;
         seal(self.disk, self.dir, &*file.file, &table, tree, chain, ledger_id)?;
         let sealed = file.sealed_index(self.disk).during("read", &file.path)?;
         let index = sealed.map_or_else(|| SegmentIndex::Memory(Arc::new(table)), SegmentIndex::Sealed);
@@ -489,7 +489,7 @@ pub(crate) fn seal(
     dir: &Path,
     file: &dyn DiskFile,
     table: &Table,
-    mut before: TileBuilder,
+    mut before: Frontier,
     chain: ChainState,
     ledger_id: LedgerId,
 ) -> Result<(), LedgerError> {

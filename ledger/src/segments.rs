@@ -16,7 +16,7 @@ use crate::frame::{
     FRAME_OVERHEAD_BYTES, FrameFault, HEAD_BYTES, LENGTHS_BYTES, MAX_BODY_BYTES, decode_frame, decode_head,
 };
 use crate::gate::Standing;
-use crate::index::{SegmentIndex, SegmentTree};
+use crate::index::{Cover, Hit, Pages, SegmentIndex, SegmentTree};
 use crate::load::{SegmentFile, file_name};
 use crate::segment::{SegmentHeader, segment_name};
 use proofline_proof::header::{EntryHeader, EntryKind, MAX_HEADER_BYTES};
@@ -158,6 +158,33 @@ impl Segment {
         self.entries < self.index.count()
     }
 
+    /// The entry of this hit, whole, with this hash. `None` says nothing, and the entry is looked for step by step: it is
+    /// archived, longer than most, or something is wrong.
+    fn whole_entry(&self, hit: Hit, hash: &EnvelopeHash) -> io::Result<Option<Entry>> {
+        let seq = self.seq_of(hit.ordinal);
+        // Where the hash list and the offsets agree, the steps would read these very bytes, part by part.
+        let span = if self.stub.is_none() { self.index.span(hit.ordinal)? } else { None };
+        let span = span.filter(|span| span.offset == u64::from(hit.offset) && span.bytes <= MAX_FRAME_BYTES);
+        let Some(span) = span else { return Ok(None) };
+        let mut bytes = vec![0; usize::try_from(span.bytes).unwrap_or(LENGTHS_BYTES)];
+        let count = read_full_at(&*self.file, &mut bytes, span.offset)?;
+        bytes.truncate(count);
+        let frame = decode_frame(&bytes).ok();
+        let frame = frame.filter(|frame| frame.header.seq == seq && frame.header.envelope_hash == *hash);
+        Ok(frame.map(|frame| Entry {
+            header_bytes: frame.header_bytes.to_vec(),
+            body: frame.body.to_vec(),
+            header: frame.header,
+        }))
+    }
+
+    /// Drops its part of the tree in memory, which was that of fewer entries.
+    pub(crate) fn forget_tree(&mut self) {
+        if self.tree.get().is_some() {
+            self.tree = Arc::default();
+        }
+    }
+
     /// The same segment up to this entry of the log.
     pub(crate) fn cut_at(mut self, size: u64) -> Self {
         let entries = self.entries.min(size.saturating_sub(self.header.first_seq.get()));
@@ -177,9 +204,16 @@ impl Segment {
             return Ok(false);
         }
         let mut front = [0; SHORT_HEAD_BYTES];
-        let count = read_full_at(&*self.file, &mut front, u64::from(offset))?;
-        let head = decode_head(front.get(..count).unwrap_or_default());
-        Ok(head.is_ok_and(|(_, header, _)| header.seq == seq && header.envelope_hash == *hash))
+        for most in [ACCEPTED_HEAD_BYTES, SHORT_HEAD_BYTES] {
+            let wanted = front.get_mut(..most).unwrap_or_default();
+            let count = read_full_at(&*self.file, wanted, u64::from(offset))?;
+            match decode_head(front.get(..count).unwrap_or_default()) {
+                Ok((_, header, _)) => return Ok(header.seq == seq && header.envelope_hash == *hash),
+                Err(FrameFault::Truncated { .. }) => {}
+                Err(_) => break,
+            }
+        }
+        Ok(false)
     }
 
     /// True for entries inside the prefix that this segment shows.
@@ -193,6 +227,8 @@ impl Segment {
 pub(crate) struct Segments {
     pub(crate) dir: PathBuf,
     pub(crate) list: Vec<Segment>,
+    /// What the first of them may hold, once so much was asked that it is worth it.
+    cover: Option<Arc<Cover>>,
 }
 
 /// Bytes at the place where the index says that an entry lies.
@@ -216,13 +252,59 @@ impl Lying<'_> {
     }
 }
 
-/// Bytes in which the header of nearly every entry ends.
+/// Bytes in which the header of nearly every accepted entry ends, and those of nearly every entry.
+const ACCEPTED_HEAD_BYTES: usize = 160;
 const SHORT_HEAD_BYTES: usize = 320;
 
 /// The longest frame there can be.
 const MAX_FRAME_BYTES: u64 = (FRAME_OVERHEAD_BYTES + MAX_HEADER_BYTES + MAX_BODY_BYTES) as u64;
 
 impl Segments {
+    pub(crate) const fn new(dir: PathBuf, list: Vec<Segment>) -> Self {
+        Segments { dir, list, cover: None }
+    }
+
+    /// Makes the filter over all segments but the last once so many questions were asked that it is worth it: it
+    /// takes a look at each of their entries, and saves one in each segment for every question.
+    pub(crate) fn cover_after(&mut self, questions: u64) -> io::Result<()> {
+        let Some((_, sealed)) = self.list.split_last() else { return Ok(()) };
+        let entries: u64 = sealed.iter().map(|segment| segment.entries).sum();
+        if self.cover.is_some()
+            || sealed.len() < 2
+            || questions.saturating_mul(4 * sealed.len() as u64) < entries
+        {
+            return Ok(());
+        }
+        let mut cover = Cover::default();
+        sealed.iter().try_for_each(|segment| cover.add(&segment.index, 2 * entries))?;
+        self.cover = Some(Arc::new(cover));
+        Ok(())
+    }
+
+    /// Begins a new last segment; the one before is full.
+    pub(crate) fn push(&mut self, segment: Segment) {
+        // A filter that cannot be kept up is dropped: all segments are asked then.
+        if let (Some(mut cover), Some(last)) = (self.cover.take(), self.list.last())
+            && cover.segments() + 1 == self.list.len()
+            && Arc::get_mut(&mut cover).is_some_and(|cover| cover.add(&last.index, 0).is_ok())
+        {
+            self.cover = Some(cover);
+        }
+        self.list.push(segment);
+    }
+
+    /// The segments that may list something of which the filter says whether those that it covers do.
+    fn that_may(&self, hold: impl Fn(&Cover) -> bool) -> &[Segment] {
+        match &self.cover {
+            Some(cover) if !hold(cover) => self.list.get(cover.segments()..).unwrap_or(&self.list),
+            _ => &self.list,
+        }
+    }
+
+    fn that_may_hold(&self, hash: &EnvelopeHash) -> &[Segment] {
+        self.that_may(|cover| cover.may_hold(hash))
+    }
+
     /// The segment that holds an entry, and where it is in the list.
     pub(crate) fn position_of(&self, seq: Seq) -> Option<(usize, &Segment)> {
         let behind = self.list.partition_point(|segment| segment.header.first_seq <= seq);
@@ -332,6 +414,55 @@ impl Segments {
         Ok(Some(Lying { segment, offset: span.offset, bytes }))
     }
 
+    /// Keeps pages of index files in a memory of at most so many bytes.
+    pub(crate) fn remember_pages(&mut self, bytes: usize) {
+        let sealed = self.list.iter().filter_map(|segment| match &segment.index {
+            SegmentIndex::Sealed(index) => Some(index.head.file_bytes()),
+            SegmentIndex::Memory(_) => None,
+        });
+        let enough = Pages::enough_for(sealed.fold(0, u64::saturating_add));
+        let pages = Pages::within(bytes.min(usize::try_from(enough).unwrap_or(usize::MAX)));
+        for segment in &mut self.list {
+            if let SegmentIndex::Sealed(index) = &mut segment.index {
+                *index = index.in_pages(pages.as_ref());
+            }
+        }
+    }
+
+    /// The first entry of this kind with this envelope hash: its place, and all of it where that was read at one go.
+    pub(crate) fn find(
+        &self,
+        hash: &EnvelopeHash,
+        kind: EntryKind,
+    ) -> Result<Option<(Seq, Option<Entry>)>, EntryFault> {
+        let found = self.that_may_hold(hash).iter().find_map(|segment| {
+            let hits = match segment.index.with_hash(hash) {
+                Ok(hits) => hits,
+                Err(error) => return Some(Err(error)),
+            };
+            let hit = hits.into_iter().find(|hit| segment.shows(hit.ordinal) && hit.kind == kind.code())?;
+            Some(Ok((segment, hit)))
+        });
+        let Some((segment, hit)) = found.transpose()? else { return Ok(None) };
+        if let Some(entry) = segment.whole_entry(hit, hash)? {
+            return Ok(Some((segment.seq_of(hit.ordinal), Some(entry))));
+        }
+        Ok(self.first_with_hash(hash, kind)?.map(|seq| (seq, None)))
+    }
+
+    /// [`Segments::find`], whole in any case.
+    pub(crate) fn first_entry_with_hash(
+        &self,
+        hash: &EnvelopeHash,
+        kind: EntryKind,
+    ) -> Result<Option<(Seq, Entry)>, EntryFault> {
+        match self.find(hash, kind)? {
+            None => Ok(None),
+            Some((seq, Some(entry))) => Ok(Some((seq, entry))),
+            Some((seq, None)) => Ok(self.read(seq)?.map(|entry| (seq, entry))),
+        }
+    }
+
     /// Entries of this kind (or of any) with this envelope hash, ascending.
     pub(crate) fn with_hash(
         &self,
@@ -339,7 +470,7 @@ impl Segments {
         kind: Option<EntryKind>,
     ) -> Result<Vec<Seq>, EntryFault> {
         let mut found = Vec::new();
-        for segment in &self.list {
+        for segment in self.that_may_hold(hash) {
             self.collect_with_hash(segment, hash, kind, &mut found)?;
         }
         Ok(found)
@@ -351,14 +482,14 @@ impl Segments {
         hash: &EnvelopeHash,
         kind: EntryKind,
     ) -> Result<Option<Seq>, EntryFault> {
-        let mut found = Vec::new();
-        for segment in &self.list {
-            self.collect_with_hash(segment, hash, Some(kind), &mut found)?;
-            if !found.is_empty() {
-                break;
+        for segment in self.that_may_hold(hash) {
+            for hit in segment.index.with_hash(hash)? {
+                if self.is_of(segment, hit, hash, Some(kind))? {
+                    return Ok(Some(segment.seq_of(hit.ordinal)));
+                }
             }
         }
-        Ok(found.first().copied())
+        Ok(None)
     }
 
     fn collect_with_hash(
@@ -369,22 +500,34 @@ impl Segments {
         found: &mut Vec<Seq>,
     ) -> Result<(), EntryFault> {
         for hit in segment.index.with_hash(hash)? {
-            if !segment.shows(hit.ordinal) || kind.is_some_and(|kind| kind.code() != hit.kind) {
-                continue;
-            }
-            let seq = segment.seq_of(hit.ordinal);
-            if segment.has_header_at(hit.offset, seq, hash)? {
-                found.push(seq);
-                continue;
-            }
-            // An entry that cannot be read is kept as a hit: reading it will say why.
-            match self.header(seq) {
-                Ok(Some(header)) if header.envelope_hash != *hash => {}
-                Ok(_) | Err(EntryFault::Damaged(_)) => found.push(seq),
-                Err(fault) => return Err(fault),
+            if self.is_of(segment, hit, hash, kind)? {
+                found.push(segment.seq_of(hit.ordinal));
             }
         }
         Ok(())
+    }
+
+    /// Whether an index is right in what it lists under a hash.
+    fn is_of(
+        &self,
+        segment: &Segment,
+        hit: Hit,
+        hash: &EnvelopeHash,
+        kind: Option<EntryKind>,
+    ) -> Result<bool, EntryFault> {
+        if !segment.shows(hit.ordinal) || kind.is_some_and(|kind| kind.code() != hit.kind) {
+            return Ok(false);
+        }
+        let seq = segment.seq_of(hit.ordinal);
+        if segment.has_header_at(hit.offset, seq, hash)? {
+            return Ok(true);
+        }
+        // An entry that cannot be read is kept as a hit: reading it will say why.
+        match self.header(seq) {
+            Ok(Some(header)) => Ok(header.envelope_hash == *hash),
+            Ok(None) | Err(EntryFault::Damaged(_)) => Ok(true),
+            Err(fault) => Err(fault),
+        }
     }
 
     /// Everything that the indexes list under an envelope hash; whether each of them is in order.
@@ -412,7 +555,7 @@ impl Segments {
 
     /// A trace's last entry.
     pub(crate) fn last_of_trace(&self, trace: TraceId) -> io::Result<Option<Seq>> {
-        for segment in self.list.iter().rev() {
+        for segment in self.that_may(|cover| cover.may_hold_trace(trace)).iter().rev() {
             let ordinals = segment.index.of_trace(trace)?;
             if let Some(at) = ordinals.into_iter().rev().find(|at| segment.shows(*at)) {
                 return Ok(Some(segment.seq_of(at)));
@@ -478,3 +621,6 @@ pub(crate) fn read_error(dir: &Path, fault: EntryFault) -> LedgerError {
         EntryFault::Io(source) => LedgerError::Io { action: "read", path: dir.to_owned(), source },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use proofline_trace::{Envelope, EnvelopeHash, TraceId, Unhashed, read_unhashed};
 
@@ -17,7 +17,7 @@ use crate::load::{Reading, SegmentFile, Until, open_segments, read_segment};
 use crate::mark::{MARK_FILE, Mark, MarkReading, read_mark};
 use crate::segment::segment_name;
 use crate::segments::{Entry, EntryFault, ListedHash, Segment, Segments};
-use crate::tree::TreeError;
+use crate::tree::{Edges, TreeError};
 use proofline_proof::header::{EntryHeader, EntryKind};
 use proofline_proof::{LeafHash, Seq};
 use proofline_trace::LedgerId;
@@ -53,6 +53,10 @@ impl fmt::Display for LogEnd {
     }
 }
 
+/// How many bytes of index files a snapshot keeps in memory at most, unless told otherwise: what look-ups in two million
+/// entries need.
+pub const INDEX_CACHE_BYTES: usize = 32 << 20;
+
 /// A fixed prefix of a ledger. Cheap to clone; safe to share between threads.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
@@ -63,6 +67,8 @@ pub struct Snapshot {
     end: LogEnd,
     damage: Vec<Damage>,
     derived: Vec<Damage>,
+    /// What proofs over the whole prefix share.
+    edges: Arc<OnceLock<Edges>>,
 }
 
 impl Snapshot {
@@ -123,12 +129,22 @@ impl Snapshot {
         };
         let is_within = |damage: &&Damage| damage.seq.is_none_or(|seq| seq.get() < size);
         Ok(Self {
-            segments: Segments { dir: self.segments.dir.clone(), list },
+            segments: Segments::new(self.segments.dir.clone(), list),
             entries: size,
             head,
             damage: self.damage.iter().filter(is_within).cloned().collect(),
+            edges: Arc::default(),
             ..self.clone()
         })
+    }
+
+    /// The same prefix with a memory of its own for pages of index files, of at most so many bytes, or none for 0. A
+    /// snapshot has one of [`INDEX_CACHE_BYTES`] from the start, and shares it with its clones. It fills as entries
+    /// are looked up; what is found is the same with any.
+    #[must_use]
+    pub fn with_index_cache(mut self, bytes: usize) -> Self {
+        self.segments.remember_pages(bytes);
+        self
     }
 
     /// What is archived, in order, archives that were brought aside.
@@ -216,6 +232,15 @@ impl Snapshot {
         self.segments.first_with_hash(hash, EntryKind::Accepted)
     }
 
+    /// The entry accepted under this envelope hash, whole: what [`Snapshot::accepted`] finds and [`Snapshot::entry`] reads,
+    /// in one read where all is in order.
+    ///
+    /// # Errors
+    /// [`EntryFault`] when there is one and it cannot be read whole.
+    pub fn accepted_entry(&self, hash: &EnvelopeHash) -> Result<Option<(Seq, Entry)>, EntryFault> {
+        self.segments.first_entry_with_hash(hash, EntryKind::Accepted)
+    }
+
     /// Visits all that the indexes list under envelope hashes, index by index. True when each of
     /// them is in ascending order, without which look-ups miss what it lists.
     ///
@@ -258,6 +283,10 @@ impl Snapshot {
         Ok(self.segments.system_entries()?)
     }
 
+    pub(crate) fn edges(&self) -> &OnceLock<Edges> {
+        &self.edges
+    }
+
     pub(crate) const fn segments(&self) -> &Segments {
         &self.segments
     }
@@ -286,11 +315,16 @@ impl AcceptedRecords for Snapshot {
 impl Segments {
     /// The facts of the record that was accepted under this hash, also if it is archived.
     pub(crate) fn facts(&self, hash: &EnvelopeHash) -> Result<Option<Facts>, EntryFault> {
-        let Some(seq) = self.first_with_hash(hash, EntryKind::Accepted)? else { return Ok(None) };
-        if let Some((header, standing)) = self.kept_standing(seq)? {
-            return Ok(header.trace.map(|link| Facts { seq, trace_id: link.trace_id, standing }));
-        }
-        let entry = self.read(seq)?;
+        let (seq, entry) = match self.find(hash, EntryKind::Accepted)? {
+            None => return Ok(None),
+            Some((seq, Some(entry))) => (seq, Some(entry)),
+            Some((seq, None)) => {
+                if let Some((header, standing)) = self.kept_standing(seq)? {
+                    return Ok(header.trace.map(|link| Facts { seq, trace_id: link.trace_id, standing }));
+                }
+                (seq, self.read(seq)?)
+            }
+        };
         Ok(entry.and_then(|entry| envelope_of(&entry.body)).map(|envelope| Facts::of(&envelope, seq)))
     }
 }
@@ -339,8 +373,11 @@ impl Opening<'_> {
         let entries = last.header.first_seq.get().saturating_add(segment.entries);
         list.push(segment);
         self.damage.extend(checkpoints::cut_below(self.checkpointed, entries));
-        let segments = Segments { dir: self.dir.to_owned(), list };
-        Ok(Snapshot { segments, ledger_id, entries, head, end, damage: self.damage, derived: self.derived })
+        let segments = Segments::new(self.dir.to_owned(), list);
+        let (damage, derived) = (self.damage, self.derived);
+        let snapshot =
+            Snapshot { segments, ledger_id, entries, head, end, damage, derived, edges: Arc::default() };
+        Ok(snapshot.with_index_cache(INDEX_CACHE_BYTES))
     }
 
     /// The mark, if it is whole and goes with the segments that are there.

@@ -9,8 +9,7 @@ use std::collections::BTreeMap;
 
 use proofline_canon::Sha256Digest;
 use proofline_proof::header::{EntryHeader, EntryKind};
-use proofline_proof::tree::Frontier;
-use proofline_proof::{LeafHash, Seq, TraceLeaf};
+use proofline_proof::{LeafHash, Seq, TraceLeaf, TraceTree};
 use proofline_trace::{SafeInt, TraceId, TraceIndexRecord};
 
 use crate::error::Damage;
@@ -132,14 +131,15 @@ impl Segments {
         }
         let (own, keys) = self.own_part(covered_to, end)?;
         let mut own = own.into_values().peekable();
-        let mut tree = Frontier::empty();
+        let mut tree = TraceTree::default();
         self.trace_leaves(from, covered_to.max(from), &mut |leaf| {
             while let Some(new) = own.next_if(|new| new.trace_id < leaf.trace_id) {
-                tree.push(new.hash());
+                tree.push(&new);
             }
-            tree.push(own.next_if(|new| new.trace_id == leaf.trace_id).unwrap_or(leaf).hash());
+            tree.push(&own.next_if(|new| new.trace_id == leaf.trace_id).unwrap_or(leaf));
         })?;
-        own.for_each(|new| tree.push(new.hash()));
+        own.for_each(|new| tree.push(&new));
+        let tree = tree.finish();
         Ok(TraceIndexRecord {
             from: SafeInt::saturating(from.get()),
             keys: SafeInt::saturating(counted.saturating_add(keys)),
@@ -150,8 +150,9 @@ impl Segments {
 
     /// The leaves of the range of an index entry are those that it commits to.
     fn check_range(&self, entry: &IndexEntry) -> Result<(), EntryFault> {
-        let mut tree = Frontier::empty();
-        self.trace_leaves(entry.from(), entry.seq, &mut |leaf| tree.push(leaf.hash()))?;
+        let mut tree = TraceTree::default();
+        self.trace_leaves(entry.from(), entry.seq, &mut |leaf| tree.push(&leaf))?;
+        let tree = tree.finish();
         let is_same = tree.size() == entry.record.traces.get()
             && tree.root().as_bytes() == entry.record.root.as_bytes();
         if is_same {

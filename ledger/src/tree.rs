@@ -6,9 +6,9 @@
 //! leaf hashes from the log (see [`Ledger::checkpoint`](crate::Ledger::checkpoint)).
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use proofline_proof::tree::{self, Frontier, TileBuilder, TileHashes, TreeFault, tile_widths};
+use proofline_proof::tree::{self, Frontier, TileHashes, TreeFault};
 use proofline_proof::{LeafHash, NodeHash, Seq};
 use thiserror::Error;
 
@@ -51,11 +51,16 @@ impl TreeError {
     }
 }
 
+/// The roots over the entries from a place to the end of a tree, by those places: one for each of its perfect subtrees.
+pub(crate) type Edges = Vec<(u64, NodeHash)>;
+
 /// The tree over a fixed prefix of a ledger.
 #[derive(Clone, Copy, Debug)]
 pub struct LogTree<'a> {
     segments: &'a Segments,
     entries: u64,
+    /// Those of the whole prefix, once a proof needed one.
+    edges: &'a OnceLock<Edges>,
 }
 
 impl LogTree<'_> {
@@ -105,7 +110,7 @@ impl LogTree<'_> {
     /// [`TreeError`].
     pub fn inclusion_proof(&self, seq: Seq, size: u64) -> Result<Vec<NodeHash>, TreeError> {
         self.within(size)?;
-        Ok(tree::inclusion_proof(self.segments, seq.get(), size)??)
+        Ok(tree::inclusion_proof(self, seq.get(), size)??)
     }
 
     /// The consistency proof from the tree of the first `old` entries to that of the first `new`.
@@ -114,8 +119,31 @@ impl LogTree<'_> {
     /// [`TreeError`].
     pub fn consistency_proof(&self, old: u64, new: u64) -> Result<Vec<NodeHash>, TreeError> {
         self.within(new)?;
-        Ok(tree::consistency_proof(self.segments, old, new)??)
+        Ok(tree::consistency_proof(self, old, new)??)
     }
+
+    fn edges(&self) -> Result<&Edges, EntryFault> {
+        if let Some(edges) = self.edges.get() {
+            return Ok(edges);
+        }
+        let nodes = Frontier::read(self.segments, self.entries)?;
+        let made = edges_of(self.entries, nodes.nodes());
+        Ok(self.edges.get_or_init(|| made))
+    }
+}
+
+/// The roots over each end of a row of perfect subtrees, the largest of which comes first.
+fn edges_of(size: u64, nodes: &[NodeHash]) -> Edges {
+    let (mut start, mut rest) = (size, size);
+    let mut root = None;
+    let mut edges = Edges::with_capacity(nodes.len());
+    for node in nodes.iter().rev() {
+        let root = *root.insert(root.map_or(*node, |right| NodeHash::over(node, &right)));
+        start -= 1 << rest.trailing_zeros();
+        rest &= rest.saturating_sub(1);
+        edges.push((start, root));
+    }
+    edges
 }
 
 impl TileHashes for LogTree<'_> {
@@ -124,13 +152,24 @@ impl TileHashes for LogTree<'_> {
     fn tile_hashes(&self, level: u32, range: Range<u64>, out: &mut Vec<NodeHash>) -> Result<(), EntryFault> {
         self.segments.tile_hashes(level, range, out)
     }
+
+    fn node(&self, height: u32, index: u64) -> Result<Option<NodeHash>, EntryFault> {
+        self.segments.node(height, index)
+    }
+
+    fn edge(&self, start: u64, length: u64) -> Result<Option<NodeHash>, EntryFault> {
+        if start.checked_add(length) != Some(self.entries) {
+            return Ok(None);
+        }
+        Ok(self.edges()?.iter().find(|(place, _)| *place == start).map(|(_, root)| *root))
+    }
 }
 
 impl Snapshot {
     /// The Merkle tree of this prefix.
     #[must_use]
     pub fn tree(&self) -> LogTree<'_> {
-        LogTree { segments: self.segments(), entries: self.entries() }
+        LogTree { segments: self.segments(), entries: self.entries(), edges: self.edges() }
     }
 }
 
@@ -138,51 +177,53 @@ impl TileHashes for Segments {
     type Error = EntryFault;
 
     fn tile_hashes(&self, level: u32, range: Range<u64>, out: &mut Vec<NodeHash>) -> Result<(), EntryFault> {
-        let width = tree::TILE_HASHES.saturating_pow(level);
+        let height = level.saturating_mul(tree::TILE_HASHES.ilog2());
         let mut at = range.start;
         while at < range.end {
-            // A hash lies with the segment of the entry that fills it.
-            let filled_by = Seq::new((at + 1).saturating_mul(width) - 1);
-            let (position, segment) =
-                self.position_of(filled_by).ok_or_else(|| self.unreadable(filled_by))?;
-            let own_end = segment.header.first_seq.get().saturating_add(segment.entries) / width;
+            let (segment, own_end) =
+                self.holding_node(height, at).ok_or_else(|| self.unreadable(Seq::new(at)))?;
             let end = range.end.min(own_end);
-            self.hashes_of_segment(position, level, at..end, out)?;
+            self.nodes_of(segment, height, at..end, out)?;
             at = end;
         }
         Ok(())
     }
+
+    /// Those that a segment keeps beside the hashes of tiles.
+    fn node(&self, height: u32, index: u64) -> Result<Option<NodeHash>, EntryFault> {
+        if !SegmentTree::keeps(height) {
+            return Ok(None);
+        }
+        let Some((segment, _)) = self.holding_node(height, index) else { return Ok(None) };
+        let mut found = Vec::with_capacity(1);
+        self.nodes_of(segment, height, index..index.saturating_add(1), &mut found)?;
+        Ok(found.first().copied())
+    }
 }
 
 impl Segments {
-    /// The unfinished tiles of the tree of the first `size` entries.
-    pub(crate) fn tile_builder(&self, size: u64) -> Result<TileBuilder, EntryFault> {
-        let parts: Result<Vec<Vec<NodeHash>>, EntryFault> = tile_widths(size)
-            .map(|width| {
-                let start = width.full * tree::TILE_HASHES;
-                let mut hashes = Vec::new();
-                self.tile_hashes(width.level, start..start + width.partial, &mut hashes)?;
-                Ok(hashes)
-            })
-            .collect();
-        TileBuilder::from_parts(size, parts?).ok_or_else(|| self.unreadable(Seq::new(size)))
+    /// The segment with the entry that fills this node, and up to which index those at this height fill up there.
+    fn holding_node(&self, height: u32, index: u64) -> Option<(&Segment, u64)> {
+        let filled = index.checked_add(1)?.checked_mul(1_u64.checked_shl(height)?)?;
+        let (_, segment) = self.position_of(Seq::new(filled - 1))?;
+        let end = segment.header.first_seq.get().saturating_add(segment.entries);
+        Some((segment, end >> height))
     }
 
-    fn hashes_of_segment(
+    fn nodes_of(
         &self,
-        position: usize,
-        level: u32,
+        segment: &Segment,
+        height: u32,
         range: Range<u64>,
         out: &mut Vec<NodeHash>,
     ) -> Result<(), EntryFault> {
         let unreadable = || self.unreadable(Seq::new(range.start));
-        let segment = self.list.get(position).ok_or_else(unreadable)?;
         match &segment.index {
             SegmentIndex::Sealed(index) => {
-                let is_read = index.tree_hashes(level, range.clone(), out)?;
+                let is_read = index.nodes(height, range.clone(), out)?;
                 if is_read { Ok(()) } else { Err(unreadable()) }
             }
-            SegmentIndex::Memory(table) if level == 0 => {
+            SegmentIndex::Memory(table) if height == 0 => {
                 let first = segment.header.first_seq.get();
                 for seq in range {
                     let ordinal = seq.checked_sub(first).and_then(|at| u32::try_from(at).ok());
@@ -193,21 +234,22 @@ impl Segments {
             }
             SegmentIndex::Memory(table) => {
                 let tree = self.tree_in_memory(segment, table)?;
-                if tree.hashes(level, &range, out) { Ok(()) } else { Err(unreadable()) }
+                if tree.nodes(height, &range, out) { Ok(()) } else { Err(unreadable()) }
             }
         }
     }
 
     /// The part of a segment that has no index file, made once.
     fn tree_in_memory(&self, segment: &Segment, table: &Table) -> Result<Arc<SegmentTree>, EntryFault> {
-        if let Some(tree) = segment.tree.get() {
+        if let Some(tree) = segment.tree.get().filter(|tree| tree.entries() == segment.entries) {
             return Ok(Arc::clone(tree));
         }
         let first = segment.header.first_seq;
         let leaves = table.leaves(segment.entries).ok_or_else(|| self.unreadable(first))?;
-        let mut builder = self.tile_builder(first.get())?;
-        let made = Arc::new(SegmentTree::build(&leaves, &mut builder));
-        Ok(Arc::clone(segment.tree.get_or_init(|| made)))
+        let mut frontier = Frontier::read(self, first.get())?;
+        let made = Arc::new(SegmentTree::build(&leaves, &mut frontier));
+        segment.tree.get_or_init(|| Arc::clone(&made));
+        Ok(made)
     }
 
     fn unreadable(&self, seq: Seq) -> EntryFault {

@@ -62,7 +62,13 @@ impl LeafHash {
     /// The leaf hash of each of these headers, in order.
     #[must_use]
     pub fn of_headers(headers: &[&[u8]]) -> Vec<Self> {
-        Sha256Digest::of_each_after(&[LEAF_PREFIX], headers).into_iter().map(LeafHash).collect()
+        Self::of_each(headers)
+    }
+
+    /// The leaf hash of the bytes of each of these leaves, in order.
+    #[must_use]
+    pub fn of_each(leaves: &[&[u8]]) -> Vec<Self> {
+        Sha256Digest::of_each_after(&[LEAF_PREFIX], leaves).into_iter().map(LeafHash).collect()
     }
 
     /// A leaf hash read back from 32 stored bytes.

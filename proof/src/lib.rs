@@ -73,4 +73,4 @@ pub use policy::{
 };
 pub use signer::{SEED_BYTES, SecretKey, SignError, Signer, sign_checked};
 pub use timestamp::{NoteTimestamp, TimestampToken, TsaError};
-pub use trace_index::TraceLeaf;
+pub use trace_index::{TraceLeaf, TraceTree};

@@ -191,3 +191,32 @@ fn frontiers_grow_alike_by_leaves_and_by_parts() {
         assert_eq!(parts, one_by_one);
     }
 }
+
+/// Taken in by rows, a frontier is the same, and every node is handed on once, in its place.
+#[test]
+fn frontiers_grow_by_rows_that_are_the_naive_ones() {
+    let mut state = 3;
+    for _ in 0..20 {
+        let (mut by_rows, mut rest) = (Frontier::empty(), &LEAF_HASHES[..]);
+        let mut rows: Vec<Vec<[u8; 32]>> = vec![Vec::new(); 64];
+        while !rest.is_empty() {
+            let longest = 1 << (1 + random(&mut state, 15));
+            let length = random(&mut state, longest).min(rest.len() as u64) as usize;
+            let (part, others) = rest.split_at(length);
+            let before = by_rows.size();
+            by_rows.extend_by_rows(part, |height, made| {
+                assert_eq!(rows[height as usize].len() as u64, before >> height);
+                rows[height as usize].extend(made);
+            });
+            rest = others;
+            assert!(
+                by_rows.size() == 0 || by_rows.root() == NodeHash::from_bytes(NAIVE.root(0, by_rows.size()))
+            );
+        }
+        let made: Vec<_> = rows.into_iter().take_while(|row| !row.is_empty()).collect();
+        assert!(made == NAIVE.0);
+        let mut one_by_one = Frontier::empty();
+        LEAF_HASHES.iter().for_each(|leaf| one_by_one.push(*leaf));
+        assert_eq!(by_rows, one_by_one);
+    }
+}

@@ -30,15 +30,22 @@ fn bits_of(key: u64) -> [u32; WORDS] {
 impl Filter {
     /// The filter of these keys, of which there are `count`.
     pub(super) fn of(count: u64, keys: impl Iterator<Item = u64>) -> Self {
-        let blocks = usize::try_from(blocks_for(count)).unwrap_or(usize::MAX);
-        let mut filter = Filter { blocks: vec![[0; WORDS]; blocks] };
-        for key in keys {
-            let place = filter.place(key);
-            if let Some(block) = filter.blocks.get_mut(place) {
-                block.iter_mut().zip(bits_of(key)).for_each(|(word, bit)| *word |= bit);
-            }
-        }
+        let mut filter = Filter::with_room(count);
+        keys.for_each(|key| filter.insert(key));
         filter
+    }
+
+    /// An empty filter that is right for so many keys.
+    pub(super) fn with_room(keys: u64) -> Self {
+        let blocks = usize::try_from(blocks_for(keys)).unwrap_or(usize::MAX);
+        Filter { blocks: vec![[0; WORDS]; blocks] }
+    }
+
+    pub(super) fn insert(&mut self, key: u64) {
+        let place = self.place(key);
+        if let Some(block) = self.blocks.get_mut(place) {
+            block.iter_mut().zip(bits_of(key)).for_each(|(word, bit)| *word |= bit);
+        }
     }
 
     fn place(&self, key: u64) -> usize {

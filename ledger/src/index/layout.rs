@@ -110,7 +110,7 @@ impl SealedHead {
         TreeShape { first: self.first_seq.get(), count: u64::from(self.count) }
     }
 
-    pub(super) fn file_bytes(&self) -> u64 {
+    pub(crate) fn file_bytes(&self) -> u64 {
         self.tree_at() + self.tree_shape().bytes()
     }
 }

@@ -30,15 +30,17 @@
 //! | 4 s | ordinal of each system entry; ascending |
 //! | 32 | BLAKE3 of the bytes before |
 //! | 32 n | leaf hash of each entry |
-//! | 32 each | roots of the 256-wide tiles that fill up in this segment: level 1, 2, ... |
+//! | 32 each | nodes of the tree that fill up in this segment: those of height 4, then 5, 6, ... |
 //! | 32 | BLAKE3 of the hashes |
 //!
 //! What stands before the offsets is kept in memory, under two bytes an entry: by it a look-up passes over
 //! a segment that has not what is wanted, and reads one stretch of the file where it is.
 
+mod cover;
 mod filter;
 mod layout;
 mod old;
+mod pages;
 mod sealed;
 mod table;
 mod tree;
@@ -54,8 +56,10 @@ use proofline_trace::{EnvelopeHash, TraceId};
 use crate::disk::Disk;
 use crate::durable;
 
+pub(crate) use cover::Cover;
 pub(crate) use layout::Hit;
 pub(crate) use old::{OldIndex, old_index};
+pub(crate) use pages::Pages;
 pub(crate) use sealed::{SealedIndex, has_right_checksum};
 pub(crate) use table::Table;
 pub(crate) use tree::SegmentTree;

@@ -3,13 +3,15 @@
 //!
 //! Version 0 had the head up to byte 88, then for `n` entries, `t` of them with a trace and `s` system
 //! entries 20 n, 20 t and 4 s bytes, a digest of the bytes before, and the tree. Its first form had
-//! neither tree nor system entries.
+//! neither tree nor system entries. The first form of version 1 had of the tree the leaves and the roots of tiles alone,
+//! as version 0 had.
 
 use std::io;
 
+use super::layout::SealedHead;
 use super::sealed::has_right_checksum;
 use super::tree::TreeShape;
-use super::{DIGEST_BYTES, INDEX_VERSION, MAGIC};
+use super::{DIGEST_BYTES, HEAD_BYTES, INDEX_VERSION, MAGIC};
 use crate::disk::DiskFile;
 use crate::durable::read_full_at;
 
@@ -22,6 +24,8 @@ pub(crate) enum OldIndex {
     WithoutTree,
     /// Whole, and written before indexes held filters.
     WithoutFilters,
+    /// Whole, and written before indexes held nodes of the tree between the leaves and the roots of tiles.
+    WithoutNodes,
     /// Of a later version.
     Newer(u32),
     /// Today's, or damaged.
@@ -41,6 +45,7 @@ pub(crate) fn old_index(file: &dyn DiskFile) -> io::Result<OldIndex> {
     }
     match u32_at(8) {
         version if version > INDEX_VERSION => return Ok(OldIndex::Newer(version)),
+        INDEX_VERSION => return old_form(file),
         0 if count == V0_HEAD_BYTES => {}
         _ => return Ok(OldIndex::Other),
     }
@@ -52,12 +57,32 @@ pub(crate) fn old_index(file: &dyn DiskFile) -> io::Result<OldIndex> {
     let length = file.len()?;
     let form = if length == tree_at && system == 0 {
         OldIndex::WithoutTree
-    } else if length == tree_at + tree.bytes() {
+    } else if length == tree_at + tree.bytes_of_tiles() {
         OldIndex::WithoutFilters
     } else {
         return Ok(OldIndex::Other);
     };
-    let is_whole = has_right_checksum(file, 0..digest_at)?
-        && (form == OldIndex::WithoutTree || has_right_checksum(file, tree_at..tree_at + tree.hash_bytes())?);
+    let has_tree = form == OldIndex::WithoutFilters;
+    let is_whole =
+        has_right_checksum(file, 0..digest_at)? && (!has_tree || has_right_rest(file, tree_at, length)?);
     Ok(if is_whole { form } else { OldIndex::Other })
+}
+
+/// Tells the first form of version 1 from today's. Where a segment has no node that only today's form keeps, they are
+/// the same.
+fn old_form(file: &dyn DiskFile) -> io::Result<OldIndex> {
+    let mut front = [0; HEAD_BYTES];
+    let count = read_full_at(file, &mut front, 0)?;
+    let head = SealedHead::decode(front.get(..count).unwrap_or_default());
+    let Some(head) = head else { return Ok(OldIndex::Other) };
+    let (length, tree_at) = (file.len()?, head.tree_at());
+    let is_old = length == tree_at + head.tree_shape().bytes_of_tiles() && length != head.file_bytes();
+    let is_whole =
+        is_old && has_right_checksum(file, 0..head.digest_at())? && has_right_rest(file, tree_at, length)?;
+    Ok(if is_whole { OldIndex::WithoutNodes } else { OldIndex::Other })
+}
+
+/// True when what is left of a file from here on, up to its last 32 bytes, has the digest that they are.
+fn has_right_rest(file: &dyn DiskFile, from: u64, length: u64) -> io::Result<bool> {
+    has_right_checksum(file, from..length.saturating_sub(DIGEST_BYTES))
 }

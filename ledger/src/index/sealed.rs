@@ -11,15 +11,25 @@ use proofline_trace::{EnvelopeHash, LedgerId, TraceId};
 
 use super::filter::Filter;
 use super::layout::{Hit, SealedHead, filter_key, trace_entry_of};
+use super::pages::{PagedFile, Pages};
+use super::tree::TreeRows;
 use super::{
-    CHUNK_BYTES, DIGEST_BYTES, HASH_ENTRY_BYTES, HEAD_BYTES, HashPrefix, ORDINAL_BYTES, STEP, STEP_ENTRIES,
-    Span, TRACE_ENTRY_BYTES, TracePage, prefix_of,
+    CHUNK_BYTES, HASH_ENTRY_BYTES, HEAD_BYTES, HashPrefix, ORDINAL_BYTES, STEP_ENTRIES, Span,
+    TRACE_ENTRY_BYTES, TracePage, prefix_of,
 };
 use crate::disk::{Access, Disk, DiskFile};
 use crate::durable::read_full_at;
 
 /// Entries of the hash part that a walk over all of them reads at once.
 const ENTRIES_AT_ONCE: usize = 4096;
+
+/// So many entries before and behind the place where a hash is expected are read first.
+const NEAR_ENTRIES: usize = 9;
+
+type HashEntry = [u8; HASH_ENTRY_BYTES];
+
+/// So many nodes need no memory of their own on their way.
+const FEW_NODES: usize = 16;
 
 /// What a sealed index keeps in memory.
 #[derive(Debug)]
@@ -30,6 +40,7 @@ struct Front {
     hash_posts: Vec<u64>,
     /// Every 64th trace.
     trace_posts: Vec<[u8; 16]>,
+    tree: TreeRows,
 }
 
 impl Front {
@@ -46,6 +57,7 @@ impl Front {
             trace_filter: Filter::decode(part(resident.trace_filter)),
             hash_posts: posts.map(|post| u64::from_be_bytes(*post)).collect(),
             trace_posts: part(resident.trace_posts).as_chunks::<16>().0.to_vec(),
+            tree: head.tree_shape().rows(),
         }
     }
 }
@@ -53,7 +65,7 @@ impl Front {
 /// A sealed segment's index file, whose checksums were right when it was opened.
 #[derive(Clone, Debug)]
 pub(crate) struct SealedIndex {
-    file: Arc<dyn DiskFile>,
+    file: PagedFile,
     pub(crate) head: SealedHead,
     front: Arc<Front>,
 }
@@ -88,13 +100,17 @@ impl SealedIndex {
         let is_sound =
             has_digest_behind(&*file, &front, head.digest_at())? && has_right_checksum(&*file, tree)?;
         let front = is_sound.then(|| Arc::new(Front::decode(&head, &front)));
-        Ok(front.map(|front| SealedIndex { file, head, front }))
+        Ok(front.map(|front| SealedIndex { file: PagedFile::new(file), head, front }))
+    }
+
+    /// The same, with this memory for pages of its file.
+    pub(crate) fn in_pages(&self, pages: Option<&Arc<Pages>>) -> Self {
+        SealedIndex { file: self.file.in_pages(pages), ..self.clone() }
     }
 
     /// Fills a buffer from this place on.
     fn fill(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        let count = read_full_at(&*self.file, buffer, offset)?;
-        if count == buffer.len() { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+        self.file.fill(buffer, offset)
     }
 
     /// Numbers that lie side by side.
@@ -145,22 +161,55 @@ impl SealedIndex {
         let behind = posts.partition_point(|post| *post <= wanted);
         let mut found = Vec::new();
         for step in first..behind {
-            self.collect_in_step(step as u64, prefix, &mut found)?;
+            self.collect_in_step(step, prefix, &mut found)?;
         }
         Ok(found)
     }
 
     /// Adds those between this signpost and the next that begin with a prefix.
-    fn collect_in_step(&self, step: u64, prefix: HashPrefix, found: &mut Vec<Hit>) -> io::Result<()> {
+    fn collect_in_step(&self, step: usize, prefix: HashPrefix, found: &mut Vec<Hit>) -> io::Result<()> {
+        let first = step * STEP_ENTRIES;
+        let entries = (self.head.count as usize).saturating_sub(first).min(STEP_ENTRIES);
         let mut bytes = [0; STEP_ENTRIES * HASH_ENTRY_BYTES];
-        let left =
-            usize::try_from(u64::from(self.head.count).saturating_sub(step * STEP)).unwrap_or(usize::MAX);
-        let wanted = bytes.get_mut(..left.min(STEP_ENTRIES) * HASH_ENTRY_BYTES).unwrap_or_default();
-        self.fill(wanted, self.head.hashes_at() + step * STEP * HASH_ENTRY_BYTES as u64)?;
-        let entries = wanted.as_chunks::<HASH_ENTRY_BYTES>().0.iter();
-        let own = entries.filter(|entry| entry.starts_with(&prefix));
-        found.extend(own.map(|entry| Hit::decode(*entry).1));
+        let near = self.near(step, entries, u64::from_be_bytes(prefix));
+        let is_whole = near.len() == entries;
+        let part = self.hash_entries(first, near.clone(), &mut bytes)?;
+        let edges = |part: &[HashEntry]| Some((*part.first()?.first_chunk()?, *part.last()?.first_chunk()?));
+        // All of them are here if there is another before and behind, or nothing else.
+        let is_within = |(start, end): (HashPrefix, HashPrefix)| {
+            (near.start == 0 || start < prefix) && (near.end == entries || prefix < end)
+        };
+        let part = if is_whole || edges(part).is_some_and(is_within) {
+            part
+        } else {
+            self.hash_entries(first, 0..entries, &mut bytes)?
+        };
+        found.extend(
+            part.iter().filter(|entry| entry.starts_with(&prefix)).map(|entry| Hit::decode(*entry).1),
+        );
         Ok(())
+    }
+
+    /// Hash entries of a step, read into a buffer.
+    fn hash_entries<'a>(
+        &self,
+        first: usize,
+        part: Range<usize>,
+        buffer: &'a mut [u8],
+    ) -> io::Result<&'a [HashEntry]> {
+        let wanted = buffer.get_mut(..part.len() * HASH_ENTRY_BYTES).unwrap_or_default();
+        self.fill(wanted, self.head.hashes_at() + ((first + part.start) * HASH_ENTRY_BYTES) as u64)?;
+        Ok(wanted.as_chunks::<HASH_ENTRY_BYTES>().0)
+    }
+
+    /// Which entries of a step are likely those of a hash: hashes are spread evenly between two signposts.
+    fn near(&self, step: usize, entries: usize, wanted: u64) -> Range<usize> {
+        let posts = &self.front.hash_posts;
+        let start = posts.get(step).copied().unwrap_or(0);
+        let width = posts.get(step + 1).copied().unwrap_or(u64::MAX).saturating_sub(start);
+        let part = u128::from(wanted.saturating_sub(start)) * entries as u128 / (u128::from(width) + 1);
+        let middle = usize::try_from(part).unwrap_or(entries).min(entries);
+        middle.saturating_sub(NEAR_ENTRIES)..(middle + NEAR_ENTRIES).min(entries)
     }
 
     /// Everything it lists under a hash, in its order; whether that order is the right one, and whether the
@@ -263,19 +312,23 @@ impl SealedIndex {
         self.numbers(self.head.system_at(), 0..self.head.system)
     }
 
-    /// Appends the hashes of these indexes at a tile level; false unless all of them fill up in this
-    /// segment.
-    pub(crate) fn tree_hashes(
-        &self,
-        level: u32,
-        range: Range<u64>,
-        out: &mut Vec<NodeHash>,
-    ) -> io::Result<bool> {
-        let Some(place) = self.head.tree_shape().place(level, &range) else { return Ok(false) };
-        let length = usize::try_from((range.end - range.start) * DIGEST_BYTES).unwrap_or(usize::MAX);
-        let mut bytes = vec![0; length];
-        self.fill(&mut bytes, self.head.tree_at() + place)?;
-        out.extend(bytes.as_chunks::<32>().0.iter().map(|hash| NodeHash::from_bytes(*hash)));
+    /// Appends the nodes of the tree of these indexes at a height; false unless all of them are kept and fill up in
+    /// this segment.
+    pub(crate) fn nodes(&self, height: u32, range: Range<u64>, out: &mut Vec<NodeHash>) -> io::Result<bool> {
+        let Some(place) = self.front.tree.place(height, &range) else { return Ok(false) };
+        let at = self.head.tree_at() + place;
+        let count = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+        let mut few = [[0; 32]; FEW_NODES];
+        let mut many = Vec::new();
+        let nodes = match few.get_mut(..count) {
+            Some(few) => few,
+            None => {
+                many.resize(count, [0; 32]);
+                &mut many[..]
+            }
+        };
+        self.fill(nodes.as_flattened_mut(), at)?;
+        out.extend(nodes.iter().map(|hash| NodeHash::from_bytes(*hash)));
         Ok(true)
     }
 }

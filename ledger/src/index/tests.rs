@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use proofline_canon::Blake3Digest;
 use proofline_proof::header::{EntryHeader, EntryStatus, TraceLink};
-use proofline_proof::tree::TileBuilder;
+use proofline_proof::tree::Frontier;
 use proofline_proof::{LeafHash, NodeHash};
 use proofline_trace::LedgerId;
 
@@ -49,10 +49,10 @@ fn leaf_of(number: u64) -> LeafHash {
 }
 
 /// The tree of the nine entries before the segment.
-fn before() -> TileBuilder {
-    let mut builder = TileBuilder::empty();
-    (0..9).for_each(|number| builder.push(leaf_of(number), |_, _| ()));
-    builder
+fn before() -> Frontier {
+    let mut frontier = Frontier::empty();
+    (0..9).for_each(|number| frontier.push(leaf_of(number)));
+    frontier
 }
 
 /// 5,000 entries with offsets 80, 180, ..; every third hash repeats the one before, traces of
@@ -172,9 +172,9 @@ fn system_entries_are_listed() {
 fn the_tree_part_holds_the_leaves_and_the_tiles_that_fill_up() {
     let (_dir, [_, sealed]) = both();
     let SegmentIndex::Sealed(sealed) = sealed else { panic!("not sealed") };
-    let read = |level, range| {
+    let read = |level: u32, range| {
         let mut out = Vec::new();
-        sealed.tree_hashes(level, range, &mut out).unwrap().then_some(out)
+        sealed.nodes(8 * level, range, &mut out).unwrap().then_some(out)
     };
     let leaves: Vec<NodeHash> = (9..5009).map(|number| leaf_of(number).into()).collect();
     assert_eq!(read(0, 9..5009), Some(leaves.clone()));

@@ -42,6 +42,7 @@ use crate::segments::{EntryFault, LOG_DIR, Segment, Segments, read_error};
 use crate::system::SealedSystem;
 use crate::turns::Group;
 use proofline_proof::header::{DeclaredHash, EntryKind, FORMAT_VERSION, MAX_HEADER_BYTES};
+use proofline_proof::tree::Frontier;
 use proofline_proof::{KeyRole, Seq};
 use proofline_trace::LedgerId;
 
@@ -101,6 +102,8 @@ pub(crate) struct Log {
     spare: Buffers,
     /// The open segment before which all entries are known to be covered by index entries.
     indexed_before: Option<Seq>,
+    /// Records decided since the log was opened, each of which asks whether it is there already.
+    questions: u64,
     /// True while system entries of others may name payloads whose bytes are still there.
     owes_erasures: bool,
     pub(crate) recovery: Recovery,
@@ -116,7 +119,7 @@ impl Log {
         let mut log = Log {
             disk,
             dir: dir.to_owned(),
-            segments: Segments { dir: dir.to_owned(), list: Vec::new() },
+            segments: Segments::new(dir.to_owned(), Vec::new()),
             ledger_id: settled.ledger_id,
             lock,
             mark_file: None,
@@ -129,6 +132,7 @@ impl Log {
             syncs_beside: true,
             spare: Buffers::default(),
             indexed_before: None,
+            questions: 0,
             owes_erasures: false,
             recovery: Recovery::default(),
         };
@@ -236,6 +240,11 @@ impl Log {
         }
         let plan = batch.plan;
         self.write(plan, options)?;
+        self.questions = self.questions.saturating_add(outcomes.len() as u64);
+        // Nothing rests on it: a log whose indexes cannot be read says so where it needs them.
+        if self.segments.cover_after(self.questions).is_err() {
+            self.questions = 0;
+        }
         Ok(outcomes)
     }
 
@@ -384,6 +393,7 @@ impl Log {
             }
         }
         last.entries = table.count();
+        last.forget_tree();
         let chain = scan.chain();
         if (chain.next.get(), chain.head) != (mark.entries, Some(mark.head)) {
             return Ok(false);
@@ -476,7 +486,7 @@ impl Log {
             recorded_at_ms: self.recorded_at_ms,
         };
         let first_seq = self.last()?.header.first_seq;
-        let before = self.segments.tile_builder(first_seq.get());
+        let before = Frontier::read(&self.segments, first_seq.get());
         let before = before.map_err(|fault| read_error(&self.dir, fault))?;
         let last = self.segments.list.last_mut().ok_or_else(|| LedgerError::NotALedger(self.dir.clone()))?;
         let (disk, dir) = (&*self.disk, &self.dir);
@@ -489,7 +499,7 @@ impl Log {
             last.index = SegmentIndex::Sealed(index);
         }
         let index = SegmentIndex::Memory(Arc::new(Table::new(SEGMENT_HEADER_BYTES as u64)));
-        self.segments.list.push(Segment::new(header, file, index, 0));
+        self.segments.push(Segment::new(header, file, index, 0));
         self.mark.segment = header.first_seq;
         self.mark.segment_bytes = SEGMENT_HEADER_BYTES as u64;
         Ok(())
@@ -527,6 +537,7 @@ fn index_entries(segment: &mut Segment, start: u64, entries: &[Planned]) -> Resu
     }
     let count = table.count();
     segment.entries = count;
+    segment.forget_tree();
     Ok(())
 }
 

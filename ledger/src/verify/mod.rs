@@ -34,7 +34,7 @@ use crate::segments::LOG_DIR;
 use crate::snapshot::{LogEnd, Snapshot};
 use crate::system::SystemKind;
 use proofline_proof::header::EntryStatus;
-use proofline_proof::tree::TileBuilder;
+use proofline_proof::tree::Frontier;
 use proofline_proof::{LeafHash, Seq};
 use traces::Traces;
 
@@ -232,7 +232,7 @@ struct Verifier<'a> {
     unbroken: bool,
     traces: Traces,
     /// The tree of the entries so far; none once one of them could not be read.
-    tree: Option<TileBuilder>,
+    tree: Option<Frontier>,
     has_bad_tail: bool,
     /// Where the mark's entries end in the segment that it names, and the leaf hash of the last.
     mark_end: Option<(u64, Option<LeafHash>)>,
@@ -278,7 +278,7 @@ impl<'a> Verifier<'a> {
             chain: ChainState::EMPTY,
             unbroken: true,
             traces: Traces::default(),
-            tree: Some(TileBuilder::empty()),
+            tree: Some(Frontier::empty()),
             has_bad_tail: false,
             mark_end: None,
             watch,
@@ -402,10 +402,10 @@ impl<'a> Verifier<'a> {
 
     /// Takes the entries of a segment into the tree; none once an entry before could not be read.
     fn grow_tree(&mut self, segment: &Opened, table: &Table) -> Option<SegmentTree> {
-        let mut builder = self.tree.take().filter(|builder| builder.size() == segment.seq.get())?;
+        let mut before = self.tree.take().filter(|before| before.size() == segment.seq.get())?;
         let leaves = table.leaves(table.count())?;
-        let tree = SegmentTree::build(&leaves, &mut builder);
-        self.tree = Some(builder);
+        let tree = SegmentTree::build(&leaves, &mut before);
+        self.tree = Some(before);
         Some(tree)
     }
 

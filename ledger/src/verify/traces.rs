@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use proofline_proof::header::EntryHeader;
 use proofline_proof::tree::Frontier;
-use proofline_proof::{LeafHash, NodeHash, Seq, TraceLeaf};
+use proofline_proof::{LeafHash, NodeHash, Seq, TraceLeaf, TraceTree};
 use proofline_trace::{TraceId, TraceIndexRecord};
 
 /// A trace's last entry so far.
@@ -86,10 +86,10 @@ impl Traces {
         let end = |id: &TraceId| self.ends.get(id).map(|end| (*id, *end));
         let within: BTreeMap<TraceId, End> =
             self.by_last.range(from..).filter_map(|(_, id)| end(id)).collect();
-        let mut tree = Frontier::empty();
+        let mut tree = TraceTree::default();
         for (trace_id, end) in within {
-            tree.push(TraceLeaf { trace_id, count: end.count, last_leaf: end.leaf }.hash());
+            tree.push(&TraceLeaf { trace_id, count: end.count, last_leaf: end.leaf });
         }
-        tree
+        tree.finish()
     }
 }

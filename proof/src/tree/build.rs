@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::ids::NodeHash;
 use crate::tree::prover::Prover;
-use crate::tree::rows::{Pyramid, fold};
+use crate::tree::rows::{Rows, fold};
 use crate::tree::tiles::TILE_HASHES;
 use crate::tree::verify::TreeFault;
 
@@ -23,6 +23,59 @@ pub trait TileHashes {
     /// # Errors
     /// When they cannot be read.
     fn tile_hashes(&self, level: u32, range: Range<u64>, out: &mut Vec<NodeHash>) -> Result<(), Self::Error>;
+
+    /// The perfect node over the leaves `index * 2^height .. (index + 1) * 2^height`, where it is kept as well.
+    /// `None` says nothing: whoever asked makes it from the hashes of a tile.
+    ///
+    /// # Errors
+    /// When it is kept and cannot be read.
+    fn node(&self, height: u32, index: u64) -> Result<Option<NodeHash>, Self::Error> {
+        let _ = (height, index);
+        Ok(None)
+    }
+
+    /// The root over the `length` leaves from `start` on, which are the last of a tree, where it is kept as well.
+    /// `None` says nothing.
+    ///
+    /// # Errors
+    /// When it is kept and cannot be read.
+    fn edge(&self, start: u64, length: u64) -> Result<Option<NodeHash>, Self::Error> {
+        let _ = (start, length);
+        Ok(None)
+    }
+}
+
+/// Nodes inside one tile level, by height above its hashes, and a bit for each that is still to be made.
+pub(super) struct Nodes {
+    pub(super) found: [Option<NodeHash>; TILE_LEVELS as usize],
+    pub(super) missing: u64,
+}
+
+impl Nodes {
+    /// Those that are kept, of a node at each height that has a bit in `wanted`; `index` says which that is.
+    pub(super) fn kept<T: TileHashes + ?Sized>(
+        tiles: &T,
+        tile_level: u32,
+        wanted: u64,
+        index: impl Fn(u32) -> u64,
+    ) -> Result<Self, T::Error> {
+        let mut nodes = Nodes { found: [None; TILE_LEVELS as usize], missing: wanted };
+        for (height, place) in (0..).zip(&mut nodes.found).filter(|(height, _)| wanted >> height & 1 == 1) {
+            *place = tiles.node(tile_level * TILE_LEVELS + height, index(height))?;
+            nodes.missing &= !(u64::from(place.is_some()) << height);
+        }
+        Ok(nodes)
+    }
+
+    /// Fills in those that are missing.
+    pub(super) fn fill(&mut self, node: impl Fn(u32) -> Option<NodeHash>) {
+        for (height, place) in
+            (0..).zip(&mut self.found).filter(|(height, _)| self.missing >> height & 1 == 1)
+        {
+            *place = Some(node(height).unwrap_or_else(NodeHash::empty_root));
+        }
+        self.missing = 0;
+    }
 }
 
 /// The node over the leaves `index * 2^level .. (index + 1) * 2^level`, all of which must exist.
@@ -30,6 +83,9 @@ pub trait TileHashes {
 /// # Errors
 /// Those of the store.
 pub fn perfect_node<T: TileHashes + ?Sized>(tiles: &T, level: u32, index: u64) -> Result<NodeHash, T::Error> {
+    if let Some(node) = tiles.node(level, index)? {
+        return Ok(node);
+    }
     let (tile_level, inner) = (level / TILE_LEVELS, level % TILE_LEVELS);
     let first = index << inner;
     let mut hashes = Vec::with_capacity(1 << inner);
@@ -50,21 +106,22 @@ pub(super) fn perfect_nodes<T: TileHashes + ?Sized>(
         nodes.push(perfect_node(tiles, level, start >> level)?);
         return Ok(());
     }
-    let (mut at, mut row, mut pyramid) = (start, Vec::new(), Pyramid::empty());
+    let (mut at, mut row) = (start, Vec::new());
     for tile_level in (0..=length.checked_ilog2().unwrap_or(0) / TILE_LEVELS).rev() {
         let below = tile_level * TILE_LEVELS;
-        let count = length >> below & (TILE_HASHES - 1);
-        if count == 0 {
-            continue;
+        let (first, count) = (at >> below, length >> below & (TILE_HASHES - 1));
+        // The larger ones go before: those of the bits above.
+        let passed = |height: u32| count & !low_bits(height + 1);
+        let mut own = Nodes::kept(tiles, tile_level, count, |height| (first + passed(height)) >> height)?;
+        if let Some(highest) = own.missing.checked_ilog2() {
+            let skipped = passed(highest);
+            row.clear();
+            tiles.tile_hashes(tile_level, first + skipped..first + count, &mut row)?;
+            let pyramid = Rows::over(&row);
+            let place = |height: u32| usize::try_from((passed(height) - skipped) >> height).ok();
+            own.fill(|height| pyramid.node(height, place(height)?));
         }
-        row.clear();
-        tiles.tile_hashes(tile_level, at >> below..(at >> below) + count, &mut row)?;
-        pyramid.stand_on(&row);
-        let mut passed = 0;
-        for height in (0..TILE_LEVELS).rev().filter(|height| count >> height & 1 == 1) {
-            nodes.push(pyramid.node(height, passed >> height).unwrap_or_else(NodeHash::empty_root));
-            passed += 1 << height;
-        }
+        nodes.extend(own.found.iter().rev().flatten());
         at += count << below;
     }
     Ok(())
@@ -77,7 +134,7 @@ pub(super) fn range_root<T: TileHashes + ?Sized>(
     start: u64,
     length: u64,
 ) -> Result<NodeHash, T::Error> {
-    let mut nodes = Vec::new();
+    let mut nodes = Vec::with_capacity(length.count_ones() as usize);
     perfect_nodes(tiles, start, length, &mut nodes)?;
     Ok(join(nodes))
 }

@@ -68,6 +68,30 @@ impl Frontier {
         }
     }
 
+    /// Takes in the next entries, and hands on every perfect node that this makes, row by row: the height, and the
+    /// nodes there, the leaves themselves at 0. Each row is made in one go, so that many nodes take less time together.
+    pub fn extend_by_rows(&mut self, leaves: &[LeafHash], mut made: impl FnMut(u32, &[[u8; 32]])) {
+        let (first, end) = (self.size, self.size.saturating_add(leaves.len() as u64));
+        let mut before = std::mem::take(&mut self.nodes);
+        // The first place is for the node that stands to the left of the row, if that has its partner there.
+        let mut row: Vec<[u8; 32]> = Vec::with_capacity(leaves.len() + 1);
+        row.push([0; 32]);
+        row.extend(leaves.iter().map(|leaf| *leaf.as_bytes()));
+        for height in 0..u64::BITS - end.leading_zeros() {
+            let own = row.get(1..).unwrap_or_default();
+            if !own.is_empty() {
+                made(height, own);
+            }
+            let left = if first >> height & 1 == 1 { before.pop() } else { None };
+            if end >> height & 1 == 1 {
+                self.nodes.extend(own.last().copied().map(NodeHash::from_bytes).or(left));
+            }
+            row = row_above(row, left);
+        }
+        self.nodes.reverse();
+        self.size = end;
+    }
+
     /// Takes in a perfect node over the next `2^level` entries; the size must be a multiple of that.
     fn push_node(&mut self, level: u32, node: NodeHash) {
         let mut hash = node;
@@ -85,4 +109,16 @@ impl Frontier {
     pub fn root(&self) -> NodeHash {
         join(self.nodes.iter().copied())
     }
+}
+
+/// The row of nodes over this one, from its second place on, and over the node to the left of it.
+fn row_above(mut row: Vec<[u8; 32]>, left: Option<NodeHash>) -> Vec<[u8; 32]> {
+    if let (Some(left), Some(place)) = (left, row.first_mut()) {
+        *place = *left.as_bytes();
+    }
+    let below = row.get(usize::from(left.is_none())..).unwrap_or_default();
+    let (pairs, _) = below.as_chunks::<2>();
+    let mut above = vec![[0; 32]; pairs.len() + 1];
+    NodeHash::over_pairs(pairs, above.get_mut(1..).unwrap_or_default());
+    above
 }

@@ -1,12 +1,13 @@
-//! Makes proofs: tile by tile up the way from a leaf to the root, each tile read once and its nodes made row by row.
+//! Makes proofs: tile by tile up the way from a leaf to the root. Nodes that the store keeps are read; for the others
+//! each tile is read once and its nodes are made row by row.
 //! Who makes many proofs keeps nodes, and then a proof takes little more than the sixteen leaves around its own.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::ids::NodeHash;
-use crate::tree::build::{TILE_LEVELS, TileHashes, low_bits, perfect_node, range_root};
-use crate::tree::rows::{Pyramid, Upper};
+use crate::tree::build::{Nodes, TILE_LEVELS, TileHashes, low_bits, perfect_node, range_root};
+use crate::tree::rows::{Pyramid, Rows, Upper};
 use crate::tree::tiles::TILE_HASHES;
 use crate::tree::verify::{TreeFault, bit_length, consistency_nodes, inclusion_nodes};
 
@@ -26,7 +27,6 @@ const KEPT_EDGES: usize = 4096;
 pub struct Prover<'a, T: ?Sized> {
     tiles: &'a T,
     row: Vec<NodeHash>,
-    pyramid: Pyramid,
     kept: Option<Kept>,
 }
 
@@ -53,8 +53,6 @@ struct Part {
     place: u64,
     /// How many of them there are.
     end: u64,
-    /// A bit for each height above them at which a sibling is wanted, which is a perfect node.
-    wanted: u64,
 }
 
 impl<'a, T: TileHashes + ?Sized> Prover<'a, T> {
@@ -66,7 +64,7 @@ impl<'a, T: TileHashes + ?Sized> Prover<'a, T> {
 
     /// For one proof: keeps nothing, and reads no more than that takes.
     pub(super) const fn once(tiles: &'a T) -> Self {
-        Prover { tiles, row: Vec::new(), pyramid: Pyramid::empty(), kept: None }
+        Prover { tiles, row: Vec::new(), kept: None }
     }
 
     /// See [`inclusion_proof`](super::inclusion_proof).
@@ -146,53 +144,67 @@ impl<'a, T: TileHashes + ?Sized> Prover<'a, T> {
         for tile_level in 0..u64::BITS / TILE_LEVELS {
             let below = tile_level * TILE_LEVELS;
             let (place, end) = (index >> below, size >> below);
-            let part = Part { tile_level, place, end, wanted: heights >> below & (TILE_HASHES - 1) };
-            if self.kept.is_some() { self.kept_part(part, path)? } else { self.read_part(part, path)? }
+            let wanted = heights >> below & (TILE_HASHES - 1);
+            if wanted == 0 {
+                continue;
+            }
+            let mut nodes = Nodes::kept(self.tiles, tile_level, wanted, |height| (place >> height) ^ 1)?;
+            let part = Part { tile_level, place, end };
+            if self.kept.is_some() {
+                self.kept_part(part, &mut nodes)?
+            } else {
+                self.read_part(part, &mut nodes)?
+            }
+            path.extend(nodes.found.iter().flatten());
         }
         Ok(())
     }
 
-    /// The siblings that one tile gives, from as many of its hashes as they and the way itself stand on.
-    fn read_part(&mut self, part: Part, path: &mut Vec<NodeHash>) -> Result<(), T::Error> {
-        let Some(highest) = part.wanted.checked_ilog2() else { return Ok(()) };
+    /// The siblings that are missing, from as many of a tile's hashes as they and the way itself stand on.
+    fn read_part(&mut self, part: Part, nodes: &mut Nodes) -> Result<(), T::Error> {
+        let Some(highest) = nodes.missing.checked_ilog2() else { return Ok(()) };
         let start = part.place & !low_bits(highest + 1);
         self.read(part.tile_level, start, part.end.min(start + (2 << highest)))?;
-        part.push(start, path, |height, index| self.pyramid.node(height, index));
+        let rows = Rows::over(&self.row);
+        part.fill(start, nodes, |height, index| rows.node(height, index));
         Ok(())
     }
 
     fn read(&mut self, tile_level: u32, start: u64, end: u64) -> Result<(), T::Error> {
         self.row.clear();
-        self.tiles.tile_hashes(tile_level, start..end, &mut self.row)?;
-        self.pyramid.stand_on(&self.row);
-        Ok(())
+        self.tiles.tile_hashes(tile_level, start..end, &mut self.row)
     }
 
     /// The same from what is kept, which it is from now on.
-    fn kept_part(&mut self, part: Part, path: &mut Vec<NodeHash>) -> Result<(), T::Error> {
-        if part.wanted == 0 {
-            return Ok(());
-        }
+    fn kept_part(&mut self, part: Part, nodes: &mut Nodes) -> Result<(), T::Error> {
         let (kind, lowest, limit) =
             if part.tile_level == 0 { (0, KEPT_HEIGHT, KEPT_LEAF_TILES) } else { (1, 0, KEPT_UPPER_TILES) };
-        self.read_part(Part { wanted: part.wanted & low_bits(lowest), ..part }, path)?;
-        let upper = Part { wanted: part.wanted & !low_bits(lowest), ..part };
+        let upper = nodes.missing & !low_bits(lowest);
+        nodes.missing &= low_bits(lowest);
+        self.read_part(part, nodes)?;
+        nodes.missing = upper;
+        if upper == 0 {
+            return Ok(());
+        }
         let start = part.place & !low_bits(TILE_LEVELS);
         let end = part.end.min(start + TILE_HASHES);
         let key = (part.tile_level, start, end);
         let kept = |kept: &Option<Kept>| Some(kept.as_ref()?.tiles.get(kind)?.contains_key(&key));
         if kept(&self.kept) != Some(true) {
             self.read(part.tile_level, start, end)?;
-            let above = self.pyramid.above(lowest);
+            let above = Pyramid::over(&self.row).above(lowest);
             keep(self.kept.as_mut().and_then(|kept| kept.tiles.get_mut(kind)), limit, key, above);
         }
-        let nodes = self.kept.as_ref().and_then(|kept| kept.tiles.get(kind)?.get(&key));
-        upper.push(start, path, |height, index| nodes?.node(height, index));
+        let rows = self.kept.as_ref().and_then(|kept| kept.tiles.get(kind)?.get(&key));
+        part.fill(start, nodes, |height, index| rows?.node(height, index));
         Ok(())
     }
 
     /// The root over `length` leaves from `start` to the end of a tree.
     fn edge(&mut self, start: u64, length: u64) -> Result<NodeHash, T::Error> {
+        if let Some(root) = self.tiles.edge(start, length)? {
+            return Ok(root);
+        }
         let key = (start, length);
         if let Some(root) = self.kept.as_ref().and_then(|kept| kept.edges.get(&key)) {
             return Ok(*root);
@@ -214,12 +226,9 @@ fn keep<K: Ord, V>(kept: Option<&mut BTreeMap<K, V>>, limit: usize, key: K, valu
 }
 
 impl Part {
-    /// Appends the siblings wanted, from the nodes of a part of the tile that begins at `start`.
-    fn push(self, start: u64, path: &mut Vec<NodeHash>, node: impl Fn(u32, usize) -> Option<NodeHash>) {
-        for height in (0..TILE_LEVELS).filter(|height| self.wanted >> height & 1 == 1) {
-            let sibling = ((self.place - start) >> height) ^ 1;
-            let found = usize::try_from(sibling).ok().and_then(|sibling| node(height, sibling));
-            path.push(found.unwrap_or_else(NodeHash::empty_root));
-        }
+    /// The siblings that are missing, from the nodes of a part of the tile that begins at `start`.
+    fn fill(self, start: u64, nodes: &mut Nodes, node: impl Fn(u32, usize) -> Option<NodeHash>) {
+        let sibling = |height: u32| usize::try_from(((self.place - start) >> height) ^ 1).ok();
+        nodes.fill(|height| node(height, sibling(height)?));
     }
 }

@@ -58,12 +58,13 @@ fn timed(work: impl FnOnce() -> Result<u64, Failure>) -> Result<std::time::Durat
 fn in_ledger(snapshot: &Snapshot, hashes: &[[u8; 32]], with_body: bool) -> Result<u64, Failure> {
     let mut found = 0;
     for hash in hashes {
-        let place = snapshot.accepted(&EnvelopeHash::from_bytes(*hash)).map_err(Failure::of("proofline"))?;
-        let Some(seq) = place else { continue };
-        if !with_body {
-            found += u64::from(seq.get() > 0);
-        } else if let Some(entry) = snapshot.entry(seq).map_err(Failure::of("proofline"))? {
-            found += u64::from(!std::hint::black_box(entry.body).is_empty());
+        let hash = EnvelopeHash::from_bytes(*hash);
+        if with_body {
+            let entry = snapshot.accepted_entry(&hash).map_err(Failure::of("proofline"))?;
+            found += entry.map_or(0, |(_, entry)| u64::from(!std::hint::black_box(entry.body).is_empty()));
+        } else {
+            let seq = snapshot.accepted(&hash).map_err(Failure::of("proofline"))?;
+            found += seq.map_or(0, |seq| u64::from(seq.get() > 0));
         }
     }
     Ok(found)
