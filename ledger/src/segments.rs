@@ -158,8 +158,8 @@ impl Segment {
         self.entries < self.index.count()
     }
 
-    /// The entry of this hit, whole, with this hash. `None` says nothing, and the entry is looked for step by step: it is
-    /// archived, longer than most, or something is wrong.
+    /// The entry of this hit, whole, with this hash. `None` says nothing, and the entry is looked for step by step: it
+    /// is archived, or something is wrong.
     fn whole_entry(&self, hit: Hit, hash: &EnvelopeHash) -> io::Result<Option<Entry>> {
         let seq = self.seq_of(hit.ordinal);
         // Where the hash list and the offsets agree, the steps would read these very bytes, part by part.

@@ -53,8 +53,8 @@ impl fmt::Display for LogEnd {
     }
 }
 
-/// How many bytes of index files a snapshot keeps in memory at most, unless told otherwise: what look-ups in two million
-/// entries need.
+/// How many bytes of index files a snapshot keeps in memory at most, unless told otherwise: what look-ups in a
+/// million entries need.
 pub const INDEX_CACHE_BYTES: usize = 32 << 20;
 
 /// A fixed prefix of a ledger. Cheap to clone; safe to share between threads.
@@ -232,8 +232,8 @@ impl Snapshot {
         self.segments.first_with_hash(hash, EntryKind::Accepted)
     }
 
-    /// The entry accepted under this envelope hash, whole: what [`Snapshot::accepted`] finds and [`Snapshot::entry`] reads,
-    /// in one read where all is in order.
+    /// The entry accepted under this envelope hash, whole: what [`Snapshot::accepted`] finds and [`Snapshot::entry`]
+    /// reads, in one read where all is in order.
     ///
     /// # Errors
     /// [`EntryFault`] when there is one and it cannot be read whole.

@@ -55,6 +55,9 @@ impl TreeError {
 pub(crate) type Edges = Vec<(u64, NodeHash)>;
 
 /// The tree over a fixed prefix of a ledger.
+///
+/// Roots are made from the leaves and the roots of tiles, so that whoever signs one comes upon a leaf that is not right;
+/// proofs of inclusion, which are held against a signed root, take the nodes between from the indexes too.
 #[derive(Clone, Copy, Debug)]
 pub struct LogTree<'a> {
     segments: &'a Segments,
@@ -119,7 +122,7 @@ impl LogTree<'_> {
     /// [`TreeError`].
     pub fn consistency_proof(&self, old: u64, new: u64) -> Result<Vec<NodeHash>, TreeError> {
         self.within(new)?;
-        Ok(tree::consistency_proof(self, old, new)??)
+        Ok(tree::consistency_proof(self.segments, old, new)??)
     }
 
     fn edges(&self) -> Result<&Edges, EntryFault> {
@@ -188,7 +191,9 @@ impl TileHashes for Segments {
         }
         Ok(())
     }
+}
 
+impl Segments {
     /// Those that a segment keeps beside the hashes of tiles.
     fn node(&self, height: u32, index: u64) -> Result<Option<NodeHash>, EntryFault> {
         if !SegmentTree::keeps(height) {
@@ -199,9 +204,7 @@ impl TileHashes for Segments {
         self.nodes_of(segment, height, index..index.saturating_add(1), &mut found)?;
         Ok(found.first().copied())
     }
-}
 
-impl Segments {
     /// The segment with the entry that fills this node, and up to which index those at this height fill up there.
     fn holding_node(&self, height: u32, index: u64) -> Option<(&Segment, u64)> {
         let filled = index.checked_add(1)?.checked_mul(1_u64.checked_shl(height)?)?;

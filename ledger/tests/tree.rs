@@ -131,6 +131,52 @@ fn an_older_index_without_the_tree_is_made_again_at_opening() {
     check(&path);
 }
 
+/// Forged nodes with right checksums: proofs that rest on one are refused by the root, those that do not hold, and
+/// `verify`, which makes every node from the log, tells the file.
+#[test]
+fn a_proof_that_rests_on_a_forged_node_is_told() {
+    let (_dir, path) = many_segments(40 << 10);
+    let snapshot = Snapshot::open(&path).unwrap();
+    let (leaves, size) = (leaves(&snapshot), snapshot.entries());
+    let root = *roots(&leaves).last().unwrap();
+    let file = &indexes(&path)[2];
+    let whole = fs::read(file).unwrap();
+    let count = u64::from(u32::from_le_bytes(whole[12..16].try_into().unwrap()));
+    let first = u64::from_le_bytes(whole[40..48].try_into().unwrap());
+    let nodes: Vec<(u32, u64)> = (4..64)
+        .flat_map(|height| (first >> height..(first + count) >> height).map(move |at| (height, at)))
+        .collect();
+    let hashes = usize::try_from(count).unwrap() + nodes.len();
+    let tree_at = whole.len() - 32 - 32 * hashes;
+    assert!(nodes.len() > 2);
+    for (number, (height, index)) in nodes.iter().enumerate() {
+        let mut bytes = whole.clone();
+        bytes[tree_at + 32 * (usize::try_from(count).unwrap() + number)] ^= 1;
+        let end = bytes.len() - 32;
+        let digest = *blake3::hash(&bytes[tree_at..end]).as_bytes();
+        bytes[end..].copy_from_slice(&digest);
+        fs::write(file, &bytes).unwrap();
+        let snapshot = Snapshot::open(&path).unwrap();
+        assert!(snapshot.derived_damage().is_empty(), "the checksums are right");
+        // The entries on the other side of the node's parent prove with it.
+        let other = (index ^ 1) << height;
+        let mut refused = 0;
+        for seq in (0..size).step_by(37).chain([other]).filter(|seq| *seq < size) {
+            let path = snapshot.tree().inclusion_proof(Seq::new(seq), size).unwrap();
+            let at = usize::try_from(seq).unwrap();
+            let held = verify_inclusion(seq, size, leaves[at], &path, &root).is_ok();
+            if seq >> height == index ^ 1 && other + (1 << height) <= size {
+                assert!(!held, "entry {seq} and the node {index} at height {height}");
+            }
+            refused += usize::from(!held);
+        }
+        assert!(refused > 0, "the node {index} at height {height} is in no proof");
+        let report = verify(&path, &mut |_| ()).unwrap();
+        let derived: Vec<_> = report.derived.iter().map(|damage| damage.code).collect();
+        assert_eq!((derived, report.damage.is_empty()), (vec!["index.damaged"], true));
+    }
+}
+
 #[test]
 fn what_was_never_there_is_refused() {
     let (_dir, path) = many_segments(40 << 10);

@@ -1,5 +1,5 @@
-//! One filter over all sealed segments of a log, in memory alone: a hash or a trace that is new to the log is told by one
-//! look, and not by one in the filter of each segment.
+//! One filter over all sealed segments of a log, in memory alone: a hash or a trace that is new to the log is told
+//! by one look, and not by one in the filter of each segment.
 
 use std::io;
 

@@ -3,8 +3,8 @@
 //!
 //! Version 0 had the head up to byte 88, then for `n` entries, `t` of them with a trace and `s` system
 //! entries 20 n, 20 t and 4 s bytes, a digest of the bytes before, and the tree. Its first form had
-//! neither tree nor system entries. The first form of version 1 had of the tree the leaves and the roots of tiles alone,
-//! as version 0 had.
+//! neither tree nor system entries. The first form of version 1 had of the tree the leaves and the roots of tiles
+//! alone, as version 0 had.
 
 use std::io;
 

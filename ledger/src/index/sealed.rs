@@ -207,7 +207,8 @@ impl SealedIndex {
         let posts = &self.front.hash_posts;
         let start = posts.get(step).copied().unwrap_or(0);
         let width = posts.get(step + 1).copied().unwrap_or(u64::MAX).saturating_sub(start);
-        let part = u128::from(wanted.saturating_sub(start)) * entries as u128 / (u128::from(width) + 1);
+        // Seven bits are left out, so that the product of a place and a number of up to 64 fits.
+        let part = (wanted.saturating_sub(start) >> 7).saturating_mul(entries as u64) / ((width >> 7) + 1);
         let middle = usize::try_from(part).unwrap_or(entries).min(entries);
         middle.saturating_sub(NEAR_ENTRIES)..(middle + NEAR_ENTRIES).min(entries)
     }

@@ -1,5 +1,5 @@
-//! What is found under hashes and traces with a filter over all sealed segments, and in one read, against a look at each
-//! segment and step by step: for what is there, what is not, and what only begins alike.
+//! What is found under hashes and traces with a filter over all sealed segments, and in one read, against a look at
+//! each segment and step by step: for what is there, what is not, and what only begins alike.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 use std::fs;
