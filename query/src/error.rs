@@ -140,7 +140,7 @@ impl FilterError {
             FilterFault::Expected { .. } => {
                 "write it like: record_type = tool_call and (seq < 100 or not outcome.status = ok)"
             }
-            FilterFault::UnknownField { .. } => "`proofline query --fields-known` lists the names",
+            FilterFault::UnknownField { .. } => "`proofline query --list-fields` lists the names",
             FilterFault::Comparison { .. } => {
                 "texts know `~`, numbers and times `<`, sets `~` and `exists` alone"
             }

@@ -13,34 +13,39 @@ use crate::field::TraceField;
 use crate::filter::Filter;
 use crate::subject::{Subject, read_record};
 
-/// How many records and traces a thread remembers: twice this many.
+/// How many records and how many traces a thread remembers: twice this many at most.
 const REMEMBERED: usize = 4_096;
+/// How long the bodies of the records are that a thread remembers, in bytes: twice this at most, and one more.
+const REMEMBERED_BYTES: usize = 8 << 20;
 
 /// Answers of late, and those before them; the oldest are dropped together.
 struct Memory<K, V> {
-    young: HashMap<K, V>,
-    old: HashMap<K, V>,
+    young: HashMap<K, (V, usize)>,
+    young_bytes: usize,
+    old: HashMap<K, (V, usize)>,
 }
 
 impl<K: Eq + Hash + Clone, V: Clone> Memory<K, V> {
     fn new() -> Self {
-        Self { young: HashMap::new(), old: HashMap::new() }
+        Self { young: HashMap::new(), young_bytes: 0, old: HashMap::new() }
     }
 
     fn get(&mut self, key: &K) -> Option<V> {
-        if let Some(value) = self.young.get(key) {
+        if let Some((value, _)) = self.young.get(key) {
             return Some(value.clone());
         }
-        let value = self.old.get(key)?.clone();
-        self.put(key.clone(), value.clone());
+        let (value, bytes) = self.old.get(key)?.clone();
+        self.put(key.clone(), value.clone(), bytes);
         Some(value)
     }
 
-    fn put(&mut self, key: K, value: V) {
-        if self.young.len() >= REMEMBERED {
+    fn put(&mut self, key: K, value: V, bytes: usize) {
+        if self.young.len() >= REMEMBERED || self.young_bytes >= REMEMBERED_BYTES {
             self.old = std::mem::take(&mut self.young);
+            self.young_bytes = 0;
         }
-        self.young.insert(key, value);
+        let before = self.young.insert(key, (value, bytes));
+        self.young_bytes = self.young_bytes.saturating_add(bytes) - before.map_or(0, |(_, bytes)| bytes);
     }
 }
 
@@ -92,7 +97,7 @@ impl<'a> Reach<'a> {
             && record.policy_decision_hash().is_none()
             && EnvelopeHash::of(body) == subject.header.envelope_hash
         {
-            self.records.put(subject.header.envelope_hash, Named::Record(Arc::clone(record)));
+            self.records.put(subject.header.envelope_hash, Named::Record(Arc::clone(record)), body.len());
         }
     }
 
@@ -101,22 +106,24 @@ impl<'a> Reach<'a> {
         if let Some(named) = self.records.get(hash) {
             return Ok(named);
         }
-        let named = self.look_up(hash)?;
-        self.records.put(*hash, named.clone());
+        let (named, bytes) = self.look_up(hash)?;
+        self.records.put(*hash, named.clone(), bytes);
         Ok(named)
     }
 
-    fn look_up(&self, hash: &EnvelopeHash) -> Result<Named, EntryFault> {
-        let Some(seq) = self.snapshot.accepted(hash)? else { return Ok(Named::Nothing) };
+    /// The record, and how long its body is.
+    fn look_up(&self, hash: &EnvelopeHash) -> Result<(Named, usize), EntryFault> {
+        let Some(seq) = self.snapshot.accepted(hash)? else { return Ok((Named::Nothing, 0)) };
         match self.snapshot.entry(seq) {
             // What its hash does not name is no record that anybody named: which of two such bodies was met first would show.
             Ok(Some(entry)) => {
                 let record = read_record(&entry.body).filter(|_| EnvelopeHash::of(&entry.body) == *hash);
-                Ok(record.map_or(Named::Unknown, |record| Named::Record(Arc::new(record))))
+                let named = record.map_or(Named::Unknown, |record| Named::Record(Arc::new(record)));
+                Ok((named, entry.body.len()))
             }
-            Ok(None) => Ok(Named::Nothing),
+            Ok(None) => Ok((Named::Nothing, 0)),
             Err(EntryFault::Io(error)) => Err(EntryFault::Io(error)),
-            Err(_) => Ok(Named::Unknown),
+            Err(_) => Ok((Named::Unknown, 0)),
         }
     }
 
@@ -128,7 +135,7 @@ impl<'a> Reach<'a> {
             None => {
                 let counts = self.count_all(trace)?;
                 facts.counts = Some(counts);
-                self.traces.put(trace, facts);
+                self.traces.put(trace, facts, 0);
                 counts
             }
         };
@@ -180,7 +187,7 @@ impl<'a> Reach<'a> {
             if let Some(slot) = facts.any.get_mut(at) {
                 *slot = Some(found);
             }
-            self.traces.put(trace, facts);
+            self.traces.put(trace, facts, 0);
         }
         Ok(found)
     }
@@ -237,5 +244,27 @@ impl<'a> Reach<'a> {
             return Ok(Some(false));
         }
         decide(within, subject, self, Depth::All)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_is_bounded_by_number_and_by_bytes() {
+        let mut memory: Memory<u64, u64> = Memory::new();
+        for key in 0..20_000 {
+            memory.put(key, key, 1);
+            // What is asked for again and again stays.
+            assert_eq!(memory.get(&0), Some(0));
+            assert!(memory.young.len() + memory.old.len() <= 2 * REMEMBERED + 1);
+        }
+        assert_eq!((memory.get(&19_999), memory.get(&1)), (Some(19_999), None));
+        for key in 0..1_000 {
+            memory.put(key, key, REMEMBERED_BYTES / 3);
+            let bytes: usize = memory.young.values().chain(memory.old.values()).map(|(_, bytes)| bytes).sum();
+            assert!(bytes <= 3 * REMEMBERED_BYTES);
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::tree::{Complaint, Tree};
 const PAGE: &str = "docs/errors.md";
 
 /// Where codes are made. `vectors/` makes data, not errors.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
     "lanes/src/",
     "canon/src/",
     "trace/src/",
@@ -16,6 +16,7 @@ const SOURCES: [&str; 8] = [
     "proof/src/",
     "ledger/src/",
     "replay/src/",
+    "query/src/",
     "src/",
 ];
 
