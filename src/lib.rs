@@ -11,6 +11,7 @@
 //! - [`policy`]: what a policy says of a request;
 //! - [`proof`]: what a ledger claims, and how anyone checks it without one;
 //! - [`ledger`]: the gate, the log, its indexes;
+//! - [`query`]: which entries fit a filter, and records as tables;
 //! - [`replay`]: read again, decide again, compare.
 //!
 //! The program `proofline` does the same from a shell.
@@ -65,6 +66,8 @@ pub use proofline_policy as policy;
 pub use proofline_policy::NamedPolicy;
 #[doc(inline)]
 pub use proofline_proof as proof;
+#[doc(inline)]
+pub use proofline_query as query;
 #[doc(inline)]
 pub use proofline_replay as replay;
 #[doc(inline)]

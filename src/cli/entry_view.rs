@@ -98,7 +98,7 @@ fn declared_line(declared: &DeclaredHash) -> Option<DeclaredLine> {
 }
 
 /// A body that is strict JSON, as it lies there.
-fn body_json(body: &[u8]) -> Option<Box<RawValue>> {
+pub(crate) fn body_json(body: &[u8]) -> Option<Box<RawValue>> {
     body_value(body)?;
     RawValue::from_string(String::from_utf8(body.to_vec()).ok()?).ok()
 }

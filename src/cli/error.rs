@@ -21,6 +21,7 @@ use super::deciding_error::DecidingError;
 use super::exit::Exit;
 use super::otel_error::OtelTrouble;
 use super::proof_error::ProofError;
+use super::query_error::QueryTrouble;
 use super::replay_tools::ToolTrouble;
 use super::sealing_error::SealingError;
 use super::signing_error::SigningError;
@@ -90,6 +91,9 @@ pub(crate) enum CliError {
     /// The ledger would not.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// A question was not answered, or a table not written.
+    #[error("{0}")]
+    Query(Box<QueryTrouble>),
     /// An entry cannot be read.
     #[error("{0}")]
     Entry(#[from] EntryFault),
@@ -342,6 +346,7 @@ impl CliError {
             Self::Tool(trouble) => trouble.code(),
             Self::Seal(error) => error.code(),
             Self::Check(error) => error.code(),
+            Self::Query(trouble) => trouble.code(),
             Self::NoSuchHash(_) => "ledger.no_such_hash",
             Self::NoSuchTrace(_) => "ledger.no_such_trace",
             Self::AmbiguousTrace { .. } => "cli.ambiguous_trace",
@@ -400,6 +405,7 @@ impl CliError {
             Self::Bundle(trouble) => trouble.exit(),
             Self::Check(error) => error.exit(),
             Self::Tool(trouble) => trouble.exit(),
+            Self::Query(trouble) => trouble.exit(),
             Self::Seal(SealError::Sign(_)) => Exit::Unauthentic,
             Self::Seal(_) => Exit::BadInput,
             Self::BacktestRecord(BacktestRecordError::Refused(_)) => Exit::BadInput,
@@ -457,6 +463,15 @@ impl CliError {
             Self::Otel(trouble) => trouble.place(),
             Self::Bundle(trouble) => trouble.place(),
             Self::Check(error) => error.place(),
+            Self::Query(trouble) => trouble.place(),
+            _ => None,
+        }
+    }
+
+    /// What was given with the place marked, in lines that are safe to print.
+    pub(crate) fn drawn(&self) -> Option<[String; 2]> {
+        match self {
+            Self::Query(trouble) => trouble.drawn(),
             _ => None,
         }
     }
@@ -514,6 +529,7 @@ impl CliError {
             Self::Tool(trouble) => Some(trouble.hint()),
             Self::Seal(_) => Some("sign with a producer key; its role is part of it"),
             Self::Check(error) => Some(error.hint()),
+            Self::Query(trouble) => Some(trouble.hint()),
             Self::Entry(_) | Self::Random(_) => None,
         }
     }

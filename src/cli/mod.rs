@@ -77,7 +77,12 @@ mod proof_view;
 mod prove;
 mod proving;
 mod publish;
+mod query;
+mod query_error;
+mod query_proof;
+mod query_view;
 mod record_facts;
+mod records;
 mod reindex;
 mod release;
 mod replay;
@@ -188,6 +193,8 @@ enum Verb {
     Verdicts(verdicts::VerdictsArgs),
     Html(html::HtmlArgs),
     Log(log::LogArgs),
+    Query(query::QueryArgs),
+    Records(records::RecordsArgs),
     Stat(stat::StatArgs),
     Keygen(keygen::KeygenArgs),
     Keys(keys::KeysArgs),
@@ -231,6 +238,8 @@ impl Verb {
             Self::Verdicts(args) => args.format(),
             Self::Html(args) => args.output.format,
             Self::Log(args) => args.output.format,
+            Self::Query(args) => args.output.format,
+            Self::Records(args) => args.output.format,
             Self::Stat(args) => args.output.format,
             Self::Replay(args) => args.output.format,
             Self::Check(args) => args.output.format,
@@ -281,6 +290,8 @@ impl Verb {
             Self::Verdicts(args) => verdicts::run(args, out),
             Self::Html(args) => html::run(args, out),
             Self::Log(args) => log::run(args, out),
+            Self::Query(args) => query::run(args, out),
+            Self::Records(args) => records::run(args, out),
             Self::Stat(args) => stat::run(args, out),
             Self::Replay(args) => replay::run(args, out),
             Self::Check(args) => check::run(args, out),

@@ -180,6 +180,9 @@ impl Paint {
 pub(crate) fn report(error: &CliError, format: Format) {
     let (message, place) = (error.to_string(), error.place());
     tell(format, "error", error.code(), &message, place.as_deref(), error.hint());
+    if let Some(drawn) = error.drawn().filter(|_| format == Format::Text) {
+        let _ = drawn.iter().try_for_each(|line| writeln!(io::stderr().lock(), "    {line}"));
+    }
 }
 
 /// Tells something worth knowing that is no error, on the standard error.

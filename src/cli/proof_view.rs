@@ -76,6 +76,11 @@ pub(crate) const fn form_name(dialect: Dialect) -> &'static str {
 }
 
 impl ProofLine {
+    /// How many entries the tree has that the proof is about.
+    pub(crate) const fn size(&self) -> u64 {
+        self.size
+    }
+
     /// `has_envelope`: whether an envelope was given to compare with.
     pub(crate) fn of(verified: &Verified, has_envelope: bool) -> Self {
         let backing = verified.backing();

@@ -129,13 +129,31 @@ impl ProveArgs {
     }
 }
 
+/// A proof as JSON shows it, in the report or beside an answer.
 #[derive(Serialize)]
-struct ProveLine {
+pub(crate) struct ProveLine {
     #[serde(flatten)]
     proof: ProofLine,
     file: Option<String>,
     proof_bytes: usize,
     proof_base64: Option<String>,
+}
+
+impl ProveLine {
+    /// A proof of inclusion, itself in base64.
+    pub(crate) fn inline(proven: &Proven) -> Self {
+        Self {
+            proof: ProofLine::of(&proven.verified, proven.is_inclusion()),
+            file: None,
+            proof_bytes: proven.bytes.len(),
+            proof_base64: Some(base64(&proven.bytes)),
+        }
+    }
+
+    /// How many entries the tree has that it is about.
+    pub(crate) const fn size(&self) -> u64 {
+        self.proof.size()
+    }
 }
 
 /// Makes the proof, checks it, and writes it.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::run::{AGENT_WORK, Ledger, member_names, vectors};
 
 /// The envelope of each entry that the shipped work makes, by its number, as the reference numbers them.
-fn envelopes() -> BTreeMap<u64, (Value, Value)> {
+pub(crate) fn envelopes() -> BTreeMap<u64, (Value, Value)> {
     let read = |name: &str| std::fs::read_to_string(vectors(name)).unwrap();
     let expected: Value = serde_json::from_str(&read("evidence/expected.json")).unwrap();
     let text = read(AGENT_WORK);

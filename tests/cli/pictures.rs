@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::run::{Ledger, program, proofline, ran, vectors};
 
-const VERBS: [&str; 45] = [
+const VERBS: [&str; 47] = [
     "init",
     "commit",
     "decide",
@@ -23,6 +23,8 @@ const VERBS: [&str; 45] = [
     "verdicts",
     "html",
     "log",
+    "query",
+    "records",
     "stat",
     "keygen",
     "keys",

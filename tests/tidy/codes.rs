@@ -8,7 +8,7 @@ use crate::tree::{Complaint, Tree};
 const PAGE: &str = "docs/errors.md";
 
 /// Where codes are made. `vectors/` makes data, not errors.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 10] = [
     "lanes/src/",
     "canon/src/",
     "trace/src/",
@@ -17,6 +17,7 @@ const SOURCES: [&str; 9] = [
     "ledger/src/",
     "replay/src/",
     "otel/src/",
+    "query/src/",
     "src/",
 ];
 

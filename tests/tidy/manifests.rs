@@ -4,13 +4,14 @@ use crate::manifest::{Entry, entries};
 use crate::tree::{Complaint, Tree};
 
 /// The floors, lowest first, by the folder of their manifest. An arrow points to a lower one.
-const FLOORS: [(&str, &str); 9] = [
+const FLOORS: [(&str, &str); 10] = [
     ("lanes", "proofline-lanes"),
     ("canon", "proofline-canon"),
     ("trace", "proofline-trace"),
     ("policy", "proofline-policy"),
     ("proof", "proofline-proof"),
     ("ledger", "proofline-ledger"),
+    ("query", "proofline-query"),
     ("replay", "proofline-replay"),
     ("otel", "proofline-otel"),
     ("", "proofline"),
@@ -252,6 +253,7 @@ fn floors_bite() {
             "policy/Cargo.toml: is missing: the floors are crates",
             "proof/Cargo.toml:2: proofline-proof must not stand on proofline-ledger",
             "ledger/Cargo.toml:3: proofline-ledger must not stand on proofline",
+            "query/Cargo.toml: is missing: the floors are crates",
             "replay/Cargo.toml: is missing: the floors are crates",
             "otel/Cargo.toml: is missing: the floors are crates",
             "Cargo.toml:3: proofline must not stand on proofline-vectors",

@@ -106,9 +106,16 @@ pub(crate) fn ambient(tree: &Tree) -> Vec<Complaint> {
         &["env", ":", ":", "var"],
     ];
     let mut complaints = Vec::new();
-    for floor in
-        ["lanes/src/", "canon/src/", "trace/src/", "policy/src/", "proof/src/", "ledger/src/", "replay/src/"]
-    {
+    for floor in [
+        "lanes/src/",
+        "canon/src/",
+        "trace/src/",
+        "policy/src/",
+        "proof/src/",
+        "ledger/src/",
+        "replay/src/",
+        "query/src/",
+    ] {
         for (path, text) in tree.ending(".rs").filter(|(path, _)| path.starts_with(floor)) {
             let tokens = without_tests(&tokens(text));
             for at in 0..tokens.len() {
