@@ -9,7 +9,8 @@ use crate::log::Log;
 use crate::segments::{Entry, read_error};
 
 impl Ledger {
-    /// The entries of a trace that this writer knows, in order: those that `wanted` takes by their headers. What another
+    /// The entries of a trace that this writer knows, in order: those that `wanted` takes by their headers. What
+    /// another
     /// process appended since the last commit is not among them.
     ///
     /// # Errors

@@ -1,9 +1,13 @@
 //! Evidence from OpenTelemetry: what teams have already, brought under proof.
 //!
-//! [`read`](mod@read) takes OTLP traces from files, JSON or protobuf in every framing that is met, in bounded memory. [`Importer`]
-//! makes evidence of the spans: calls of models and tools become records with the decision of a policy before each, what
-//! was said becomes payloads, and an artifact of each trace names every span and what it became, so that an import can be
-//! repeated. [`import_file`] does both for a file, and ends with its account. [`write`](mod@write) gives spans back as OTLP.
+//! [`read`](mod@read) takes OTLP traces from files, JSON or protobuf in every framing that is met, in bounded memory.
+//! [`Importer`]
+//! makes evidence of the spans: calls of models and tools become records with the decision of a policy before each,
+//! what
+//! was said becomes payloads, and an artifact of each trace names every span and what it became, so that an import
+//! can be
+//! repeated. [`import_file`] does both for a file, and ends with its account. [`write`](mod@write) gives spans back
+//! as OTLP.
 //! `docs/otel.md` has the mapping.
 //!
 //! ```

@@ -71,7 +71,7 @@ pub(crate) struct ImportOtlpArgs {
     #[arg(long, value_name = "FILE")]
     map: Option<PathBuf>,
     /// Whom calls are made for, where rules say nothing else
-    #[arg(long, value_name = "KIND|ID", value_parser = parse_actor)]
+    #[arg(long, value_name = "KIND|ID", value_parser = actor_from)]
     actor: Option<(Token, Resource)>,
     /// How much of what was said is kept
     #[arg(long, value_enum, default_value_t, value_name = "LEVEL")]
@@ -132,10 +132,6 @@ impl From<FramingArg> for Framing {
             FramingArg::U32be => Self::U32be,
         }
     }
-}
-
-fn parse_actor(text: &str) -> Result<(Token, Resource), String> {
-    actor_from(text).map_err(|error| error.to_string())
 }
 
 /// The account of one file.

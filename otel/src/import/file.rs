@@ -45,7 +45,8 @@ impl ImportFileError {
     }
 }
 
-/// Imports a file, from its first byte to the account. `clock` gives Unix milliseconds for entries, and `watch` hears how many
+/// Imports a file, from its first byte to the account. `clock` gives Unix milliseconds for entries, and `watch` hears
+/// how many
 /// spans were taken.
 ///
 /// # Errors

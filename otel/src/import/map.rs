@@ -11,24 +11,22 @@ use proofline_canon::{Sha256Digest, Value};
 use proofline_policy::Question;
 use proofline_trace::{
     AuthContext, Became, CallRecords, ContentType, Credential, Decision, DecisionResult, Envelope,
-    EnvelopeHash, ImportedSpan, MAX_SAFE_INT, Millis, ModelCall, ModelRef, OtelImport, Outcome,
-    PolicyDecision, PolicyRef, PolicyRequest, Resource, SafeInt, SealedEnvelope, SpanId, SpanName,
-    SpanStatus, Token, ToolCall, ToolRef, TraceContext, TraceId, UnixNano, Usage,
+    EnvelopeHash, ImportedSpan, MAX_SAFE_INT, Millis, OtelImport, PolicyDecision, PolicyRef, PolicyRequest,
+    Resource, SafeInt, SealedEnvelope, SpanId, SpanName, SpanStatus, Token, TraceContext, TraceId, UnixNano,
 };
 
 use super::ImportError;
 use super::known::KnownTrace;
 use super::order::{Identity, ImportOrder};
+use super::said::{Place, Said, outcome};
 use super::tally::Tally;
 use crate::content::{Surroundings, span_value};
 use crate::genai::{self, Kind};
-use crate::payload::{self, Document, PAYLOAD_CONTENT_TYPE, Payload, STATUS_ERROR, STATUS_OK};
+use crate::payload::{PAYLOAD_CONTENT_TYPE, Payload, STATUS_ERROR, STATUS_OK};
 use crate::rules::{Told, ToldRequest};
 use crate::spans_document::{SPANS_CONTENT_TYPE, SpansDocument};
-use crate::value::{integer, text};
+use crate::value::text;
 
-/// What a name is that a span does not say.
-const UNSAID: &str = "unsaid";
 /// The spans above one that are looked at for another witness of the same call.
 const WITNESS_LEVELS: usize = 8;
 const NANOS_PER_MS: u64 = 1_000_000;
@@ -538,17 +536,6 @@ fn millis(nanos: u64) -> Millis {
     Millis::saturating(nanos / NANOS_PER_MS)
 }
 
-/// Success is mostly not said: conventions set a status for failures alone.
-fn outcome(span: &Span) -> Outcome {
-    let failed = span.status.as_ref().is_some_and(|status| status.code == STATUS_ERROR);
-    let status = match text(&span.attributes, "error.type") {
-        Some(kind) => format!("error:{kind}"),
-        None if failed => "error".to_owned(),
-        None => "ok".to_owned(),
-    };
-    Outcome { status: Token::of_name(&status) }
-}
-
 fn row(span: &Span, read: &ReadSpan, outcomes: &Outcomes) -> ImportedSpan {
     ImportedSpan {
         span_id: read.span_id,
@@ -568,162 +555,4 @@ fn row(span: &Span, read: &ReadSpan, outcomes: &Outcomes) -> ImportedSpan {
         reason: outcomes.reason.clone(),
         call: outcomes.call.as_ref().map(|call| call.records),
     }
-}
-
-/// What a call says, in the words of records.
-struct Said {
-    kind: Kind,
-    operation: String,
-    action: String,
-    /// Provider and model, or adapter and tool.
-    names: [Token; 2],
-    request: Document,
-    response: Document,
-    usage: Option<Usage>,
-}
-
-struct Place<'a> {
-    started_at_ms: Millis,
-    ended_at_ms: Millis,
-    trace: TraceContext,
-    component: &'a Token,
-    auth_context: EnvelopeHash,
-    decision: EnvelopeHash,
-    request: &'a Payload,
-    response: &'a Payload,
-    outcome: Outcome,
-}
-
-impl Said {
-    fn of(span: &Span, kind: Kind, tally: &mut Tally) -> Self {
-        let operation = text(&span.attributes, "gen_ai.operation.name");
-        let said = match kind {
-            Kind::Tool => Self::tool(span, tally),
-            Kind::Model | Kind::Other => Self::model(span, operation.unwrap_or(UNSAID), tally),
-        };
-        for (document, what) in [(&said.request, "request"), (&said.response, "response")] {
-            for name in document.absent() {
-                tally.absent(&format!("{what}.{name}"));
-            }
-        }
-        said
-    }
-
-    fn model(span: &Span, operation: &str, tally: &mut Tally) -> Self {
-        let exchange = genai::exchange(span);
-        let usage = usage(span);
-        if usage.is_none() {
-            tally.absent("usage");
-        }
-        Self {
-            kind: Kind::Model,
-            operation: operation.to_owned(),
-            action: format!("model:{operation}"),
-            names: [
-                named(genai::provider(span), "provider", tally),
-                named(genai::model(span), "model", tally),
-            ],
-            request: payload::model_request(span, &exchange),
-            response: payload::model_response(span, &exchange),
-            usage,
-        }
-    }
-
-    fn tool(span: &Span, tally: &mut Tally) -> Self {
-        let exchange = genai::tool_exchange(span);
-        let attributes = &span.attributes;
-        let adapter = if genai::is_mcp(span) { Some("mcp") } else { text(attributes, "gen_ai.tool.type") };
-        Self {
-            kind: Kind::Tool,
-            operation: "execute_tool".to_owned(),
-            action: "tool:execute".to_owned(),
-            names: [
-                named(adapter, "adapter", tally),
-                named(text(attributes, "gen_ai.tool.name"), "tool", tally),
-            ],
-            request: payload::tool_request(span, &exchange),
-            response: payload::tool_response(span, &exchange),
-            usage: None,
-        }
-    }
-
-    fn facts(&self) -> Vec<(&str, &str)> {
-        let [first, second] = &self.names;
-        let names = match self.kind {
-            Kind::Tool => ["adapter", "tool"],
-            Kind::Model | Kind::Other => ["provider", "model"],
-        };
-        let [one, two] = names;
-        vec![("operation", self.operation.as_str()), (one, first.as_str()), (two, second.as_str())]
-    }
-
-    /// `tool/<tool>`, `model/<provider>/<model>`; one that is too long by its digest.
-    fn resource(&self) -> String {
-        let [first, second] = &self.names;
-        let whole = match self.kind {
-            Kind::Tool => format!("tool/{second}"),
-            Kind::Model | Kind::Other => format!("model/{first}/{second}"),
-        };
-        if Resource::new(&whole).is_ok() {
-            return whole;
-        }
-        format!("model/{}", Token::of_name(&whole))
-    }
-
-    fn record(self, at: Place<'_>) -> Envelope {
-        let (request, response) = (at.request.reference.clone(), at.response.reference.clone());
-        let component = at.component.clone();
-        let [first, second] = self.names;
-        match self.kind {
-            Kind::Tool => Envelope::ToolCall(ToolCall {
-                started_at_ms: at.started_at_ms,
-                ended_at_ms: at.ended_at_ms,
-                trace: at.trace,
-                component,
-                auth_context_envelope_sha256: at.auth_context,
-                policy_decision_envelope_sha256: at.decision,
-                tool: ToolRef { adapter_id: first, tool_name: second },
-                request,
-                response,
-                outcome: at.outcome,
-            }),
-            Kind::Model | Kind::Other => Envelope::ModelCall(ModelCall {
-                started_at_ms: at.started_at_ms,
-                ended_at_ms: at.ended_at_ms,
-                trace: at.trace,
-                component,
-                auth_context_envelope_sha256: at.auth_context,
-                policy_decision_envelope_sha256: at.decision,
-                model: ModelRef { provider: first, model: second },
-                request,
-                response,
-                outcome: at.outcome,
-                usage: self.usage,
-            }),
-        }
-    }
-}
-
-fn named(name: Option<&str>, what: &str, tally: &mut Tally) -> Token {
-    if name.is_none() {
-        tally.absent(what);
-    }
-    Token::of_name(name.unwrap_or(UNSAID))
-}
-
-/// Both counts, or nothing: the contract has no half of a usage. The total is their sum, which no span says.
-fn usage(span: &Span) -> Option<Usage> {
-    let count = |names: [&str; 2]| {
-        let found = names.into_iter().find_map(|name| integer(&span.attributes, name))?;
-        let found = u64::try_from(found).ok()?;
-        (found <= MAX_SAFE_INT).then_some(found)
-    };
-    let input = count(["gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens"])?;
-    let output = count(["gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens"])?;
-    let total = input.checked_add(output).filter(|total| *total <= MAX_SAFE_INT)?;
-    Some(Usage {
-        input_tokens: SafeInt::saturating(input),
-        output_tokens: SafeInt::saturating(output),
-        total_tokens: SafeInt::saturating(total),
-    })
 }

@@ -10,6 +10,7 @@ mod file;
 mod known;
 mod map;
 mod order;
+mod said;
 mod tally;
 
 use std::collections::HashMap;
@@ -282,17 +283,19 @@ impl<'a> Importer<'a> {
         recorded_at_ms: u64,
     ) -> Result<(), ImportError> {
         let mut steps = Vec::new();
-        for (index, (it, known)) in mapped.iter().zip(known.iter_mut()).enumerate() {
-            steps.extend(it.contexts.iter().map(|context| Step::evidence(index, context.canonical(), false)));
+        for ((piece, it), known) in pieces.iter().zip(mapped).zip(known.iter_mut()) {
+            steps.extend(
+                it.contexts.iter().map(|context| Step::evidence(piece.trace_id, context.canonical(), false)),
+            );
             for call in &it.calls {
-                steps.push(Step::evidence(index, call.decision.canonical(), false));
+                steps.push(Step::evidence(piece.trace_id, call.decision.canonical(), false));
                 // An attempt that an import before this one left is not made again.
                 if !(call.is_denied && known.claim(call.call.hash())) {
-                    steps.push(Step::evidence(index, call.call.canonical(), call.is_denied));
+                    steps.push(Step::evidence(piece.trace_id, call.call.canonical(), call.is_denied));
                 }
             }
             if let Some(import) = &it.import {
-                steps.push(Step { piece: index, what: What::Entry(import.canonical()) });
+                steps.push(Step { trace_id: piece.trace_id, what: What::Entry(import.canonical()) });
             }
         }
         let actions: Vec<Action<'_>> = steps.iter().map(Step::action).collect();
@@ -300,13 +303,7 @@ impl<'a> Importer<'a> {
         for (step, outcome) in steps.iter().zip(outcomes) {
             let is_new = match &step.what {
                 What::Entry(_) => entry_of(outcome)?,
-                What::Evidence { is_denied, .. } => {
-                    let trace_id = pieces.get(step.piece).map(|piece| piece.trace_id);
-                    evidence_of(outcome, *is_denied).map_err(|because| match trace_id {
-                        Some(trace_id) => ImportError::Gate { trace_id, because },
-                        None => ImportError::Program(because),
-                    })?
-                }
+                What::Evidence { is_denied, .. } => evidence_of(outcome, *is_denied, step.trace_id)?,
             };
             self.appended += u64::from(is_new);
         }
@@ -341,7 +338,7 @@ fn learn(known: &mut KnownTrace, mapped: &Mapped) {
 }
 
 struct Step<'a> {
-    piece: usize,
+    trace_id: TraceId,
     what: What<'a>,
 }
 
@@ -351,8 +348,8 @@ enum What<'a> {
 }
 
 impl<'a> Step<'a> {
-    const fn evidence(piece: usize, canonical: &'a [u8], is_denied: bool) -> Self {
-        Self { piece, what: What::Evidence { canonical, is_denied } }
+    const fn evidence(trace_id: TraceId, canonical: &'a [u8], is_denied: bool) -> Self {
+        Self { trace_id, what: What::Evidence { canonical, is_denied } }
     }
 
     fn action(&self) -> Action<'_> {
@@ -373,16 +370,17 @@ fn entry_of(outcome: Outcome) -> Result<bool, ImportError> {
 }
 
 /// The same of evidence. A call that the policy denies is refused by the gate, and kept.
-fn evidence_of(outcome: Outcome, is_denied: bool) -> Result<bool, String> {
-    match outcome {
-        Outcome::Accepted { .. } if is_denied => Err("it accepts a call that the policy denies".to_owned()),
-        Outcome::Accepted { duplicate, .. } => Ok(!duplicate),
+fn evidence_of(outcome: Outcome, is_denied: bool, trace_id: TraceId) -> Result<bool, ImportError> {
+    let because = match outcome {
+        Outcome::Accepted { .. } if is_denied => "it accepts a call that the policy denies".to_owned(),
+        Outcome::Accepted { duplicate, .. } => return Ok(!duplicate),
         Outcome::Refused { rejection, .. } if is_denied && rejection.kind == ErrorKind::PolicyDenied => {
-            Ok(true)
+            return Ok(true);
         }
-        Outcome::Refused { rejection, .. } => Err(format!("{}: {}", rejection.kind, rejection.message)),
-        Outcome::ArtifactRefused(refusal) => Err(refusal.to_string()),
-    }
+        Outcome::Refused { rejection, .. } => format!("{}: {}", rejection.kind, rejection.message),
+        Outcome::ArtifactRefused(refusal) => refusal.to_string(),
+    };
+    Err(ImportError::Gate { trace_id, because })
 }
 
 /// Spans by trace, traces in the order in which they came first; and how many have none.

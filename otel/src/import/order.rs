@@ -12,8 +12,9 @@ pub const MAPPER_VERSION: &str = "1";
 pub const MAPPER: &str = "proofline-otel";
 
 /// The policy that decides where nobody gives one: everything was allowed, since it happened and nobody asked.
-pub const RECORDING_POLICY: &str = "// Given by `import otlp` where no policy is: what was recorded had happened already.\n\
-     @id(\"recorded\")\npermit(principal, action, resource);\n";
+pub const RECORDING_POLICY: &str = "\
+    // Given by `import otlp` where no policy is: what was recorded had happened already.\n\
+    @id(\"recorded\")\npermit(principal, action, resource);\n";
 
 /// Somebody on whose behalf calls were made, as an import knows them.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,4 +1,5 @@
-//! A disk whose process is killed: after so many calls that change something, every further one fails and changes nothing.
+//! A disk whose process is killed: after so many calls that change something, every further one fails and changes
+//! nothing.
 
 use std::io;
 use std::path::{Path, PathBuf};
