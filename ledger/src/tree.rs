@@ -57,8 +57,7 @@ pub(crate) type Edges = Vec<(u64, NodeHash)>;
 /// The tree over a fixed prefix of a ledger.
 ///
 /// Roots are made from the leaves and the roots of tiles, so that whoever signs one comes upon a leaf that is not
-/// right;
-/// proofs of inclusion, which are held against a signed root, take the nodes between from the indexes too.
+/// right; proofs of inclusion, which are held against a signed root, take the nodes between from the indexes too.
 #[derive(Clone, Copy, Debug)]
 pub struct LogTree<'a> {
     segments: &'a Segments,
