@@ -107,10 +107,21 @@ impl<'a> Cell<'a> {
     }
 }
 
+const fn digit(half: u8) -> u8 {
+    if half < 10 { b'0' + half } else { b'a' + half - 10 }
+}
+
 /// The hex digits of bytes.
 fn digits(bytes: &[u8]) -> impl Iterator<Item = u8> {
-    let digit = |half: u8| if half < 10 { b'0' + half } else { b'a' + half - 10 };
-    bytes.iter().flat_map(move |byte| [digit(byte >> 4), digit(byte & 15)])
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+}
+
+/// Appends the hex digits of bytes.
+pub(crate) fn put_digits(bytes: &[u8], out: &mut Vec<u8>) {
+    out.reserve(2 * bytes.len());
+    for byte in bytes {
+        out.extend_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+    }
 }
 
 /// What a field says of an entry. The order is that of counts: what is not known, then what is absent, then by type.
@@ -164,5 +175,8 @@ mod tests {
     fn digits_are_those_of_hex() {
         let bytes: Vec<u8> = (0..=255).collect();
         assert_eq!(String::from_utf8_lossy(&digits(&bytes).collect::<Vec<_>>()), hex(&bytes));
+        let mut out = Vec::new();
+        put_digits(&bytes, &mut out);
+        assert_eq!(String::from_utf8_lossy(&out), hex(&bytes));
     }
 }

@@ -156,8 +156,8 @@ impl FilterError {
         before.chars().rev().take_while(|c| *c != '\n').count() + 1
     }
 
-    /// The line of the filter that it is in, and below it a line that points to the place. A character that is no plain one
-    /// is drawn as `?`, and of a long line the part around the place.
+    /// The line of the filter that it is in, and below it a line that points to the place. A character that is no
+    /// plain one is drawn as `?`, and of a long line the part around the place.
     #[must_use]
     pub fn drawn(&self) -> [String; 2] {
         let before = self.text.get(..self.at.start).unwrap_or(&self.text);

@@ -1,5 +1,5 @@
-//! The names that a filter can use, what they stand for, and what values they have. The schemas of records are closed, and
-//! so is this list: a name that nothing can have is refused, with the nearest that there is.
+//! The names that a filter can use, what they stand for, and what values they have. The schemas of records are
+//! closed, and so is this list: a name that nothing can have is refused, with the nearest that there is.
 
 use std::fmt;
 
@@ -433,8 +433,8 @@ impl fmt::Display for Field {
 /// The longest name for which near ones are looked for.
 const LONGEST_GUESSED: usize = 80;
 
-/// The one of these texts that takes the fewest changes to come from `text`; the first of several. None where a third of it
-/// would have to change.
+/// The one of these texts that takes the fewest changes to come from `text`; the first of several. None where a third
+/// of it would have to change.
 pub(crate) fn nearest_of<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if text.len() > LONGEST_GUESSED {
         return None;

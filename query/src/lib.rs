@@ -1,10 +1,10 @@
 //! QUESTIONS: which entries of a ledger fit a filter, and records as tables.
 //!
-//! A [`Filter`] is a small text over an entry's header, its record, the records that this one rests on, and its trace.
-//! [`answer`] asks it of a fixed prefix of a ledger ([`Snapshot`](proofline_ledger::Snapshot)), by an index where one helps
-//! ([`Plan`]), and gives what fits in the order of the log. The language is total: every text is a filter or an error with a
-//! place, and every filter says yes or no of every entry that can be read. Of one that cannot be read nothing is guessed:
-//! it is an [`Event`] of its own.
+//! A [`Filter`] is a small text over an entry's header, its record, the records that this one rests on, and its
+//! trace. [`answer`] asks it of a fixed prefix of a ledger ([`Snapshot`](proofline_ledger::Snapshot)), by an index
+//! where one helps ([`Plan`]), and gives what fits in the order of the log. The language is total: every text is a
+//! filter or an error with a place, and every filter says yes or no of every entry that can be read. Of one that
+//! cannot be read nothing is guessed: it is an [`Event`] of its own.
 //!
 //! ```
 //! use proofline_ledger::{Action, Genesis, Ledger, Options, Snapshot, Submission};

@@ -344,6 +344,3 @@ fn literal(field_type: FieldType, how: Comparison, text: String, is_quoted: bool
 fn is_hex(text: &str, bytes: usize) -> bool {
     text.len() == bytes * 2 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
-
-#[cfg(test)]
-mod tests;

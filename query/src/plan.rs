@@ -144,7 +144,8 @@ fn equal_to<'a>(conjuncts: &[&'a Filter], field: &Field) -> Option<Vec<&'a str>>
     conjuncts.iter().filter_map(|filter| values(filter)).min_by_key(Vec::len)
 }
 
-/// The least and the greatest integer that a field can be, by the conjuncts; the first greater than the second where none.
+/// The least and the greatest integer that a field can be, by the conjuncts; the first greater than the second where
+/// none.
 fn bounds(conjuncts: &[&Filter], field: &Field) -> Option<(i128, i128)> {
     let (mut least, mut most, mut is_bound) = (i128::MIN, i128::MAX, false);
     for conjunct in conjuncts {

@@ -1,5 +1,5 @@
-//! What lies beyond an entry: the records that it rests on, and the rest of its trace. What was looked up is remembered, up
-//! to a bound; no answer depends on what was.
+//! What lies beyond an entry: the records that it rests on, and the rest of its trace. What was looked up is
+//! remembered, up to a bound; no answer depends on what was.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -50,7 +50,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Memory<K, V> {
 }
 
 /// A record that another one names.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) enum Named {
     /// The accepted record of that hash.
     Record(Arc<Envelope>),
@@ -115,7 +115,8 @@ impl<'a> Reach<'a> {
     fn look_up(&self, hash: &EnvelopeHash) -> Result<(Named, usize), EntryFault> {
         let Some(seq) = self.snapshot.accepted(hash)? else { return Ok((Named::Nothing, 0)) };
         match self.snapshot.entry(seq) {
-            // What its hash does not name is no record that anybody named: which of two such bodies was met first would show.
+            // What its hash does not name is no record that anybody named: which of two such bodies was met first
+            // would show.
             Ok(Some(entry)) => {
                 let record = read_record(&entry.body).filter(|_| EnvelopeHash::of(&entry.body) == *hash);
                 let named = record.map_or(Named::Unknown, |record| Named::Record(Arc::new(record)));

@@ -1,5 +1,5 @@
-//! Asks entry after entry, on as many threads as wanted, and hands on what fits, in the order of the log. Neither what is
-//! handed on nor what is counted depends on the number of threads.
+//! Asks entry after entry, on as many threads as wanted, and hands on what fits, in the order of the log. Neither
+//! what is handed on nor what is counted depends on the number of threads.
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use thiserror::Error;
 
-use crate::cell::Datum;
+use crate::cell::{Datum, Found};
 use crate::decide::{Depth, decide};
 use crate::field::Field;
 use crate::filter::Filter;
@@ -74,7 +74,8 @@ pub struct Question {
     pub limit: Option<u64>,
     /// On so many threads.
     pub threads: NonZeroUsize,
-    /// Fields of chains that whoever takes the answers reads, besides those of the filter: what they name is then remembered.
+    /// Fields of chains that whoever takes the answers reads, besides those of the filter: what they name is then
+    /// remembered.
     pub reads_chains: bool,
     /// Looks at every entry, as if there were no index.
     pub scan_only: bool,
@@ -175,12 +176,21 @@ impl Hit<'_, '_> {
         }
     }
 
+    /// Hands what a field says of it to `take`, where it lies.
+    pub(crate) fn read<R>(
+        &mut self,
+        field: &Field,
+        take: impl FnOnce(Found<'_>) -> R,
+    ) -> Result<R, EntryFault> {
+        self.subject.read(field, self.reach, Depth::All, take)
+    }
+
     /// What a field says of it.
     ///
     /// # Errors
     /// [`EntryFault::Io`].
     pub fn value(&mut self, field: &Field) -> Result<Datum, EntryFault> {
-        self.subject.read(field, self.reach, Depth::All, |found| Datum::from(found))
+        self.read(field, |found| Datum::from(found))
     }
 }
 
@@ -425,6 +435,9 @@ impl<'a, T: Send> Runner<'a, T> {
             part.spent.decoded += u64::from(subject.body.is_some());
             reach.met(subject);
             fits = decide(filter, subject, reach, Depth::All)?;
+        } else if fits == Some(true) {
+            // Whoever takes the answer may want what later ones rest on.
+            reach.met(subject);
         }
         match fits {
             Some(false) => Ok(0),

@@ -1,4 +1,5 @@
-//! An entry that is asked about: its header, its body as far as it is at hand, and what the body says once somebody asks.
+//! An entry that is asked about: its header, its body as far as it is at hand, and what the body says once somebody
+//! asks.
 
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -31,6 +32,9 @@ pub(crate) struct Subject<'a> {
     pub(crate) body: Option<&'a [u8]>,
     record: OnceCell<Option<Arc<Envelope>>>,
     value: OnceCell<Option<Value>>,
+    /// The records that it rests on.
+    context: OnceCell<Named>,
+    decision: OnceCell<Named>,
 }
 
 impl<'a> Subject<'a> {
@@ -39,7 +43,15 @@ impl<'a> Subject<'a> {
     }
 
     pub(crate) const fn without_body(header: &'a EntryHeader, header_bytes: &'a [u8]) -> Self {
-        Self { header, header_bytes, body: None, record: OnceCell::new(), value: OnceCell::new() }
+        Self {
+            header,
+            header_bytes,
+            body: None,
+            record: OnceCell::new(),
+            value: OnceCell::new(),
+            context: OnceCell::new(),
+            decision: OnceCell::new(),
+        }
     }
 
     pub(crate) const fn is_evidence(&self) -> bool {
@@ -86,8 +98,24 @@ impl<'a> Subject<'a> {
         })
     }
 
-    /// The record that a field is read from.
+    /// The record that a field is read from, looked for once.
     fn rests_on(&self, whose: Whose, reach: &mut Reach<'_>) -> Result<Named, EntryFault> {
+        let known = match whose {
+            Whose::Own => None,
+            Whose::Context => Some(&self.context),
+            Whose::Decision => Some(&self.decision),
+        };
+        if let Some(named) = known.and_then(OnceCell::get) {
+            return Ok(named.clone());
+        }
+        let named = self.look_for(whose, reach)?;
+        if let Some(known) = known {
+            let _ = known.set(named.clone());
+        }
+        Ok(named)
+    }
+
+    fn look_for(&self, whose: Whose, reach: &mut Reach<'_>) -> Result<Named, EntryFault> {
         let Some(own) = self.record() else { return Ok(Named::Unknown) };
         let (is_own, hash) = match whose {
             Whose::Own => (true, None),

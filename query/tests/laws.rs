@@ -1,5 +1,5 @@
-//! Laws of the language: what prints parses to the same tree, no text brings the parser down, and what is not at hand is
-//! never guessed.
+//! Laws of the language: what prints parses to the same tree, no text brings the parser down, and what is not at hand
+//! is never guessed.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -12,7 +12,9 @@ mod common;
 use common::ledger;
 use common::naive::World;
 use proofline_ledger::{Seq, Snapshot};
-use proofline_query::table::{COLUMNS, Row, TableCell, csv_row, csv_titles, json_row, records, row};
+use proofline_query::table::{
+    COLUMNS, Row, TableCell, csv_line, csv_row, csv_titles, json_line, json_row, records, row,
+};
 use proofline_query::{Event, Filter, QueryError, Question, answer};
 use serde_json::Value;
 
@@ -108,6 +110,36 @@ fn read_csv(text: &str) -> Vec<Vec<String>> {
     }
     assert!(line.is_empty() && field.is_empty());
     lines
+}
+
+/// The direct ways to a line against the one by a row.
+#[test]
+fn lines_are_written_as_rows_are() {
+    let home = ledger(33, 25, 16 << 10);
+    let snapshot = Snapshot::open(home.path()).unwrap();
+    let question = Question { reads_chains: true, ..Question::new(records(Filter::All)) };
+    let mut lines = 0;
+    let view = |hit: &mut proofline_query::Hit<'_, '_>| {
+        let row = row(hit)?.unwrap();
+        for is_safe in [false, true] {
+            let (mut direct, mut by_row) = (Vec::new(), Vec::new());
+            assert!(csv_line(hit, is_safe, &mut direct)?);
+            csv_row(&row, is_safe, &mut by_row);
+            assert_eq!(String::from_utf8_lossy(&direct), String::from_utf8_lossy(&by_row));
+        }
+        let (mut direct, mut by_row) = (Vec::new(), Vec::new());
+        assert!(json_line(hit, &mut direct)?);
+        json_row(&row, &mut by_row);
+        assert_eq!(String::from_utf8_lossy(&direct), String::from_utf8_lossy(&by_row));
+        Ok(())
+    };
+    answer::<_, QueryError>(&snapshot, &question, &view, &mut |event| {
+        assert!(matches!(event, Event::Answer(())));
+        lines += 1;
+        Ok(())
+    })
+    .unwrap();
+    assert!(lines > 200);
 }
 
 #[test]

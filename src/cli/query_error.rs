@@ -15,7 +15,7 @@ pub(crate) enum QueryTrouble {
     #[error(transparent)]
     Question(QueryError),
     /// A name in a list of fields stands for nothing.
-    #[error("there is no field {name}{}", .nearest.as_ref().map(|near| format!("; is {near} meant?")).unwrap_or_default())]
+    #[error("there is no field {name}{}", meant(nearest))]
     UnknownField {
         /// The name.
         name: String,
@@ -32,13 +32,16 @@ pub(crate) enum QueryTrouble {
         seq: u64,
     },
     /// This program was built without Parquet.
-    #[cfg(not(feature = "parquet"))]
+    #[cfg_attr(feature = "parquet", allow(dead_code, reason = "of programs without Parquet"))]
     #[error("this program was built without Parquet")]
     NoParquet,
     /// The Parquet file was not written.
-    #[cfg(feature = "parquet")]
     #[error(transparent)]
     Parquet(#[from] proofline::query::table::ParquetError),
+}
+
+fn meant(nearest: &Option<String>) -> String {
+    nearest.as_ref().map(|name| format!("; is {name} meant?")).unwrap_or_default()
 }
 
 impl From<QueryError> for CliError {
@@ -71,9 +74,7 @@ impl QueryTrouble {
             Self::UnknownField { .. } => "query.unknown_field",
             Self::FieldTwice(_) => "query.field_twice",
             Self::NoRow { .. } => "table.no_row",
-            #[cfg(not(feature = "parquet"))]
             Self::NoParquet => "table.no_parquet",
-            #[cfg(feature = "parquet")]
             Self::Parquet(error) => error.code(),
         }
     }
@@ -83,9 +84,7 @@ impl QueryTrouble {
             Self::Filter(_) | Self::UnknownField { .. } | Self::FieldTwice(_) => Exit::Usage,
             Self::Question(QueryError::TooManyGroups(_)) | Self::NoRow { .. } => Exit::BadInput,
             Self::Question(_) => Exit::SystemRefused,
-            #[cfg(not(feature = "parquet"))]
             Self::NoParquet => Exit::Usage,
-            #[cfg(feature = "parquet")]
             Self::Parquet(_) => Exit::SystemRefused,
         }
     }
@@ -104,11 +103,9 @@ impl QueryTrouble {
             Self::UnknownField { .. } => "`proofline query --list-fields` lists the names",
             Self::FieldTwice(_) => "name it once",
             Self::NoRow { .. } => {
-                "`proofline verify` says what is damaged; `--archive` names an archive to read; or leave the record out with a filter"
+                "see `proofline verify`; `--archive` names an archive to read; or leave the record out with a filter"
             }
-            #[cfg(not(feature = "parquet"))]
             Self::NoParquet => "build it with `cargo build --release --features parquet`, or take `--to csv`",
-            #[cfg(feature = "parquet")]
             Self::Parquet(_) => "free space where the file goes",
         }
     }

@@ -1,5 +1,5 @@
-//! Proofs beside answers: what `prove` gives where a kept checkpoint covers the entry, else the path to the root that the
-//! ledger has now, which nobody signed.
+//! Proofs beside answers: what `prove` gives where a kept checkpoint covers the entry, else the path to the root that
+//! the ledger has now, which nobody signed.
 
 use proofline::canon::base64;
 use proofline::ledger::{LeafHash, LedgerError, Seq, Snapshot};

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use proofline::ledger::{EntryFault, Snapshot};
-use proofline::query::table::{self, Row};
+use proofline::query::table;
 use proofline::query::{Event, Hit, Question, Undecided, answer};
 use serde::Serialize;
 
@@ -97,6 +97,9 @@ struct WrittenLine {
     head: Option<String>,
 }
 
+/// About what a row takes as text.
+const LINE_BYTES: usize = 1 << 10;
+
 /// Writes the table.
 pub(crate) fn run(args: &RecordsArgs, out: &mut Out) -> Result<Exit, CliError> {
     if args.csv_safe && args.form != Form::Csv {
@@ -157,18 +160,16 @@ fn write(
     let rows = match args.form {
         Form::Csv => {
             out.write_all(&table::csv_titles()).map_err(unwritable)?;
-            let spell = |row: Row| {
-                let mut line = Vec::new();
-                table::csv_row(&row, args.csv_safe, &mut line);
-                line
+            let spell = |hit: &mut Hit<'_, '_>| {
+                let mut line = Vec::with_capacity(LINE_BYTES);
+                Ok(table::csv_line(hit, args.csv_safe, &mut line)?.then_some(line))
             };
             rows(snapshot, question, &spell, &mut |line| out.write_all(&line).map_err(unwritable))?
         }
         Form::Jsonl => {
-            let spell = |row: Row| {
-                let mut line = Vec::new();
-                table::json_row(&row, &mut line);
-                line
+            let spell = |hit: &mut Hit<'_, '_>| {
+                let mut line = Vec::with_capacity(LINE_BYTES);
+                Ok(table::json_line(hit, &mut line)?.then_some(line))
             };
             rows(snapshot, question, &spell, &mut |line| out.write_all(&line).map_err(unwritable))?
         }
@@ -181,7 +182,7 @@ fn write(
 #[cfg(feature = "parquet")]
 fn parquet(snapshot: &Snapshot, question: &Question, out: &mut (impl Write + Send)) -> Result<u64, CliError> {
     let mut parquet = table::ParquetTable::new(out).map_err(QueryTrouble::from)?;
-    let written = rows(snapshot, question, &|row| row, &mut |row| {
+    let written = rows(snapshot, question, &table::row, &mut |row| {
         Ok(parquet.push(row).map_err(QueryTrouble::from)?)
     })?;
     parquet.finish().map_err(QueryTrouble::from)?;
@@ -197,11 +198,11 @@ fn parquet(_: &Snapshot, _: &Question, _: &mut impl Write) -> Result<u64, CliErr
 fn rows<T: Send>(
     snapshot: &Snapshot,
     question: &Question,
-    spell: &(dyn Fn(Row) -> T + Sync),
+    spell: &(dyn Fn(&mut Hit<'_, '_>) -> Result<Option<T>, EntryFault> + Sync),
     take: &mut dyn FnMut(T) -> Result<(), CliError>,
 ) -> Result<u64, CliError> {
     let view = |hit: &mut Hit<'_, '_>| -> Result<(u64, Option<T>), EntryFault> {
-        Ok((hit.header().seq.get(), table::row(hit)?.map(spell)))
+        Ok((hit.header().seq.get(), spell(hit)?))
     };
     let (_, cost) = answer(snapshot, question, &view, &mut |event| match event {
         Event::Answer((_, Some(row))) => take(row),

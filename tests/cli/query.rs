@@ -112,7 +112,8 @@ fn lines_keep_their_shape_and_have_the_record_itself() {
     assert_eq!((&summary["head"], &summary["end"]), (&head.into(), &"published".into()));
     let picked = answers(&ledger, &["seq = 0", "--fields", "hash,seq,record_type,body.origin"]);
     let hash = Snapshot::open(&ledger.dir).unwrap().header(Seq::GENESIS).unwrap().unwrap().envelope_hash;
-    let expected = json!({"hash": hash.to_string(), "seq": 0, "record_type": null, "body.origin": "ledger.example/test"});
+    let origin = "ledger.example/test";
+    let expected = json!({"hash": hash.to_string(), "seq": 0, "record_type": null, "body.origin": origin});
     assert_eq!(picked, [expected]);
 }
 

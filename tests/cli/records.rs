@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::run::{AGENT_WORK, Ledger, json_lines};
 
-const TITLES: &str = "seq,recorded_at_ms,classification,error_kind,envelope_sha256,record_type,trace_id,span_id,parent_span_id,";
+const TITLES: &str = "seq,recorded_at_ms,classification,error_kind,envelope_sha256,record_type,trace_id,";
 
 #[test]
 fn tables_are_written_once_and_never_over_another_file() {

@@ -1,4 +1,5 @@
-//! The rule that `docs/errors.md` and the sources name the same error codes.
+//! The rule that `docs/errors.md`, with the pages `docs/errors-*.md` behind it, and the sources name the same error
+//! codes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,6 +7,9 @@ use crate::rust::{Kind, Token, behind_bracket, stands, tokens, without_tests};
 use crate::tree::{Complaint, Tree};
 
 const PAGE: &str = "docs/errors.md";
+
+/// Where a code is listed: the page and the line.
+type Listed<'a> = BTreeMap<String, (&'a str, usize)>;
 
 /// Where codes are made. `vectors/` makes data, not errors.
 const SOURCES: [&str; 10] = [
@@ -30,7 +34,7 @@ const OTHERS: [&str; 4] = [
 ];
 
 pub(crate) fn documented(tree: &Tree) -> Vec<Complaint> {
-    let (listed, mut complaints) = listed(tree.text(PAGE).unwrap_or_default());
+    let (listed, mut complaints) = listed(tree);
     let sources: Vec<(&str, Vec<Token>)> = tree
         .ending(".rs")
         .filter(|(path, _)| SOURCES.iter().any(|folder| path.starts_with(folder)))
@@ -47,26 +51,33 @@ pub(crate) fn documented(tree: &Tree) -> Vec<Complaint> {
             }
         }
     }
-    for (code, line) in listed.iter().filter(|(code, _)| !found.contains(code.as_str())) {
-        complaints.push(Complaint::at(PAGE, *line, format!("{code} is in no source")));
+    for (code, (page, line)) in listed.iter().filter(|(code, _)| !found.contains(code.as_str())) {
+        complaints.push(Complaint::at(page, *line, format!("{code} is in no source")));
     }
     complaints
 }
 
-/// The codes that the page lists, each once, with a meaning and what to do.
-fn listed(page: &str) -> (BTreeMap<String, usize>, Vec<Complaint>) {
+fn is_page(path: &str) -> bool {
+    path == PAGE || path.starts_with("docs/errors-")
+}
+
+/// The codes that the pages list, each once, with a meaning and what to do.
+fn listed(tree: &Tree) -> (Listed<'_>, Vec<Complaint>) {
     let mut codes = BTreeMap::new();
     let mut complaints = Vec::new();
-    for (at, line) in page.lines().enumerate() {
+    let pages = tree.ending(".md").filter(|(path, _)| is_page(path));
+    let lines =
+        pages.flat_map(|(path, text)| text.lines().enumerate().map(move |(at, line)| (path, at, line)));
+    for (page, at, line) in lines {
         let Some((code, rest)) = line.strip_prefix("| `").and_then(|rest| rest.split_once('`')) else {
             continue;
         };
         let cells: Vec<&str> = rest.trim_matches([' ', '|']).split('|').map(str::trim).collect();
         if cells.len() != 2 || cells.iter().any(|cell| cell.is_empty()) {
-            complaints.push(Complaint::at(PAGE, at + 1, format!("{code} needs a meaning and what to do")));
+            complaints.push(Complaint::at(page, at + 1, format!("{code} needs a meaning and what to do")));
         }
-        if codes.insert(code.to_owned(), at + 1).is_some() {
-            complaints.push(Complaint::at(PAGE, at + 1, format!("{code} is listed twice")));
+        if codes.insert(code.to_owned(), (page, at + 1)).is_some() {
+            complaints.push(Complaint::at(page, at + 1, format!("{code} is listed twice")));
         }
     }
     (codes, complaints)
@@ -74,7 +85,7 @@ fn listed(page: &str) -> (BTreeMap<String, usize>, Vec<Complaint>) {
 
 /// What stands before the dot of a code: the families that the page lists, those of the codes that
 /// any `fn code` returns, and those given to a field named `code`.
-fn families<'a>(sources: &'a [(&str, Vec<Token>)], listed: &'a BTreeMap<String, usize>) -> BTreeSet<&'a str> {
+fn families<'a>(sources: &'a [(&str, Vec<Token>)], listed: &'a Listed<'_>) -> BTreeSet<&'a str> {
     let mut families: BTreeSet<&str> = listed.keys().map(|code| family(code)).collect();
     for (_, tokens) in sources {
         families.extend(returned(tokens).map(|(_, code)| family(code)));
@@ -128,11 +139,14 @@ fn codes_bite() {
         #[cfg(test)]\nmod tests { fn code() -> &str { \"disk.tested\" } }\n";
     let page = "| code | meaning | what to do |\n|---|---|---|\n| `disk.full` | No space. | Free some. |\n\
         | `disk.full` | No space. | Free some. |\n| `log.link` | | Restore. |\n| `log.never` | Never. | Nothing. |\n";
-    let tree = Tree::of(&[("ledger/src/a.rs", source), (PAGE, page), ("vectors/src/b.rs", source)]);
+    let more = "| `disk.full` | No space. | Free some. |\n";
+    let pages = [(PAGE, page), ("docs/errors-more.md", more), ("docs/other.md", more)];
+    let tree = Tree::of(&[&[("ledger/src/a.rs", source), ("vectors/src/b.rs", source)], &pages[..]].concat());
     let messages: Vec<String> = documented(&tree).iter().map(ToString::to_string).collect();
     assert_eq!(
         messages,
         [
+            "docs/errors.md:3: disk.full is listed twice",
             "docs/errors.md:4: disk.full is listed twice",
             "docs/errors.md:5: log.link needs a meaning and what to do",
             "ledger/src/a.rs:1: disk.gone is not in docs/errors.md",

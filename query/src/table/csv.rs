@@ -1,7 +1,13 @@
-//! Rows as CSV (RFC 4180): a line of titles, fields in quotes where they need them, lines that end in CR LF. A null is an
-//! empty field, and no text is empty.
+//! Rows as CSV (RFC 4180): a line of titles, fields in quotes where they need them, lines that end in CR LF. A null
+//! is an empty field, and no text is empty.
 
-use super::{COLUMNS, TableCell};
+use std::io::Write as _;
+
+use proofline_ledger::EntryFault;
+
+use super::{COLUMNS, TableCell, clamped, tokens};
+use crate::cell::{Cell, Found, put_digits};
+use crate::run::Hit;
 
 /// What a spreadsheet may take for the beginning of a formula.
 const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
@@ -28,10 +34,50 @@ pub fn csv_row(row: &[TableCell], is_safe: bool, out: &mut Vec<u8>) {
     out.extend(b"\r\n");
 }
 
+/// [`csv_row`] of [`row`](super::row), without the row between; false where something of the record is not at hand, and
+/// what was appended is then to be thrown away.
+///
+/// # Errors
+/// [`EntryFault::Io`].
+pub fn csv_line(hit: &mut Hit<'_, '_>, is_safe: bool, out: &mut Vec<u8>) -> Result<bool, EntryFault> {
+    for (at, column) in COLUMNS.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        let is_known = hit.read(&column.field, |found| match found {
+            Found::Unknown => false,
+            Found::Absent => true,
+            Found::Cell(cell) => {
+                put(cell, is_safe, out);
+                true
+            }
+        })?;
+        if !is_known {
+            return Ok(false);
+        }
+    }
+    out.extend(b"\r\n");
+    Ok(true)
+}
+
+fn put(cell: Cell<'_>, is_safe: bool, out: &mut Vec<u8>) {
+    match cell {
+        // Writing to memory does not fail.
+        Cell::Integer(number) => drop(write!(out, "{}", clamped(number))),
+        Cell::Text(text) => field(text, is_safe, out),
+        Cell::Hex(bytes) => put_digits(bytes, out),
+        Cell::Set(set) => tokens(set, out),
+        Cell::Flag(_) | Cell::Json(_) => {
+            field(&cell.to_datum().text().unwrap_or_default(), is_safe, out);
+        }
+    }
+}
+
 fn field(text: &str, is_safe: bool, out: &mut Vec<u8>) {
     let mark = if is_safe && text.starts_with(FORMULA) { "'" } else { "" };
     if !text.contains([',', '"', '\r', '\n']) {
-        out.extend(mark.bytes().chain(text.bytes()));
+        out.extend_from_slice(mark.as_bytes());
+        out.extend_from_slice(text.as_bytes());
         return;
     }
     out.push(b'"');

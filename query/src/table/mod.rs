@@ -1,5 +1,5 @@
-//! Records as tables: one row a record of evidence, refused attempts included, in flat columns that keep their names, their
-//! order and their types. `docs/tables.md` is for whoever reads them.
+//! Records as tables: one row a record of evidence, refused attempts included, in flat columns that keep their names,
+//! their order and their types. `docs/tables.md` is for whoever reads them.
 
 mod csv;
 mod jsonl;
@@ -7,16 +7,31 @@ mod jsonl;
 mod parquet;
 
 use proofline_ledger::EntryFault;
+use proofline_trace::StringSet;
+use thiserror::Error;
 
 use crate::cell::Datum;
 use crate::field::{EntryField as E, Field, FieldType, RecordField as R, Whose};
 use crate::filter::{Filter, Literal};
 use crate::run::Hit;
 
-pub use csv::{csv_row, csv_titles};
-pub use jsonl::json_row;
+pub use csv::{csv_line, csv_row, csv_titles};
+pub use jsonl::{json_line, json_row};
 #[cfg(feature = "parquet")]
-pub use parquet::{ParquetError, ParquetTable, ROWS_A_GROUP};
+pub use parquet::{ParquetTable, ROWS_A_GROUP};
+
+/// Why there is no Parquet file.
+#[derive(Debug, Error)]
+#[error("the Parquet file cannot be written: {0}")]
+pub struct ParquetError(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+impl ParquetError {
+    /// A stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        "table.parquet"
+    }
+}
 
 /// A column of the table.
 #[derive(Clone, Debug)]
@@ -151,11 +166,22 @@ fn cell(datum: Datum) -> Option<TableCell> {
     Some(match datum {
         Datum::Unknown => return None,
         Datum::Absent => TableCell::Null,
-        // Only the header of a forged entry has a time that is greater.
-        Datum::Integer(number) => {
-            let number = number.clamp(i64::MIN.into(), i64::MAX.into());
-            TableCell::Integer(i64::try_from(number).unwrap_or(i64::MAX))
-        }
+        Datum::Integer(number) => TableCell::Integer(clamped(number)),
         datum => TableCell::Text(datum.text().unwrap_or_default().into_owned()),
     })
+}
+
+/// Only the header of a forged entry has a time that does not fit.
+fn clamped(number: i128) -> i64 {
+    i64::try_from(number.clamp(i64::MIN.into(), i64::MAX.into())).unwrap_or(i64::MAX)
+}
+
+/// Appends the tokens of a set, with a space between two.
+fn tokens(set: &StringSet, out: &mut Vec<u8>) {
+    for (at, token) in set.iter().enumerate() {
+        if at > 0 {
+            out.push(b' ');
+        }
+        out.extend_from_slice(token.as_str().as_bytes());
+    }
 }

@@ -1,5 +1,5 @@
-//! Rows as a Parquet file: the columns of the table, 64-bit integers and UTF-8, in groups of rows that bound the memory. It is
-//! not compressed; dictionaries make what repeats small.
+//! Rows as a Parquet file: the columns of the table, 64-bit integers and UTF-8, in groups of rows that bound the
+//! memory. It is not compressed; dictionaries make what repeats small.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -10,23 +10,15 @@ use parquet::errors::ParquetError as Fault;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
-use thiserror::Error;
 
-use super::{COLUMNS, Column, ColumnType, Row, TableCell};
+use super::{COLUMNS, Column, ColumnType, ParquetError, Row, TableCell};
 
 /// Rows that are in memory at a time.
 pub const ROWS_A_GROUP: usize = 32_768;
 
-/// Why there is no Parquet file.
-#[derive(Debug, Error)]
-#[error("the Parquet file cannot be written: {0}")]
-pub struct ParquetError(#[from] Fault);
-
-impl ParquetError {
-    /// A stable code.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        "table.parquet"
+impl From<Fault> for ParquetError {
+    fn from(fault: Fault) -> Self {
+        Self(Box::new(fault))
     }
 }
 

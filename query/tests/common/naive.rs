@@ -1,5 +1,5 @@
-//! The slow twin: every entry as JSON by another parser, every name a path through it, every filter asked of every entry.
-//! It shares with the crate the tree of the filter and nothing else.
+//! The slow twin: every entry as JSON by another parser, every name a path through it, every filter asked of every
+//! entry. It shares with the crate the tree of the filter and nothing else.
 
 use std::collections::BTreeMap;
 

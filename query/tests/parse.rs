@@ -1,7 +1,13 @@
 //! Texts and their trees, and what is said of texts that are none.
-#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
 
-use super::*;
+use proofline_query::{Filter, MAX_DEPTH, MAX_FILTER_BYTES, MAX_TERMS};
 
 fn read(text: &str) -> Filter {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
