@@ -1,6 +1,6 @@
 //! `proofline import`: makes a ledger of a stream that `export` wrote.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use proofline::ledger::{ImportReport, Options, import};
 use serde::Serialize;
@@ -34,8 +34,14 @@ use super::transfer_error::of_import;
 pub(crate) struct ImportArgs {
     #[command(subcommand)]
     other: Option<ImportOther>,
+    /// A new or empty folder
+    #[arg(required = true)]
+    dir: Option<PathBuf>,
+    /// The stream, `-` for the standard input
+    #[arg(default_value = "-")]
+    file: PathBuf,
     #[command(flatten)]
-    stream: Option<StreamArgs>,
+    output: OutputArgs,
 }
 
 /// What else can be imported.
@@ -44,23 +50,11 @@ enum ImportOther {
     Otlp(ImportOtlpArgs),
 }
 
-#[derive(clap::Args)]
-struct StreamArgs {
-    /// A new or empty folder
-    dir: PathBuf,
-    /// The stream, `-` for the standard input
-    #[arg(default_value = "-")]
-    file: PathBuf,
-    #[command(flatten)]
-    output: OutputArgs,
-}
-
 impl ImportArgs {
     pub(crate) fn format(&self) -> Format {
-        match (&self.other, &self.stream) {
-            (Some(ImportOther::Otlp(args)), _) => args.output.format,
-            (None, Some(args)) => args.output.format,
-            (None, None) => Format::default(),
+        match &self.other {
+            Some(ImportOther::Otlp(args)) => args.output.format,
+            None => self.output.format,
         }
     }
 }
@@ -80,24 +74,22 @@ struct ImportLine {
 
 /// Imports and reports.
 pub(crate) fn run(args: &ImportArgs, out: &mut Out) -> Result<Exit, CliError> {
-    match (&args.other, &args.stream) {
-        (Some(ImportOther::Otlp(args)), _) => import_otlp::run(args, out),
-        (None, Some(args)) => run_stream(args, out),
-        (None, None) => Err(CliError::Usage("name the folder of a new ledger, or what to import")),
+    if let Some(ImportOther::Otlp(args)) = &args.other {
+        return import_otlp::run(args, out);
     }
-}
-
-fn run_stream(args: &StreamArgs, out: &mut Out) -> Result<Exit, CliError> {
+    let Some(dir) = &args.dir else {
+        return Err(CliError::Usage("name the folder of a new ledger, or what to import"));
+    };
     let source = Source::of(Some(&args.file));
     let mut reader = source.open()?;
     let progress = Progress::counter("entries");
-    let report = import(&mut reader, &args.dir, &Options::default(), &mut |step| heard(&progress, step));
+    let report = import(&mut reader, dir, &Options::default(), &mut |step| heard(&progress, step));
     let report = report.map_err(|error| of_import(error, source.name()))?;
     drop(progress);
     if out.is_json() {
         out.json(&line(&report))?;
     } else {
-        show(args, out, &report)?;
+        show(dir, out, &report)?;
     }
     Ok(Exit::Ok)
 }
@@ -116,7 +108,7 @@ fn line(report: &ImportReport) -> ImportLine {
     }
 }
 
-fn show(args: &StreamArgs, out: &mut Out, report: &ImportReport) -> Result<(), CliError> {
+fn show(dir: &Path, out: &mut Out, report: &ImportReport) -> Result<(), CliError> {
     let kept = if report.carries_blobs {
         payloads(report.blobs, report.blob_bytes)
     } else {
@@ -132,5 +124,5 @@ fn show(args: &StreamArgs, out: &mut Out, report: &ImportReport) -> Result<(), C
     ];
     show_facts(out, &facts)?;
     let entries = counted(report.entries, "entry", "entries");
-    out.line(out.paint().good(&format!("Imported {entries} into {}.", safe_path(&args.dir))))
+    out.line(out.paint().good(&format!("Imported {entries} into {}.", safe_path(dir))))
 }

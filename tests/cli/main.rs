@@ -21,6 +21,7 @@ mod erasing;
 mod evidence;
 mod hostile;
 mod html;
+mod import_otlp;
 mod log;
 mod measuring;
 mod modes;

@@ -55,7 +55,7 @@ const VERBS: [&str; 47] = [
 ];
 
 /// Verbs below verbs.
-const STEPS: [(&str, &str); 20] = [
+const STEPS: [(&str, &str); 21] = [
     ("policy", "check"),
     ("report", "merge"),
     ("report", "convert"),
@@ -76,6 +76,7 @@ const STEPS: [(&str, &str); 20] = [
     ("bundle", "extract"),
     ("bundle", "withhold"),
     ("verdicts", "verify"),
+    ("import", "otlp"),
 ];
 
 #[test]

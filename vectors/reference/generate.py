@@ -12,14 +12,14 @@ import sys
 from . import (
     cases_backtests, cases_bundles_claims, cases_canon, cases_constrained, cases_decisions, cases_erasures,
     cases_evidence, cases_findings, cases_forensic, cases_gate, cases_invariant, cases_keys, cases_log, cases_notes,
-    cases_pairs, cases_proofs, cases_records, cases_redecisions, cases_sealed, cases_trace_index, cases_verdicts,
+    cases_otel, cases_pairs, cases_proofs, cases_records, cases_redecisions, cases_sealed, cases_trace_index, cases_verdicts,
 )
 
 HERE = pathlib.Path(__file__).resolve().parent.parent
 FAMILIES = (
     "canon", "numbers", "records", "order", "gate", "chain", "headers", "links", "forensic", "invariant", "constrained",
     "findings", "notes", "checkpoints", "policies", "proofs", "sealed", "system", "trace_index", "multiproofs",
-    "bundles", "decisions", "redecisions",
+    "bundles", "decisions", "redecisions", "otel",
 )
 MODULES = (
     cases_canon, cases_records, cases_gate, cases_log, cases_forensic, cases_invariant, cases_constrained, cases_findings,
@@ -29,7 +29,7 @@ MODULES = (
 # How deep each document of the evidence folder has a line for each member or item.
 EVIDENCE_DEPTHS = {
     "evidence/expected.json": 2, "evidence/trouble/expected.json": 4, "evidence/expected-pairs.json": 2,
-    "redecisions/expected.json": 2,
+    "redecisions/expected.json": 2, "otel/expected.json": 3,
 }
 
 
@@ -62,10 +62,11 @@ def golden() -> dict:
     for module in MODULES:
         for path, parts in module.files().items():
             out[path] = document(*parts)
-    documents = {**cases_evidence.files(HERE), **cases_pairs.files(HERE), **cases_redecisions.report()}
+    documents = {**cases_evidence.files(HERE), **cases_pairs.files(HERE), **cases_redecisions.report(), **cases_otel.report()}
     for path, value in documents.items():
         out[path] = (rows(value, EVIDENCE_DEPTHS[path]) + "\n").encode("ascii")
     out.update(cases_redecisions.shipped())
+    out.update(cases_otel.shipped())
     return out
 
 
