@@ -8,8 +8,9 @@ use std::io::Cursor;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use proofline::ledger::{Blobs, Options};
+use proofline::otel::opentelemetry_proto::tonic::trace::v1::TracesData;
 use proofline::otel::read::{Item, ReadOptions, read};
-use proofline::otel::write::{TracesData, protobuf_frame};
+use proofline::otel::write::protobuf_frame;
 use proofline::otel::{ImportOrder, import_file};
 use proofline::trace::Capture;
 

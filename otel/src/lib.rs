@@ -55,6 +55,9 @@ mod spans_document;
 mod value;
 pub mod write;
 
+/// The types of OTLP, in the version that this crate speaks.
+pub use opentelemetry_proto;
+
 pub use import::{
     AskedOf, Identity, ImportError, ImportFileError, ImportOrder, Imported, Importer, MAPPER, MAPPER_VERSION,
     RECORDING_POLICY, Source, actor_from, import_file,

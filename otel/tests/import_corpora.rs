@@ -1,5 +1,11 @@
 //! The recorded agent runs, imported: every span accounted for, replayable, and the same from every form of the file.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "tests fail by panicking, and say loudly what they skip"
+)]
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -332,16 +332,16 @@ fn show(out: &mut Out, source: &Source, imported: &Imported) -> Result<(), CliEr
     out.line(titles(&COUNTS))?;
     let paint = out.paint();
     let bad: &dyn Fn(&str) -> String = &|text| paint.bad(text);
-    let rows: [(u64, &str, &dyn Fn(&str) -> String); 5] = [
-        (totals.model_calls.get(), "calls of models", &plain),
-        (totals.tool_calls.get(), "calls of tools", &plain),
-        (totals.shapes.get(), "kept as shape of the tree", &plain),
-        (totals.refused.get(), "refused, and kept in the document of their trace", bad),
-        (totals.unreadable.get(), "not readable, or of no trace", bad),
+    let rows = [
+        (totals.model_calls.get(), "calls of models", false),
+        (totals.tool_calls.get(), "calls of tools", false),
+        (totals.shapes.get(), "kept as shape of the tree", false),
+        (totals.refused.get(), "refused, and kept in the document of their trace", true),
+        (totals.unreadable.get(), "not readable, or of no trace", true),
     ];
-    for (count, what, paint) in rows {
-        let paint = if count == 0 { &plain as &dyn Fn(&str) -> String } else { paint };
-        let cells: [Cell<'_>; 2] = [(count.to_string(), paint), (what.to_owned(), &plain)];
+    for (count, what, is_bad) in rows {
+        let look = if is_bad && count > 0 { bad } else { &plain };
+        let cells: [Cell<'_>; 2] = [(count.to_string(), look), (what.to_owned(), &plain)];
         out.line(row(&COUNTS, &cells))?;
     }
     show_counts(out, "why not", &account.refusals)?;

@@ -149,6 +149,7 @@ fn refused_spans_are_told_and_end_with_1() {
     assert!(replayed.contains("END_BEFORE_START"), "{replayed}");
 }
 
+#[expect(clippy::print_stderr, reason = "a test that skips says so loudly")]
 fn corpora() -> Option<PathBuf> {
     let folder = std::env::var_os("PROOFLINE_CORPORA").map(PathBuf::from);
     if folder.is_none() {

@@ -44,9 +44,7 @@ impl DiskFile for DyingFile {
 
     /// The last write gets half-way.
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        if let Err(error) = self.left.call() {
-            return Err(error);
-        }
+        self.left.call()?;
         if self.left.0.load(Ordering::SeqCst) == 0 {
             let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
             self.file.write_all_at(half, offset)?;
