@@ -281,16 +281,15 @@ impl Segments {
         Ok(())
     }
 
-    /// Begins a new last segment; the one before is full.
-    pub(crate) fn push(&mut self, segment: Segment) {
-        // A filter that cannot be kept up is dropped: all segments are asked then.
-        if let (Some(mut cover), Some(last)) = (self.cover.take(), self.list.last())
+    /// Takes the last segment into the filter, which is full and gets no more entries. Its index is the one in memory,
+    /// which no read can fail. A filter that cannot be kept up is dropped: all segments are asked then.
+    pub(crate) fn cover_last(&mut self, index: &SegmentIndex) {
+        if let Some(mut cover) = self.cover.take()
             && cover.segments() + 1 == self.list.len()
-            && Arc::get_mut(&mut cover).is_some_and(|cover| cover.add(&last.index, 0).is_ok())
+            && Arc::get_mut(&mut cover).is_some_and(|cover| cover.add(index, 0).is_ok())
         {
             self.cover = Some(cover);
         }
-        self.list.push(segment);
     }
 
     /// The segments that may list something of which the filter says whether those that it covers do.

@@ -229,6 +229,7 @@ impl Log {
         if self.owes_erasures {
             self.redo_erasures()?;
         }
+        self.cover()?;
         let due = self.index_due()?;
         let mut batch = Batch::new(self);
         due.iter().try_for_each(|record| batch.append_index(record))?;
@@ -241,11 +242,19 @@ impl Log {
         let plan = batch.plan;
         self.write(plan, options)?;
         self.questions = self.questions.saturating_add(outcomes.len() as u64);
-        // Nothing rests on it: a log whose indexes cannot be read says so where it needs them.
-        if self.segments.cover_after(self.questions).is_err() {
-            self.questions = 0;
-        }
         Ok(outcomes)
+    }
+
+    /// Makes the filter over sealed segments once it is worth it. Before anything is written: an index that cannot be read
+    /// ends the group, as it does where it is asked; one that is not what it was when it was opened is asked as before.
+    fn cover(&mut self) -> Result<(), LedgerError> {
+        match self.segments.cover_after(self.questions) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                self.questions = 0;
+                Ok(())
+            }
+            covered => covered.map_err(|error| read_error(&self.dir, error.into())),
+        }
     }
 
     /// Ends the log with an index entry, unless it does already; returns how many entries it then has.
@@ -495,11 +504,13 @@ impl Log {
         let index_path = dir.join(LOG_DIR).join(crate::index::index_name(first_seq));
         let sealed =
             SealedIndex::open(disk, &index_path, self.ledger_id, first_seq).during("read", &index_path)?;
+        let in_memory = last.index.clone();
         if let Some(index) = sealed {
             last.index = SegmentIndex::Sealed(index);
         }
+        self.segments.cover_last(&in_memory);
         let index = SegmentIndex::Memory(Arc::new(Table::new(SEGMENT_HEADER_BYTES as u64)));
-        self.segments.push(Segment::new(header, file, index, 0));
+        self.segments.list.push(Segment::new(header, file, index, 0));
         self.mark.segment = header.first_seq;
         self.mark.segment_bytes = SEGMENT_HEADER_BYTES as u64;
         Ok(())

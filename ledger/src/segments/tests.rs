@@ -86,7 +86,11 @@ fn one_filter_over_all_finds_what_each_of_them_does() {
     // Grown segment by segment it is the same.
     let mut grown = Segments::new(plain.dir.clone(), plain.list[..3].to_vec());
     grown.cover_after(u64::MAX).unwrap();
-    plain.list[3..].iter().for_each(|segment| grown.push(segment.clone()));
+    for segment in &plain.list[3..] {
+        let last = grown.list.last().unwrap().index.clone();
+        grown.cover_last(&last);
+        grown.list.push(segment.clone());
+    }
     assert_eq!(grown.cover.as_ref().unwrap().segments(), plain.list.len() - 1);
     check(&grown, plain, &snapshot);
 }
