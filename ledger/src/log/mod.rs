@@ -245,7 +245,8 @@ impl Log {
         Ok(outcomes)
     }
 
-    /// Makes the filter over sealed segments once it is worth it. Before anything is written: an index that cannot be read
+    /// Makes the filter over sealed segments once it is worth it. Before anything is written: an index that cannot be
+    /// read
     /// ends the group, as it does where it is asked; one that is not what it was when it was opened is asked as before.
     fn cover(&mut self) -> Result<(), LedgerError> {
         match self.segments.cover_after(self.questions) {
