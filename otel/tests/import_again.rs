@@ -140,11 +140,11 @@ fn an_import_killed_at_any_step_and_repeated_leaves_the_same_ledger() {
     import(undisturbed.path(), &order, &file);
     let expected = entries(undisturbed.path());
 
-    let (mut killed, mut step) = (0, 0);
+    let (mut killed, mut step, mut eighths) = (0, 0, 1);
     loop {
         let home = tempfile::tempdir().unwrap();
         init(home.path());
-        let disk: Arc<dyn Disk> = Arc::new(DyingDisk::after(step));
+        let disk: Arc<dyn Disk> = Arc::new(DyingDisk::after(step, eighths));
         let ledger = Ledger::open_on(Arc::clone(&disk), home.path(), Options::default());
         let blobs = Blobs::open_on(Arc::clone(&disk), home.path());
         let died = match (ledger, blobs) {
@@ -156,15 +156,15 @@ fn an_import_killed_at_any_step_and_repeated_leaves_the_same_ledger() {
             _ => true,
         };
         let again = import(home.path(), &order, &file);
-        assert_eq!(entries(home.path()), expected, "killed at step {step}");
+        assert_eq!(entries(home.path()), expected, "killed at step {step}, {eighths}/8");
         assert!(died || again.appended == 0);
         let report = verify(home.path(), &mut |_| {}).unwrap();
-        assert!(report.damage.is_empty(), "killed at step {step}: {:?}", report.damage);
+        assert!(report.damage.is_empty(), "killed at step {step}, {eighths}/8: {:?}", report.damage);
         if !died {
             break;
         }
         killed += 1;
-        step += 1;
+        (step, eighths) = if eighths == 7 { (step + 1, 1) } else { (step, eighths + 2) };
     }
     assert!(killed > 10, "{killed}");
 }

@@ -9,12 +9,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use proofline_ledger::disk::{Access, Disk, DiskFile, DiskLock, OsDisk};
 
 #[derive(Debug)]
-struct Left(AtomicU64);
+struct Left {
+    calls: AtomicU64,
+    /// How much of the last write gets there.
+    eighths: usize,
+}
 
 impl Left {
     /// One call more.
     fn call(&self) -> io::Result<()> {
-        let left = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        let left = self.calls.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         left.map(drop).map_err(|_| io::Error::other("the process is dead"))
     }
 }
@@ -25,9 +29,9 @@ pub struct DyingDisk {
 }
 
 impl DyingDisk {
-    /// Dies after this many calls.
-    pub fn after(calls: u64) -> Self {
-        Self { left: Arc::new(Left(AtomicU64::new(calls))) }
+    /// Dies after this many calls; so many eighths of the last one get there, if it is a write.
+    pub fn after(calls: u64, eighths: usize) -> Self {
+        Self { left: Arc::new(Left { calls: AtomicU64::new(calls), eighths }) }
     }
 }
 
@@ -42,12 +46,12 @@ impl DiskFile for DyingFile {
         self.file.read_at(buffer, offset)
     }
 
-    /// The last write gets half-way.
+    /// The last write gets a part of the way.
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.left.call()?;
-        if self.left.0.load(Ordering::SeqCst) == 0 {
-            let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
-            self.file.write_all_at(half, offset)?;
+        if self.left.calls.load(Ordering::SeqCst) == 0 {
+            let part = bytes.get(..bytes.len() * self.left.eighths / 8).unwrap_or_default();
+            self.file.write_all_at(part, offset)?;
             return Err(io::Error::other("the process is dead"));
         }
         self.file.write_all_at(bytes, offset)
