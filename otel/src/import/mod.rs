@@ -13,7 +13,7 @@ mod order;
 mod said;
 mod tally;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use proofline_canon::{ContentStore, Sha256Digest, StoreError, WriteError};
@@ -34,6 +34,9 @@ pub use order::{Identity, ImportOrder, MAPPER, MAPPER_VERSION, RECORDING_POLICY,
 const PIECE_SPANS: usize = 2000;
 /// The same in bytes.
 const PIECE_BYTES: u64 = 16 << 20;
+
+/// Names of payloads in memory, of 32 bytes each.
+const MOST_KEPT: usize = 1 << 18;
 
 /// Why an import stopped. What was committed before stays; the same import again goes on from there.
 #[derive(Debug, Error)]
@@ -145,6 +148,8 @@ pub struct Importer<'a> {
     blobs: &'a Blobs,
     order: &'a ImportOrder,
     known: Known,
+    /// Payloads that this import made durable: equal ones come often.
+    kept: HashSet<Sha256Digest>,
     waiting: Vec<PieceSpan>,
     waiting_bytes: u64,
     tally: Tally,
@@ -164,6 +169,7 @@ impl<'a> Importer<'a> {
             blobs,
             order,
             known: Known::default(),
+            kept: HashSet::new(),
             waiting: Vec::new(),
             waiting_bytes: 0,
             tally: Tally::default(),
@@ -264,9 +270,14 @@ impl<'a> Importer<'a> {
             pieces.par_iter().zip(&known).map(|(piece, known)| map(piece, known, order)).collect();
         let mapped = mapped?;
         let payloads = mapped.iter().flat_map(|it| &it.payloads);
+        let payloads = payloads.filter(|payload| !self.kept.contains(&payload.reference.sha256));
         let payloads: Vec<(Sha256Digest, &[u8])> =
             payloads.map(|payload| (payload.reference.sha256, payload.bytes.as_slice())).collect();
         self.blobs.put_each(&payloads)?;
+        if self.kept.len() > MOST_KEPT {
+            self.kept.clear();
+        }
+        self.kept.extend(payloads.iter().map(|(name, _)| *name));
         self.commit(&pieces, &mapped, &mut known, recorded_at_ms)?;
         for (piece, known) in pieces.iter().zip(known) {
             self.known.put(piece.trace_id, known);
