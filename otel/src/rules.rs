@@ -291,6 +291,9 @@ impl ImportRules {
     }
 }
 
+/// How far a product of decimals lies from the integer that it is, at most, of itself.
+const BINARY_NOISE: f64 = 1e-12;
+
 impl NumberRule {
     const fn parts(&self) -> (&String, u32) {
         match self {
@@ -299,11 +302,16 @@ impl NumberRule {
         }
     }
 
-    /// The number there, times the scale, to the nearest integer.
+    /// The number there, times the scale, if that is an integer. To round it would let a policy see less than was asked
+    /// for: 100.4 is above a bound of 100. What binary fractions add is no part of it: 19.99 a hundred times is 1999.
     fn of(&self, arguments: &Value) -> Option<i64> {
         let (at, scale) = self.parts();
         let found = Pointer::parse(at)?.find(arguments)?.as_number()?.nearest_double();
-        let scaled = (found * f64::from(scale)).round();
+        let product = found * f64::from(scale);
+        let scaled = product.round();
+        if (product - scaled).abs() > product.abs() * BINARY_NOISE {
+            return None;
+        }
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_precision_loss,
@@ -370,5 +378,38 @@ impl RequestRule {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proofline_canon::{Limits, parse};
+
+    use super::*;
+
+    #[test]
+    fn a_number_is_an_integer_or_is_not_seen() {
+        let of = |text: &str, scale: u32| {
+            let arguments = parse(format!("{{\"a\":{text}}}").as_bytes(), &Limits::CONTENT).ok()?;
+            NumberRule::Scaled { at: "/a".to_owned(), scale }.of(&arguments)
+        };
+        for (text, scale, expected) in [
+            ("150", 1, Some(150)),
+            ("150.0", 1, Some(150)),
+            ("100.4", 1, None),
+            ("100.4", 10, Some(1004)),
+            ("19.99", 100, Some(1999)),
+            ("1.1", 100, Some(110)),
+            ("0.004", 100, None),
+            ("-7", 1, Some(-7)),
+            ("0", 1, Some(0)),
+            ("9007199254740991", 1, Some(9_007_199_254_740_991)),
+            ("9007199254740992", 1, None),
+            ("1e300", 1, None),
+            ("\"150\"", 1, None),
+            ("null", 1, None),
+        ] {
+            assert_eq!(of(text, scale), expected, "{text} times {scale}");
+        }
     }
 }

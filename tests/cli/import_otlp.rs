@@ -149,6 +149,31 @@ fn refused_spans_are_told_and_end_with_1() {
     assert!(replayed.contains("END_BEFORE_START"), "{replayed}");
 }
 
+/// A record below a span that is none: the span is there, and a replay does not miss it. One that nobody sent is
+/// missed.
+#[test]
+fn spans_that_are_no_records_leave_no_gap() {
+    let span = |id: u8, parent: Option<u8>, operation: &str| {
+        let parent = parent.map(|parent| format!("{parent:016x}")).unwrap_or_default();
+        serde_json::json!({"traceId": "11".repeat(16), "spanId": format!("{id:016x}"), "parentSpanId": parent,
+            "name": operation, "startTimeUnixNano": "1727740800000000000", "endTimeUnixNano": "1727740801000000000",
+            "attributes": [{"key": "gen_ai.operation.name", "value": {"stringValue": operation}}]})
+    };
+    let findings = |spans: &[Value]| {
+        let ledger = Ledger::empty();
+        let file = ledger.dir.with_file_name("spans.json");
+        let message = serde_json::json!({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]});
+        fs::write(&file, message.to_string()).unwrap();
+        import(&ledger, &[file.to_str().unwrap()]).exits(0);
+        let replayed = ledger.run("replay", &["--format", "json"]).exits(0).json();
+        replayed.last().unwrap()["summary"]["findings"].clone()
+    };
+    let (agent, workflow) = (span(1, None, "invoke_agent"), span(2, Some(1), "invoke_workflow"));
+    let chat = span(3, Some(2), "chat");
+    assert_eq!(findings(&[agent.clone(), workflow, chat.clone()]), serde_json::json!({}));
+    assert_eq!(findings(&[agent, chat]), serde_json::json!({"PARENT_SPAN_MISSING": 1}));
+}
+
 #[expect(clippy::print_stderr, reason = "a test that skips says so loudly")]
 fn corpora() -> Option<PathBuf> {
     let folder = std::env::var_os("PROOFLINE_CORPORA").map(PathBuf::from);
