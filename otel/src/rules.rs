@@ -13,15 +13,12 @@ use thiserror::Error;
 
 use crate::value::{attribute, plain};
 
-/// The longest file of rules, in bytes.
-const MAX_BYTES: usize = 1 << 20;
-
 /// Why a file is none of rules.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ImportRulesError {
     /// More than a mebibyte.
-    #[error("the rules are {0} bytes long; at most {MAX_BYTES} are read")]
+    #[error("the rules are {0} bytes long; at most {most} are read", most = ImportRules::MAX_BYTES)]
     TooLong(usize),
     /// Not the JSON of rules.
     #[error("the rules are not of the form that docs/otel.md has: {0}")]
@@ -209,14 +206,14 @@ pub(crate) struct ToldDecision {
 
 impl ImportRules {
     /// The longest file of rules, in bytes.
-    pub const MAX_BYTES: usize = MAX_BYTES;
+    pub const MAX_BYTES: usize = 1 << 20;
 
     /// Reads a file of rules.
     ///
     /// # Errors
     /// [`ImportRulesError`].
     pub fn read(bytes: &[u8]) -> Result<Self, ImportRulesError> {
-        if bytes.len() > MAX_BYTES {
+        if bytes.len() > Self::MAX_BYTES {
             return Err(ImportRulesError::TooLong(bytes.len()));
         }
         let file: RulesFile =

@@ -85,10 +85,10 @@ pub(crate) struct Mapped {
 /// Maps a piece.
 pub(crate) fn map(piece: &Piece, known: &KnownTrace, order: &ImportOrder) -> Result<Mapped, ImportError> {
     let mut tally = Tally { traces: 1, spans: piece.spans.len() as u64, ..Tally::default() };
-    let mut mapper = Mapper::new(piece, known, order)?;
+    let mut mapper = Mapper::new(piece, known, order);
     let mut rows = Vec::new();
     let mut document = SpansDocument::default();
-    let mut out = Made::default();
+    let (mut calls, mut payloads) = (Vec::new(), Vec::new());
     for (index, piece_span) in piece.spans.iter().enumerate() {
         let read = match mapper.read(index) {
             Ok(read) => read,
@@ -105,31 +105,21 @@ pub(crate) fn map(piece: &Piece, known: &KnownTrace, order: &ImportOrder) -> Res
         document.add(&piece_span.span, &piece_span.within(), in_payload, order.capture)?;
         rows.push(row(&piece_span.span, &read, &became));
         if let Some(made) = became.call {
-            out.payloads.extend(made.payloads);
-            out.calls.push(MappedCall {
-                decision: made.decision,
-                call: made.call,
-                is_denied: made.is_denied,
-            });
+            payloads.extend(made.payloads);
+            calls.push(made.call);
         }
     }
-    let contexts = mapper.new_contexts(&out.calls);
+    let contexts = mapper.new_contexts(&calls);
     let import = if rows.is_empty() {
         None
     } else {
         let content_type = content_type(SPANS_CONTENT_TYPE)?;
         let whole = Payload::of(&document.finish(piece.trace_id, order.capture)?, &content_type)?;
         let document = whole.reference.clone();
-        out.payloads.push(whole);
+        payloads.push(whole);
         Some(OtelImport { target_trace_id: piece.trace_id, mapping: order.mapping(), document, spans: rows })
     };
-    Ok(Mapped { contexts, calls: out.calls, payloads: out.payloads, import, tally })
-}
-
-#[derive(Default)]
-struct Made {
-    calls: Vec<MappedCall>,
-    payloads: Vec<Payload>,
+    Ok(Mapped { contexts, calls, payloads, import, tally })
 }
 
 fn content_type(text: &str) -> Result<ContentType, ImportError> {
@@ -155,9 +145,7 @@ struct Outcomes {
 
 struct MadeCall {
     records: CallRecords,
-    decision: SealedEnvelope,
-    call: SealedEnvelope,
-    is_denied: bool,
+    call: MappedCall,
     payloads: Vec<Payload>,
 }
 
@@ -181,7 +169,7 @@ struct Mapper<'a> {
 }
 
 impl<'a> Mapper<'a> {
-    fn new(piece: &'a Piece, known: &'a KnownTrace, order: &'a ImportOrder) -> Result<Self, ImportError> {
+    fn new(piece: &'a Piece, known: &'a KnownTrace, order: &'a ImportOrder) -> Self {
         let mut places = BTreeMap::new();
         for (index, it) in piece.spans.iter().enumerate() {
             if let Some(id) = span_id(&it.span.span_id) {
@@ -189,8 +177,8 @@ impl<'a> Mapper<'a> {
             }
         }
         let mut mapper = Self { piece, known, order, places, met: BTreeMap::new(), contexts: Vec::new() };
-        mapper.find_contexts()?;
-        Ok(mapper)
+        mapper.find_contexts();
+        mapper
     }
 
     fn span(&self, index: usize) -> Option<&'a PieceSpan> {
@@ -199,7 +187,7 @@ impl<'a> Mapper<'a> {
 
     /// The context of each identity that calls of the piece are made for: one that the ledger has, if it was
     /// established before the first of these calls, else a new one.
-    fn find_contexts(&mut self) -> Result<(), ImportError> {
+    fn find_contexts(&mut self) {
         let mut firsts: Vec<(Identity, Millis)> = Vec::new();
         for it in &self.piece.spans {
             if genai::kind(&it.span) == Kind::Other || it.span.start_time_unix_nano == 0 {
@@ -229,7 +217,6 @@ impl<'a> Mapper<'a> {
             };
             self.contexts.push((identity, context));
         }
-        Ok(())
     }
 
     /// Where contexts stand: at the span of the piece without a parent, else where earlier ones of the trace do, else
@@ -382,7 +369,7 @@ impl<'a> Mapper<'a> {
             decision_sha256: decision.hash(),
             record_sha256: call.hash(),
         };
-        Ok(Ok(MadeCall { records, decision, call, is_denied, payloads }))
+        Ok(Ok(MadeCall { records, call: MappedCall { decision, call, is_denied }, payloads }))
     }
 
     fn trace_context(&self, read: &ReadSpan) -> TraceContext {
