@@ -144,3 +144,50 @@ impl Members {
         Value::Object(self.0)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
+mod tests {
+    use std::io::Cursor;
+
+    use opentelemetry_proto::tonic::trace::v1::TracesData;
+    use proofline_canon::{Limits, parse};
+
+    use super::*;
+    use crate::read::{Item, ReadOptions, read};
+    use crate::write::json_line;
+
+    /// What a span is known by and what an export writes are one form: neither may move without the other.
+    #[test]
+    fn a_span_is_known_by_the_form_that_it_is_written_in() {
+        let files = [
+            include_str!("../../vectors/otel/desk.otlp.jsonl"),
+            include_str!("../../vectors/otel/desk-older.otlp.jsonl"),
+        ];
+        let mut spans = 0;
+        for file in files {
+            read(&mut Cursor::new(file), &ReadOptions::default(), &mut |item| {
+                let Item::Batch(batch) = item else { return Ok(()) };
+                let line = json_line(&TracesData::from(&batch));
+                let written = parse(line.as_bytes(), &Limits::CONTENT).unwrap();
+                let first =
+                    |value: &Value, name: &str| value.get(name).unwrap().as_array().unwrap()[0].clone();
+                let scope_spans = first(&first(&written, "resourceSpans"), "scopeSpans");
+                let written = scope_spans.get("spans").unwrap().as_array().unwrap();
+                for (written, read) in written.iter().zip(&batch.spans) {
+                    let Value::Object(mut written) = written.clone() else { panic!("a span is an object") };
+                    // A status that says nothing is written as it came; to be known by, it is none.
+                    if written.get("status").is_some_and(|status| *status == Value::Object(Object::new())) {
+                        written.remove("status");
+                    }
+                    let canonical = |value: &Value| value.to_canonical(Profile::Content).unwrap();
+                    assert_eq!(canonical(&Value::Object(written)), canonical(&span_value(&read.span)));
+                    spans += 1;
+                }
+                Ok::<(), std::convert::Infallible>(())
+            })
+            .unwrap();
+        }
+        assert_eq!(spans, 48);
+    }
+}
