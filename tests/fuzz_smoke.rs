@@ -583,3 +583,15 @@ fn otlp_auto_survives() {
     let json = OTLP_JSON.map(|text| text.as_bytes().to_vec());
     smoke("otlp_auto", [otlp_protobuf(), json.to_vec(), vec![packed.to_vec()]].concat(), budget().1);
 }
+
+#[test]
+fn filter_survives() {
+    let filters = [
+        r#"kind = accepted or seq < 3 and not (seq > 1 or not not trace.any(classification != ACCEPT))"#,
+        r#"tool.tool_name in (a, "b c") and "#,
+        r#"recorded_at >= 2026-01-31T00:00:00Z and time < "2026-01-31T01:00:00.000Z""#,
+        r#"body.a.0 = 5 or body.a = "5\u00e9\"" or auth.grants.tickets:read exists"#,
+        r#"trace ~ a3d5 and decision.reason_codes ~ "over.limit" and usage.total_tokens >= -1"#,
+    ];
+    smoke("filter", filters.map(|text| text.as_bytes().to_vec()).into(), budget().0);
+}

@@ -4,6 +4,7 @@
 
 mod bundles;
 pub mod disk;
+mod filters;
 mod image;
 mod notes;
 mod payloads;
@@ -17,6 +18,7 @@ mod texts;
 mod tools;
 
 pub use bundles::bundle;
+pub use filters::filter;
 pub use image::Image;
 pub use notes::{note, policy, timestamp};
 pub use payloads::sealed;
@@ -33,7 +35,7 @@ pub use tools::calculator;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 27] = [
+pub const TARGETS: [Target; 28] = [
     ("parse", parse),
     ("canonical", canonical),
     ("members", members),
@@ -61,4 +63,5 @@ pub const TARGETS: [Target; 27] = [
     ("otlp_json", otlp_json),
     ("otlp_protobuf", otlp_protobuf),
     ("otlp_auto", otlp_auto),
+    ("filter", filter),
 ];
