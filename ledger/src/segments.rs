@@ -2,6 +2,7 @@
 //! Whatever an index says is checked against the header it points to.
 
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -319,10 +320,16 @@ impl Segments {
 
     /// Every system entry, ascending.
     pub(crate) fn system_entries(&self) -> io::Result<Vec<Seq>> {
+        self.system_entries_of(&(0..u64::MAX))
+    }
+
+    /// The system entries among these, ascending.
+    pub(crate) fn system_entries_of(&self, entries: &Range<u64>) -> io::Result<Vec<Seq>> {
         let mut found = Vec::new();
-        for segment in &self.list {
+        for segment in self.with_some_of(entries) {
             let ordinals = segment.index.system_entries()?.into_iter();
-            found.extend(ordinals.filter(|at| segment.shows(*at)).map(|at| segment.seq_of(at)));
+            let seqs = ordinals.filter(|at| segment.shows(*at)).map(|at| segment.seq_of(at));
+            found.extend(seqs.filter(|seq| entries.contains(&seq.get())));
         }
         Ok(found)
     }
@@ -529,13 +536,28 @@ impl Segments {
         }
     }
 
-    /// Everything that the indexes list under an envelope hash; whether each of them is in order.
-    pub(crate) fn visit_hashes(&self, visit: &mut dyn FnMut(ListedHash)) -> io::Result<bool> {
+    /// The segments that have some of these entries.
+    fn with_some_of(&self, entries: &Range<u64>) -> impl Iterator<Item = &Segment> {
+        let has_some = |segment: &&Segment| {
+            let first = segment.header.first_seq.get();
+            first < entries.end && entries.start < first.saturating_add(segment.entries)
+        };
+        self.list.iter().filter(has_some)
+    }
+
+    /// Everything that the indexes list under an envelope hash, of these entries; whether each of the indexes is in
+    /// order.
+    pub(crate) fn visit_hashes(
+        &self,
+        entries: &Range<u64>,
+        visit: &mut dyn FnMut(ListedHash),
+    ) -> io::Result<bool> {
         let mut all_ascend = true;
-        for segment in &self.list {
+        for segment in self.with_some_of(entries) {
             all_ascend &= segment.index.visit_hashes(&mut |prefix, ordinal, kind_code| {
-                if segment.shows(ordinal) {
-                    visit(ListedHash { prefix, seq: segment.seq_of(ordinal), kind_code });
+                let seq = segment.seq_of(ordinal);
+                if segment.shows(ordinal) && entries.contains(&seq.get()) {
+                    visit(ListedHash { prefix, seq, kind_code });
                 }
             })?;
         }

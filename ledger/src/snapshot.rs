@@ -1,6 +1,7 @@
 //! A fixed prefix of a ledger for reading: in this process or another, while others append.
 
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -250,7 +251,19 @@ impl Snapshot {
     /// # Errors
     /// [`EntryFault::Io`].
     pub fn visit_listed_hashes(&self, visit: &mut dyn FnMut(ListedHash)) -> Result<bool, EntryFault> {
-        Ok(self.segments.visit_hashes(visit)?)
+        self.visit_listed_hashes_of(0..u64::MAX, visit)
+    }
+
+    /// [`Snapshot::visit_listed_hashes`] of these entries alone; true when the indexes that list them are in order.
+    ///
+    /// # Errors
+    /// [`EntryFault::Io`].
+    pub fn visit_listed_hashes_of(
+        &self,
+        entries: Range<u64>,
+        visit: &mut dyn FnMut(ListedHash),
+    ) -> Result<bool, EntryFault> {
+        Ok(self.segments.visit_hashes(&entries, visit)?)
     }
 
     /// Every entry of a trace, ascending.
@@ -281,6 +294,14 @@ impl Snapshot {
     /// [`EntryFault::Io`].
     pub fn system_entries(&self) -> Result<Vec<Seq>, EntryFault> {
         Ok(self.segments.system_entries()?)
+    }
+
+    /// The system entries among these, ascending.
+    ///
+    /// # Errors
+    /// [`EntryFault::Io`].
+    pub fn system_entries_of(&self, entries: Range<u64>) -> Result<Vec<Seq>, EntryFault> {
+        Ok(self.segments.system_entries_of(&entries)?)
     }
 
     pub(crate) fn edges(&self) -> &OnceLock<Edges> {

@@ -1,128 +1,182 @@
 //! Whether the indexes give every entry of the log, under its trace and under its hash. They are
 //! derived files: one that leaves entries out must not make a run over everything smaller.
+//!
+//! Nothing here is a checksum: whoever forges an index can make any sum come out right that adds up terms one by one.
+//! Of the entries that a trace gave each was read and names that trace, and none counts twice, so their number is
+//! enough; what is listed under hashes is held against the log, entry by entry.
 
 use std::ops::Range;
 
-use proofline_canon::Blake3Digest;
 use proofline_ledger::{Damage, EntryFault, EntryHeader, EntryKind, ListedHash, Seq, Snapshot};
-use proofline_trace::TraceId;
 
-/// Entries that are named in some way: how many, and a checksum that no order changes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Census {
-    pub(crate) entries: u64,
-    pub(crate) sum: u128,
+/// Entries that are held against the indexes at a time, from the beginning of a stretch on: some segments of usual
+/// length, two megabytes.
+pub(crate) const PIECE_ENTRIES: u64 = 1 << 18;
+
+/// The kind of an entry that cannot be read, and of one that is not there: no index has such a kind.
+const UNREADABLE: u8 = u8::MAX;
+
+/// Entries of the log one after the other, as the indexes must have them.
+#[derive(Debug, Default)]
+pub(crate) struct Logged {
+    first: u64,
+    prefixes: Vec<[u8; 8]>,
+    kinds: Vec<u8>,
 }
 
-impl Census {
-    /// An entry that names a trace.
-    pub(crate) fn count(&mut self, trace_id: TraceId, seq: Seq) {
-        let mut bytes = [0; 24];
-        let (front, back) = bytes.split_at_mut(16);
-        front.copy_from_slice(trace_id.as_bytes());
-        back.copy_from_slice(&seq.get().to_le_bytes());
-        self.take(&bytes);
+impl Logged {
+    /// None yet, from this entry on.
+    pub(crate) fn from(first: u64) -> Self {
+        Self { first, ..Self::default() }
     }
 
-    fn count_hash(&mut self, listed: ListedHash) {
-        let mut bytes = [0; 17];
-        let (front, back) = bytes.split_at_mut(8);
-        front.copy_from_slice(&listed.prefix);
-        let (seq, kind) = back.split_at_mut(8);
-        seq.copy_from_slice(&listed.seq.get().to_le_bytes());
-        kind.fill(listed.kind_code);
-        self.take(&bytes);
+    /// These entries, by their headers alone: what a run that is taken up again looked at before.
+    pub(crate) fn read(snapshot: &Snapshot, entries: Range<u64>) -> Result<Self, EntryFault> {
+        let mut logged = Self::from(entries.start);
+        for seq in entries.map(Seq::new) {
+            match snapshot.header(seq) {
+                Ok(Some(header)) => logged.push(&header),
+                Ok(None) | Err(EntryFault::Damaged(_)) => logged.push_unreadable(),
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(logged)
     }
 
-    fn take(&mut self, bytes: &[u8]) {
-        let digest = Blake3Digest::of(bytes);
-        let term = digest.as_bytes().first_chunk().map_or(0, |bytes| u128::from_le_bytes(*bytes));
-        self.add(Self { entries: 1, sum: term });
+    pub(crate) fn push(&mut self, header: &EntryHeader) {
+        let ListedHash { prefix, kind_code, .. } = ListedHash::of(header);
+        self.prefixes.push(prefix);
+        self.kinds.push(kind_code);
     }
 
-    pub(crate) fn add(&mut self, other: Self) {
-        self.entries = self.entries.saturating_add(other.entries);
-        self.sum = self.sum.wrapping_add(other.sum);
+    pub(crate) fn push_unreadable(&mut self) {
+        self.prefixes.push([0; 8]);
+        self.kinds.push(UNREADABLE);
+    }
+
+    /// Takes in those right behind.
+    pub(crate) fn append(&mut self, mut next: Self) {
+        self.prefixes.append(&mut next.prefixes);
+        self.kinds.append(&mut next.kinds);
+    }
+
+    pub(crate) const fn count(&self) -> u64 {
+        self.kinds.len() as u64
+    }
+
+    fn entries(&self) -> Range<u64> {
+        self.first..self.first + self.count()
+    }
+
+    fn place_of(&self, seq: Seq) -> Option<usize> {
+        let place = usize::try_from(seq.get().checked_sub(self.first)?).ok()?;
+        (place < self.kinds.len()).then_some(place)
+    }
+
+    /// The kind of the entry, unless nobody knows it.
+    fn kind_at(&self, place: usize) -> Option<u8> {
+        self.kinds.get(place).copied().filter(|kind| *kind != UNREADABLE)
     }
 }
 
-/// The entries of a log, as its indexes must have them.
+/// Whether the indexes list what the log has, of a stretch of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Listed {
+    /// Each entry under its hash, with its kind, once; and nothing else.
+    pub(crate) hashes: bool,
+    /// In the order in which they are searched.
+    pub(crate) in_order: bool,
+    /// Each system entry as one, and no other.
+    pub(crate) system: bool,
+}
+
+impl Default for Listed {
+    /// Of no entries.
+    fn default() -> Self {
+        Self { hashes: true, in_order: true, system: true }
+    }
+}
+
+impl Listed {
+    /// What the indexes list of these entries, held against them. Of one that cannot be read nothing is asked.
+    pub(crate) fn of(snapshot: &Snapshot, logged: &Logged) -> Result<Self, EntryFault> {
+        let (mut met, mut is_right) = (vec![false; logged.kinds.len()], true);
+        let in_order = snapshot.visit_listed_hashes_of(logged.entries(), &mut |listed| {
+            let Some(place) = logged.place_of(listed.seq) else { return };
+            let is_new = met.get_mut(place).is_some_and(|met| !std::mem::replace(met, true));
+            let is_as_logged = logged.kind_at(place).is_none_or(|kind| {
+                (logged.prefixes.get(place), kind) == (Some(&listed.prefix), listed.kind_code)
+            });
+            is_right &= is_new && is_as_logged;
+        })?;
+        let hides = |(place, met): (usize, &bool)| !met && logged.kind_at(place).is_some();
+        let hashes = is_right && !met.iter().enumerate().any(hides);
+        Ok(Self { hashes, in_order, system: lists_system(snapshot, logged)? })
+    }
+
+    pub(crate) const fn add(&mut self, other: Self) {
+        self.hashes &= other.hashes;
+        self.in_order &= other.in_order;
+        self.system &= other.system;
+    }
+}
+
+/// Whether the system entries that the indexes name, ascending, are those of the log.
+fn lists_system(snapshot: &Snapshot, logged: &Logged) -> Result<bool, EntryFault> {
+    let listed = snapshot.system_entries_of(logged.entries())?;
+    let mut listed = listed.into_iter().filter_map(|seq| logged.place_of(seq)).peekable();
+    for (place, kind) in logged.kinds.iter().enumerate() {
+        let is_listed = listed.next_if_eq(&place).is_some();
+        if *kind != UNREADABLE && is_listed != (*kind == EntryKind::System.code()) {
+            return Ok(false);
+        }
+    }
+    // What is left stands there twice, or out of order.
+    Ok(listed.next().is_none())
+}
+
+/// The entries of a log, counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct LogCensus {
-    pub(crate) traces: Census,
-    pub(crate) hashes: Census,
-    /// System entries.
-    pub(crate) system: u64,
+    /// Those that name a trace.
+    pub(crate) traces: u64,
     /// Entries that cannot be read, so that nobody knows what the indexes have to say of them.
     pub(crate) unreadable: u64,
 }
 
-/// What the indexes list under hashes, of a stretch of the log, and what they say of the whole.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Listed {
-    /// Of the stretch.
-    pub(crate) hashes: Census,
-    /// Whether each index has its hashes in order.
-    pub(crate) in_order: bool,
-    /// System entries of the whole log.
-    pub(crate) system: u64,
-}
-
-impl Listed {
-    /// Reads it for the entries of a stretch; what an index lists behind the last one counts to the last stretch.
-    pub(crate) fn read(snapshot: &Snapshot, stretch: &Range<u64>) -> Result<Self, EntryFault> {
-        let is_last = stretch.end >= snapshot.entries();
-        let is_own = |seq: u64| seq >= stretch.start && (is_last || seq < stretch.end);
-        let mut hashes = Census::default();
-        let in_order = snapshot.visit_listed_hashes(&mut |hash| {
-            if is_own(hash.seq.get()) {
-                hashes.count_hash(hash);
-            }
-        })?;
-        Ok(Self { hashes, in_order, system: snapshot.system_entries()?.len() as u64 })
-    }
-}
-
 impl LogCensus {
     pub(crate) fn count(&mut self, header: &EntryHeader) {
-        self.hashes.count_hash(ListedHash::of(header));
-        self.system += u64::from(header.status.kind() == EntryKind::System);
-        header.trace.iter().for_each(|link| self.traces.count(link.trace_id, header.seq));
+        self.traces += u64::from(header.trace.is_some());
     }
 
-    pub(crate) fn count_unreadable(&mut self) {
+    pub(crate) const fn count_unreadable(&mut self) {
         self.unreadable += 1;
     }
 
-    pub(crate) fn add(&mut self, other: Self) {
-        self.traces.add(other.traces);
-        self.hashes.add(other.hashes);
-        self.system = self.system.saturating_add(other.system);
+    pub(crate) const fn add(&mut self, other: Self) {
+        self.traces = self.traces.saturating_add(other.traces);
         self.unreadable = self.unreadable.saturating_add(other.unreadable);
     }
 
-    /// What is wrong when the traces of this log gave another census.
-    pub(crate) fn fault_of_traces(self, traces: Census) -> Option<Damage> {
-        (self.traces != traces).then(|| {
-            incomplete(match traces.entries == self.traces.entries {
-                true => "the indexes give other entries for their traces than those that name one".to_owned(),
-                false => format!(
-                    "{} entries name a trace, and the indexes give {} of them; a sealed index is not its segment's",
-                    self.traces.entries, traces.entries
-                ),
-            })
+    /// What is wrong when the traces of this log gave so many entries.
+    pub(crate) fn fault_of_traces(self, given: u64) -> Option<Damage> {
+        (self.traces != given).then(|| {
+            incomplete(format!(
+                "{} entries name a trace, and the indexes give {given} of them; a sealed index is not its segment's",
+                self.traces
+            ))
         })
     }
 
     /// What is wrong when the indexes list other hashes than the entries have. Where an entry cannot
     /// be read there is no saying; that is damage by itself.
-    pub(crate) fn fault_of_hashes(self, listed: &Listed) -> Option<Damage> {
+    pub(crate) fn fault_of_hashes(self, listed: Listed) -> Option<Damage> {
         if self.unreadable > 0 {
             return None;
         }
-        let message = if self.system != listed.system {
+        let message = if !listed.system {
             "the indexes list other system entries than there are; a sealed index is not its segment's"
-        } else if self.hashes != listed.hashes {
+        } else if !listed.hashes {
             "the indexes list other envelope hashes than those of the entries; a sealed index is not its segment's"
         } else if !listed.in_order {
             "an index lists envelope hashes in an order in which some are not found; it is not its segment's"

@@ -13,7 +13,7 @@ use proofline_trace::TraceId;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::census::{Census, Listed, LogCensus};
+use crate::census::{Listed, LogCensus, Logged, PIECE_ENTRIES};
 use crate::constrained::{self, Side};
 use crate::error::ReplayError;
 use crate::integrity;
@@ -153,7 +153,7 @@ fn part_at(
     Run::new(inputs, &pool, &reader, sink).everything(from)
 }
 
-fn part(tally: &Tally, given: Census, log: LogCensus, listed: Listed) -> Part {
+fn part(tally: &Tally, given: u64, log: LogCensus, listed: Listed) -> Part {
     Part { summary: tally.summary().clone(), shared_damage: tally.shared_damage(), given, log, listed }
 }
 
@@ -172,10 +172,12 @@ struct Run<'a> {
     sink: &'a mut dyn ReplaySink,
     tally: Tally,
     entries: u64,
-    /// What the traces gave so far.
-    census: Census,
+    /// How many entries the traces gave so far.
+    given: u64,
     /// What the entries of the log gave, of a run over everything.
     log: LogCensus,
+    /// What the indexes list of them.
+    listed: Listed,
     place: Place,
     opening: Sha256Digest,
 }
@@ -194,15 +196,16 @@ impl<'a> Run<'a> {
             reader,
             sink,
             entries: 0,
-            census: Census::default(),
+            given: 0,
             log: LogCensus::default(),
+            listed: Listed::default(),
             place: Place::default(),
             opening: opening_of(inputs.snapshot),
         }
     }
 
     fn everything(mut self, from: Option<Progress>) -> Result<Part, ReplayError> {
-        let (pool, snapshot, shard) = (self.pool, self.inputs.snapshot, self.inputs.plan.shard);
+        let (snapshot, shard) = (self.inputs.snapshot, self.inputs.plan.shard);
         let stretch = shard.map_or(0..snapshot.entries(), |shard| shard.range(snapshot.entries()));
         let begins = from.is_none();
         if let Some(from) = from {
@@ -217,22 +220,18 @@ impl<'a> Run<'a> {
         let look = self.integrity(keys.as_ref(), &stretch)?;
         // Links that this run has not looked at itself, all of them, are looked at again.
         let is_of_all = begins && shard.is_none() && self.reader.pace == Pace::Bulk;
-        let (listing, mut listed) = (Listing::of_all(&self), None);
-        pool.in_place_scope(|scope| {
-            scope.spawn(|_| listed = Some(Listed::read(snapshot, &stretch)));
-            self.traces(listing, None, is_of_all.then_some(&look))
-        })?;
-        let listed = listed.transpose().map_err(ReplayError::Lookup)?.unwrap_or_default();
-        Ok(part(&self.tally, self.census, self.log, listed))
+        let listing = Listing::of_all(&self);
+        self.traces(listing, None, is_of_all.then_some(&look))?;
+        Ok(part(&self.tally, self.given, self.log, self.listed))
     }
 
     fn go_on(self, from: Progress) -> Result<Self, ReplayError> {
         if from.opening != self.opening {
             return Err(ReplayError::OtherDamage);
         }
-        let Part { summary, shared_damage, given, log, .. } = from.part;
+        let Part { summary, shared_damage, given, log, listed } = from.part;
         let tally = self.tally.go_on(summary, shared_damage);
-        Ok(Self { tally, census: given, log, place: from.place, entries: from.entries, ..self })
+        Ok(Self { tally, given, log, listed, place: from.place, entries: from.entries, ..self })
     }
 
     /// Tells the sink that the run can go on from here.
@@ -240,10 +239,9 @@ impl<'a> Run<'a> {
         if !matches!(self.inputs.plan.traces, Selection::All) {
             return Ok(());
         }
-        let Self { tally, census, log, place, entries, opening, sink, .. } = self;
+        let Self { tally, given, log, listed, place, entries, opening, sink, .. } = self;
         let progress = || Progress {
-            // What the indexes list is counted at the end.
-            part: part(tally, *census, *log, Listed::default()),
+            part: part(tally, *given, *log, *listed),
             place: *place,
             entries: *entries,
             opening: *opening,
@@ -261,10 +259,15 @@ impl<'a> Run<'a> {
             Ok(Some(window).filter(|window| !window.is_empty()))
         };
         let work = |window: Range<u64>| Ok((window.end, integrity::check(reader, keys, window)?));
-        let mut look = LinkLook::default();
+        let (mut look, mut piece) = (LinkLook::default(), self.unlisted(stretch)?);
         pipeline::run(pool, next, work, |(end, looked)| {
             looked.damage.into_iter().for_each(|damage| self.tally.entry_damage(damage));
             self.log.add(looked.census);
+            piece.append(looked.logged);
+            if piece.count() >= PIECE_ENTRIES || end == stretch.end {
+                let piece = std::mem::replace(&mut piece, Logged::from(end));
+                self.listed.add(Listed::of(reader.snapshot, &piece).map_err(ReplayError::Lookup)?);
+            }
             self.tally.signatures(looked.signatures);
             look.add(looked.links);
             self.place.checked = end - stretch.start;
@@ -272,6 +275,14 @@ impl<'a> Run<'a> {
             self.tell_progress()
         })?;
         Ok(look)
+    }
+
+    /// The entries that were checked and not held against the indexes yet.
+    fn unlisted(&self, stretch: &Range<u64>) -> Result<Logged, ReplayError> {
+        let end = stretch.start + self.place.checked;
+        let is_whole = end >= stretch.end;
+        let start = if is_whole { end } else { end - self.place.checked % PIECE_ENTRIES };
+        Logged::read(self.inputs.snapshot, start..end).map_err(ReplayError::Lookup)
     }
 
     /// Replays the traces of a listing. With the look that a check of the whole log took at its links, none of
@@ -296,7 +307,7 @@ impl<'a> Run<'a> {
             work,
             |(batch, replayed)| {
                 for replayed in replayed {
-                    self.census.add(replayed.census);
+                    self.given += replayed.given;
                     again.add(replayed.links);
                     replayed.outcomes.into_iter().try_for_each(|outcome| self.outcome(outcome))?;
                 }
@@ -310,7 +321,7 @@ impl<'a> Run<'a> {
         // The traces were read after the links: what was read must be what was looked at. Where the indexes give
         // other entries, that is damage and told of.
         let is_same = look.is_none_or(|look| look.counted_as(&again));
-        if is_same || self.log.traces != self.census { Ok(()) } else { Err(ReplayError::Changed) }
+        if is_same || self.log.traces != self.given { Ok(()) } else { Err(ReplayError::Changed) }
     }
 
     fn outcome(&mut self, outcome: Outcome) -> Result<(), ReplayError> {

@@ -11,7 +11,7 @@ use proofline_proof::KeyList;
 use proofline_trace::EnvelopeHash;
 use rayon::prelude::*;
 
-use crate::census::LogCensus;
+use crate::census::{LogCensus, Logged};
 use crate::error::ReplayError;
 use crate::links::LinkLook;
 use crate::reading::{HashedEntry, LinkFacts, Reader, damage_at, read_entry, read_facts};
@@ -28,6 +28,8 @@ pub(crate) struct Checked {
     /// What is wrong, in log order.
     pub(crate) damage: Vec<Damage>,
     pub(crate) census: LogCensus,
+    /// All entries, as the indexes must have them.
+    pub(crate) logged: Logged,
     /// Producers' signatures that verify.
     pub(crate) signatures: u64,
     pub(crate) links: LinkLook,
@@ -51,6 +53,7 @@ pub(crate) fn check(
     for look in looks? {
         sum.damage.extend(look.damage);
         sum.census.add(look.census);
+        sum.logged.append(look.logged);
         sum.signatures += look.signatures;
         sum.links.add(look.links);
     }
@@ -116,6 +119,7 @@ impl RangeCheck<'_> {
             Err(damage) => {
                 self.found.push((seq, damage));
                 self.look.census.count_unreadable();
+                self.look.logged.push_unreadable();
                 self.look.links.suspect(seq);
                 self.before = None;
             }
@@ -135,6 +139,7 @@ impl RangeCheck<'_> {
             self.found.push((seq, damage_at(snapshot, seq, "body.hash", message)));
         }
         self.look.census.count(header);
+        self.look.logged.push(header);
         if header.trace.is_some() {
             self.look.links.count(&facts);
         }

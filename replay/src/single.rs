@@ -21,7 +21,6 @@ use proofline_trace::{
     SafeInt, TraceId, Verdict,
 };
 
-use crate::census::Census;
 use crate::chain::{ByteRule, Record, TraceLog, Verified};
 use crate::check::{self, Check};
 use crate::error::ReplayError;
@@ -67,7 +66,7 @@ pub(crate) struct Replayed {
     /// Of each, in their order.
     pub(crate) outcomes: Vec<Outcome>,
     /// The entries that name them.
-    pub(crate) census: Census,
+    pub(crate) given: u64,
     pub(crate) links: LinkLook,
 }
 
@@ -83,7 +82,7 @@ pub(crate) fn replay_each(
     let mut concluded = Vec::with_capacity(traces.len());
     for ((trace_id, _), log) in traces.iter().zip(&logs) {
         concluded.push(conclude(inputs, look, *trace_id, log)?);
-        replayed.census.add(log.census(*trace_id));
+        replayed.given += log.given();
         log.entries.iter().for_each(|entry| replayed.links.count(&entry.facts));
     }
     replayed.outcomes = outcomes(concluded, reader.pace);

@@ -15,12 +15,14 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use common::evidence::{bare, chain, declared};
-use common::forged_index::{forged_hashes, forged_index};
-use common::{NOW_MS, fresh, run};
+use common::forged_index::{forged_hashes, forged_index, forged_system};
+use common::{NOW_MS, fresh, genesis, run};
 use proofline_ledger::frame::FrameLengths;
 use proofline_ledger::segment::SEGMENT_HEADER_BYTES;
-use proofline_ledger::{Ledger, Options, Snapshot};
+use proofline_ledger::{Action, Ledger, Options, Snapshot};
+use proofline_proof::{KeyName, KeyRole, SecretKey, Signer};
 use proofline_replay::{Mode, Plan, RunVerdict, Summary, record_all};
+use zeroize::Zeroizing;
 
 const MODES: [Mode; 2] = [Mode::Forensic, Mode::Invariant];
 
@@ -243,6 +245,45 @@ fn an_index_that_hides_a_hash_is_damage() {
             let (_, summary) = run(&snapshot, &Plan { mode, ..plan() });
             let codes: Vec<&str> = summary.damage.iter().map(|damage| damage.code).collect();
             assert_eq!(codes, if is_damage { vec!["index.incomplete"] } else { vec![] }, "{what}");
+        }
+    }
+}
+
+/// The list of keys, erasures and holds are found through the same files: as many as there are is not enough.
+#[test]
+fn an_index_that_names_other_system_entries_is_damage() {
+    type Forgery = fn(&mut [[u8; 4]]);
+    let (dir, ledger) = fresh(Options { segment_bytes: 8192, ..Options::default() });
+    let secret = |name: &str, role| {
+        SecretKey::from_seed(KeyName::new(name).unwrap(), role, &Zeroizing::new([1; 32])).unwrap()
+    };
+    let log = secret(genesis().origin.as_str(), KeyRole::Log);
+    let producer = secret("gateway.example", KeyRole::Producer);
+    for (key, by) in [(&log, None), (&producer, Some(&log as &dyn Signer))] {
+        let record = ledger.snapshot().unwrap().key_list().unwrap().addition(key, by).unwrap();
+        ledger.commit_action(&Action::System(&record.canonical()), NOW_MS).unwrap();
+    }
+    (1..=4).flat_map(|number| chain(number, 1)).for_each(|line| {
+        ledger.commit_action(&bare(&line), NOW_MS).unwrap();
+    });
+    drop(ledger);
+    let path = dir.path().join("ledger");
+    let index = path.join("log/00000000000000000000.idx");
+    let whole = std::fs::read(&index).unwrap();
+    let forgeries: [(&str, Forgery, bool); 4] = [
+        ("as it was", |ordinals| assert_eq!(ordinals, [1_u32, 2].map(u32::to_le_bytes)), false),
+        ("one stands there twice, another not at all", |ordinals| ordinals[1] = ordinals[0], true),
+        ("a record in its place", |ordinals| ordinals[1] = 3_u32.to_le_bytes(), true),
+        ("an entry that is not there", |ordinals| ordinals[1] = 9999_u32.to_le_bytes(), true),
+    ];
+    for (what, forge, is_damage) in forgeries {
+        std::fs::write(&index, forged_system(&whole, forge)).unwrap();
+        let snapshot = Snapshot::open(&path).unwrap();
+        assert_eq!(snapshot.derived_damage(), [], "the forgery is not noticed on opening");
+        for mode in MODES {
+            let (_, summary) = run(&snapshot, &Plan { mode, ..plan() });
+            let codes: Vec<&str> = summary.damage.iter().map(|damage| damage.code).collect();
+            assert_eq!(codes.contains(&"index.incomplete"), is_damage, "{what}: {codes:?}");
         }
     }
 }

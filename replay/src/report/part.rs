@@ -1,11 +1,11 @@
-//! What one shard of a run comes to, in a form that adds up: counts, the damage of its stretch of the log, and sums
-//! over entries by which the whole can be held against its indexes.
+//! What one shard of a run comes to, in a form that adds up: counts, the damage of its stretch of the log, and
+//! whether the indexes list what that stretch has.
 
-use proofline_canon::{Value, hex};
+use proofline_canon::Value;
 
 use super::node::Node;
 use super::totals;
-use crate::census::{Census, Listed, LogCensus};
+use crate::census::{Listed, LogCensus};
 use crate::form::FormError;
 use crate::summary::{DAMAGE_KEPT, Summary};
 
@@ -15,10 +15,11 @@ pub struct Part {
     pub(crate) summary: Summary,
     /// Places of damage, the first ones, that every shard comes upon.
     pub(crate) shared_damage: u64,
-    /// What the traces gave.
-    pub(crate) given: Census,
+    /// How many entries the traces gave.
+    pub(crate) given: u64,
     /// What the entries of the stretch have.
     pub(crate) log: LogCensus,
+    /// What the indexes list of them.
     pub(crate) listed: Listed,
 }
 
@@ -39,7 +40,7 @@ impl Part {
     #[must_use]
     pub fn conclude(self) -> Summary {
         let Self { mut summary, given, log, listed, .. } = self;
-        let faults = log.fault_of_traces(given).into_iter().chain(log.fault_of_hashes(&listed));
+        let faults = log.fault_of_traces(given).into_iter().chain(log.fault_of_hashes(listed));
         faults.for_each(|damage| summary.keep(damage));
         summary
     }
@@ -56,9 +57,9 @@ impl Part {
         let free = DAMAGE_KEPT.saturating_sub(self.summary.damage.len());
         self.summary.damage.extend(own.into_iter().take(free));
         totals::add(&mut self.summary, other);
-        self.given.add(next.given);
+        self.given = self.given.saturating_add(next.given);
         self.log.add(next.log);
-        self.listed.hashes.add(next.listed.hashes);
+        self.listed.add(next.listed);
         true
     }
 
@@ -70,19 +71,14 @@ impl Part {
         self.shared_damage == next.shared_damage
             && shared(self) == shared(next)
             && self.summary.derived_damage == next.summary.derived_damage
-            && (self.listed.in_order, self.listed.system) == (next.listed.in_order, next.listed.system)
     }
 
     pub(super) fn to_value(&self) -> Value {
-        let log = [
-            ("traces", census_value(self.log.traces)),
-            ("hashes", census_value(self.log.hashes)),
-            ("system", Value::from(self.log.system)),
-            ("unreadable", Value::from(self.log.unreadable)),
-        ];
+        let log =
+            [("traces", Value::from(self.log.traces)), ("unreadable", Value::from(self.log.unreadable))];
         let indexes = [
-            ("traces", census_value(self.given)),
-            ("hashes", census_value(self.listed.hashes)),
+            ("traces", Value::from(self.given)),
+            ("hashes", Value::from(self.listed.hashes)),
             ("hashes_in_order", Value::from(self.listed.in_order)),
             ("system", Value::from(self.listed.system)),
         ];
@@ -99,29 +95,16 @@ impl Part {
         Ok(Self {
             summary: totals::read(&node.get("summary")?)?,
             shared_damage: node.get("shared_damage")?.count()?,
-            given: census(&indexes.get("traces")?)?,
+            given: indexes.get("traces")?.count()?,
             log: LogCensus {
-                traces: census(&log.get("traces")?)?,
-                hashes: census(&log.get("hashes")?)?,
-                system: log.get("system")?.count()?,
+                traces: log.get("traces")?.count()?,
                 unreadable: log.get("unreadable")?.count()?,
             },
             listed: Listed {
-                hashes: census(&indexes.get("hashes")?)?,
+                hashes: indexes.get("hashes")?.flag()?,
                 in_order: indexes.get("hashes_in_order")?.flag()?,
-                system: indexes.get("system")?.count()?,
+                system: indexes.get("system")?.flag()?,
             },
         })
     }
-}
-
-fn census_value(census: Census) -> Value {
-    Value::object([
-        ("entries", Value::from(census.entries)),
-        ("sum", Value::from(hex(&census.sum.to_be_bytes()))),
-    ])
-}
-
-fn census(node: &Node<'_>) -> Result<Census, FormError> {
-    Ok(Census { entries: node.get("entries")?.count()?, sum: u128::from_be_bytes(node.get("sum")?.hex()?) })
 }

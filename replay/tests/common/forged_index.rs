@@ -8,6 +8,7 @@ struct Parts {
     offsets: usize,
     hashes: usize,
     ordinals: usize,
+    system: usize,
     digest: usize,
 }
 
@@ -21,10 +22,10 @@ fn parts(whole: &[u8]) -> Parts {
     let offsets = 96 + resident(count, 8) + resident(traces, 16);
     let hashes = offsets + 4 * count;
     let ordinals = hashes + 16 * count + 20 * traces;
-    let digest = ordinals + 4 * traced + 4 * system;
+    let (system, digest) = (ordinals + 4 * traced, ordinals + 4 * traced + 4 * system);
     // Fewer entries than fill a tile: a leaf hash for each, and a checksum.
     assert_eq!(whole.len(), digest + 32 + 32 * count + 32);
-    Parts { count, traced, offsets, hashes, ordinals, digest }
+    Parts { count, traced, offsets, hashes, ordinals, system, digest }
 }
 
 /// The index with this look-up part, under the right checksum.
@@ -38,6 +39,14 @@ pub fn forged_index(whole: &[u8], cut: usize) -> Vec<u8> {
     let to = ordinals + 4 * traced;
     let mut forged = [&whole[..to - 4 * cut], &whole[to..digest]].concat();
     forged[16..20].copy_from_slice(&u32::try_from(traced - cut).unwrap().to_le_bytes());
+    sealed_again(&forged, &whole[digest + 32..])
+}
+
+/// A sealed index that says of other entries that they are system entries, with the right checksum.
+pub fn forged_system(whole: &[u8], forge: impl FnOnce(&mut [[u8; 4]])) -> Vec<u8> {
+    let Parts { system, digest, .. } = parts(whole);
+    let mut forged = whole[..digest].to_vec();
+    forge(forged[system..].as_chunks_mut::<4>().0);
     sealed_again(&forged, &whole[digest + 32..])
 }
 
