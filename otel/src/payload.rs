@@ -68,6 +68,11 @@ impl Document {
         &self.absent
     }
 
+    /// Every member that was put.
+    pub(crate) const fn members(&self) -> &Object {
+        &self.members
+    }
+
     /// A member that was put.
     pub(crate) fn member(&self, name: &str) -> Option<&Value> {
         self.members.get(name)
