@@ -208,3 +208,81 @@ impl Filler<'_> {
         with_url(resource_url, [("resource", Value::Object(resource)), scopes])
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+mod tests {
+    use super::*;
+
+    const DOCUMENT: &str = concat!(
+        r#"{"capture":"full","resources":[{"attributes":[{"key":"service.name","value":{"stringValue":"desk"}}],"#,
+        r#""schemaUrl":"https://schema.example/1"}],"scopes":[{"name":"s"}],"spans":[{"attributes":["#,
+        r#"{"key":"gen_ai.tool.call.result","value":{"sha256":"SHA","size_bytes":23}},"#,
+        r#"{"key":"n","value":{"intValue":"1"}}],"name":"a","resource":0,"scope":0,"spanId":"0102030405060708","#,
+        r#""status":{"code":2,"message":{"sha256":"SHA","size_bytes":6}},"traceId":"01010101010101010101010101010101"}],"#,
+        r#""trace_id":"01010101010101010101010101010101","type":"proofline.otel.spans","version":"1"}"#,
+    );
+
+    fn trace() -> TraceId {
+        TraceId::from_bytes([1; 16]).unwrap()
+    }
+
+    fn document() -> String {
+        let digest = Sha256Digest::of(br#"{"stringValue":"done"}"#);
+        DOCUMENT.replace("SHA", &digest.to_string())
+    }
+
+    fn result(text: &str) -> (Option<Value>, Option<Value>) {
+        (None, Some(Value::object([("result", text)])))
+    }
+
+    #[test]
+    fn content_is_put_back_or_missed_by_name() {
+        let read = |payloads: (Option<Value>, Option<Value>)| {
+            let mut all = kept_spans(document().as_bytes(), trace(), &mut |_| payloads.clone()).unwrap();
+            all.remove(0)
+        };
+        let same = read(result("done"));
+        assert_eq!(same.missing, ["status.message"]);
+        assert!(same.restated.is_empty());
+        let keys = |kept: &KeptSpan| -> Vec<String> {
+            kept.placed.span.attributes.iter().map(|it| it.key.clone()).collect()
+        };
+        assert_eq!(keys(&same), ["gen_ai.tool.call.result", "n"]);
+        assert_eq!(&*same.placed.resource_schema_url, "https://schema.example/1");
+        assert_eq!(same.placed.scope.name, "s");
+        // Another text than the digest's is told.
+        assert_eq!(read(result("other")).restated, ["gen_ai.tool.call.result"]);
+        let gone = read((None, None));
+        assert_eq!(gone.missing, ["gen_ai.tool.call.result", "status.message"]);
+        assert_eq!(keys(&gone), ["n"]);
+    }
+
+    #[test]
+    fn what_is_no_document_gives_no_spans() {
+        let read = |text: &str, trace: TraceId| kept_spans(text.as_bytes(), trace, &mut |_| (None, None));
+        let document = document();
+        assert!(read(&document, TraceId::from_bytes([2; 16]).unwrap()).is_err());
+        for (from, to) in [
+            ("\"resource\":0", "\"resource\":7"),
+            ("\"scope\":0", "\"scope\":\"0\""),
+            ("\"spanId\":\"0102", "\"spanId\":\"xx02"),
+            ("\"version\":\"1\"", "\"version\":\"2\""),
+            ("\"spans\":[", "\"spans\":[7,"),
+            ("\"intValue\":\"1\"", "\"intValue\":\"one\""),
+        ] {
+            assert!(document.contains(from), "{from}");
+            assert!(read(&document.replacen(from, to, 1), trace()).is_err(), "{to}");
+        }
+        // Cut anywhere, and with any byte changed: an error or spans, and never a fault.
+        for at in 0..document.len() {
+            assert!(read(&document[..at], trace()).is_err());
+            let mut bytes = document.clone().into_bytes();
+            bytes[at] ^= 1;
+            let _ = kept_spans(&bytes, trace(), &mut |_| result("done"));
+        }
+        let whole = r#"{"capture":"digest","trace_id":"01010101010101010101010101010101","type":"proofline.otel.spans","#;
+        let whole = format!(r#"{whole}"version":"1","whole":{{"sha256":"x","size_bytes":1}}}}"#);
+        assert_eq!(read(&whole, trace()), Err(NotKept::DigestOnly));
+    }
+}

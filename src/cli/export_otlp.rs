@@ -372,7 +372,7 @@ impl Job<'_> {
         out.line(format_args!("{spans} of {}", counted(tally.traces, "trace", "traces")))?;
         let paint = out.paint();
         let bad: &dyn Fn(&str) -> String = &|text| paint.bad(text);
-        let groups: [(&str, &[(u64, &str, bool)]); 3] = [
+        let groups: [(&str, &[Line]); 3] = [
             (
                 "spans",
                 &[
@@ -427,6 +427,9 @@ impl Job<'_> {
 }
 
 const COUNTS: [Column; 2] = [Column::number("count", 9), Column::text("what", 64)];
+
+/// A count, of what, and whether it is bad.
+type Line = (u64, &'static str, bool);
 
 /// The account in a line.
 fn sentence(tally: &ExportTally) -> String {

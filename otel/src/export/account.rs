@@ -1,5 +1,7 @@
 //! What an export counts.
 
+use std::collections::BTreeSet;
+
 use proofline_canon::Sha256Digest;
 
 /// How many of what came out. Counts add up in any order.
@@ -98,6 +100,6 @@ impl ExportTally {
 /// What was looked for among the payloads.
 #[derive(Debug, Default)]
 pub(super) struct Looked {
-    pub(super) missing: std::collections::BTreeSet<Sha256Digest>,
-    pub(super) damaged: std::collections::BTreeSet<Sha256Digest>,
+    pub(super) missing: BTreeSet<Sha256Digest>,
+    pub(super) damaged: BTreeSet<Sha256Digest>,
 }

@@ -1,12 +1,12 @@
 //! What a ledger has of one trace: its records, what imports say of its spans, and the verdicts that were recorded.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proofline_canon::{Limits, Sha256Digest};
 use proofline_ledger::{ArtifactKind, Entry, EntryFault, EntryStatus, Seq, Snapshot};
 use proofline_trace::{
-    BlobRef, Envelope, EnvelopeHash, ErrorKind, OtelImport, ReplayDiagnostics, ReplayResult, TraceId,
-    read_canonical,
+    BlobRef, Envelope, EnvelopeHash, ErrorKind, OtelImport, ReplayDiagnostics, ReplayResult, SpanId, Token,
+    TraceId, read_canonical,
 };
 
 /// A record of the trace, accepted or refused.
@@ -25,6 +25,25 @@ impl Held {
         match &self.envelope {
             Envelope::ModelCall(call) => Some((&call.request, &call.response)),
             Envelope::ToolCall(call) => Some((&call.request, &call.response)),
+            Envelope::AuthContext(_) | Envelope::PolicyDecision(_) => None,
+        }
+    }
+}
+
+impl Held {
+    /// The context and the decision of a call, and how it ended.
+    pub(crate) const fn rests_on(&self) -> Option<(EnvelopeHash, EnvelopeHash, &Token)> {
+        match &self.envelope {
+            Envelope::ModelCall(call) => Some((
+                call.auth_context_envelope_sha256,
+                call.policy_decision_envelope_sha256,
+                &call.outcome.status,
+            )),
+            Envelope::ToolCall(call) => Some((
+                call.auth_context_envelope_sha256,
+                call.policy_decision_envelope_sha256,
+                &call.outcome.status,
+            )),
             Envelope::AuthContext(_) | Envelope::PolicyDecision(_) => None,
         }
     }
@@ -122,16 +141,21 @@ impl Gathered {
         }
     }
 
+    /// Whether nothing of the trace was accepted, as far as all of it can be read.
+    pub(crate) fn is_without_accepted(&self) -> bool {
+        self.damaged == 0 && self.archived == 0 && self.records.iter().all(|it| it.refusal.is_some())
+    }
+
     /// The records that imports made.
     pub(crate) fn named(&self) -> BTreeSet<EnvelopeHash> {
         self.imports.iter().flat_map(OtelImport::references).collect()
     }
 
     /// The other records by their spans, those of a span together, spans in the order of their first records.
-    pub(crate) fn own(&self) -> Vec<(proofline_trace::SpanId, Vec<&Held>)> {
+    pub(crate) fn own(&self) -> Vec<(SpanId, Vec<&Held>)> {
         let named = self.named();
-        let mut groups: Vec<(proofline_trace::SpanId, Vec<&Held>)> = Vec::new();
-        let mut places = std::collections::BTreeMap::new();
+        let mut groups: Vec<(SpanId, Vec<&Held>)> = Vec::new();
+        let mut places = BTreeMap::new();
         for record in self.records.iter().filter(|it| !named.contains(&it.hash)) {
             let span_id = record.envelope.trace().span_id();
             let place = *places.entry(span_id).or_insert(groups.len());

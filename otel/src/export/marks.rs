@@ -190,9 +190,7 @@ pub(super) struct About<'a> {
 
 impl About<'_> {
     pub(super) fn mark(&self, spans: &mut [Marked], tally: &mut ExportTally) {
-        let is_judged = |it: &&ExportVerdict| {
-            !(it.is_of_nothing() && self.gathered.records.iter().all(|record| record.refusal.is_some()))
-        };
+        let is_judged = |it: &&ExportVerdict| !(it.is_of_nothing() && self.gathered.is_without_accepted());
         let verdicts: Vec<&ExportVerdict> = self.verdicts.iter().filter(is_judged).collect();
         let has_failed = verdicts.iter().any(|it| !it.result.verdict.is_pass());
         match (verdicts.is_empty(), has_failed) {
@@ -332,17 +330,24 @@ fn mark_span(span: &mut Marked, records: &[&Held]) {
             Envelope::PolicyDecision(it) => ("proofline.decision", it.ts_ms, of_decision(it)),
             Envelope::ModelCall(call) => ("proofline.call", call.started_at_ms, Vec::new()),
             Envelope::ToolCall(call) => {
-                let adapter = text("proofline.tool.adapter_id", &call.tool.adapter_id);
+                let adapter = text("proofline.call.adapter_id", &call.tool.adapter_id);
                 ("proofline.call", call.started_at_ms, vec![adapter])
             }
         };
-        let payloads = record.payloads().into_iter().flat_map(|(request, response)| {
+        let rests_on = record.rests_on().into_iter().flat_map(|(context, decision, outcome)| {
             [
-                text("proofline.request.sha256", request.sha256),
-                text("proofline.response.sha256", response.sha256),
+                text("proofline.call.auth_context_sha256", context),
+                text("proofline.call.decision_sha256", decision),
+                text("proofline.call.outcome", outcome),
             ]
         });
-        let about = place.into_iter().chain(about).chain(payloads);
+        let payloads = record.payloads().into_iter().flat_map(|(request, response)| {
+            [
+                text("proofline.call.request_sha256", request.sha256),
+                text("proofline.call.response_sha256", response.sha256),
+            ]
+        });
+        let about = place.into_iter().chain(about).chain(rests_on).chain(payloads);
         match &record.refusal {
             None => span.event(name, nanos(at), about.collect()),
             Some(kind) => {

@@ -12,7 +12,7 @@ mod own;
 mod record_span;
 mod verdict;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
@@ -168,7 +168,7 @@ impl Work<'_> {
                 }
             }
         }
-        let telemetry: std::collections::BTreeSet<SpanId> = spans.iter().map(|it| it.span_id).collect();
+        let telemetry: BTreeSet<SpanId> = spans.iter().map(|it| it.span_id).collect();
         for (span_id, group) in self.gathered.own() {
             if telemetry.contains(&span_id) {
                 continue;
