@@ -68,9 +68,9 @@ impl Document {
         &self.absent
     }
 
-    /// Every member that was put.
-    pub(crate) const fn members(&self) -> &Object {
-        &self.members
+    /// Takes out every member that was put.
+    pub(crate) fn take_members(&mut self) -> Object {
+        std::mem::take(&mut self.members)
     }
 
     /// A member that was put.

@@ -123,6 +123,9 @@ struct Keep<'a> {
 impl Keep<'_> {
     /// The attributes with some told by digest; none where they stay as they are.
     fn attributes(self, attributes: &[KeyValue]) -> Result<Option<Value>, WriteError> {
+        if !attributes.iter().any(|it| self.may_stand_in(&it.key)) {
+            return Ok(None);
+        }
         let (mut kept, mut is_other) = (Vec::with_capacity(attributes.len()), false);
         for it in attributes {
             let stand_in = self.stand_in(it)?;
@@ -143,9 +146,16 @@ impl Keep<'_> {
     fn stand_in(self, attribute: &KeyValue) -> Result<Option<Value>, WriteError> {
         let (key, value) = (attribute.key.as_str(), attribute.value.as_ref());
         match self.capture {
-            Capture::Full if is_content(key) => self.payloads.stand_in(key, value),
-            Capture::Structural | Capture::Digest if !is_plain(key) => digest_of(&in_otlp(value)).map(Some),
-            Capture::Full | Capture::Structural | Capture::Digest => Ok(None),
+            _ if !self.may_stand_in(key) => Ok(None),
+            Capture::Full => self.payloads.stand_in(key, value),
+            Capture::Structural | Capture::Digest => digest_of(&in_otlp(value)).map(Some),
+        }
+    }
+
+    fn may_stand_in(self, key: &str) -> bool {
+        match self.capture {
+            Capture::Full => is_content(key),
+            Capture::Structural | Capture::Digest => !is_plain(key),
         }
     }
 }

@@ -1,14 +1,14 @@
 //! How an instrumentation spelt a structure as text. A payload has the structure in canonical form; with the spelling
 //! beside it, the very text can be written again, and its digest says whether that is so.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use proofline_canon::{Object, Profile, Value};
+use proofline_canon::{Object, Profile, Value, plain_len};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// Orders of members that one text may have; one that has more is kept whole.
+/// Orders of members that one text may have, and members that one may have; a text with more is kept whole.
 const MOST_ORDERS: usize = 64;
+const MOST_MEMBERS: usize = 256;
 
 /// The spelling of a text: white space, escapes, and the order of members where it is not the canonical one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,12 +37,7 @@ impl Spelling {
 
     /// The text of a structure.
     pub(crate) fn write(&self, value: &Value) -> String {
-        let orders = self
-            .orders
-            .iter()
-            .map(|names| (canonical_order(names), names.as_slice()))
-            .collect::<BTreeMap<_, _>>();
-        let mut writer = Writer { spelling: self, orders, out: String::new() };
+        let mut writer = Writer { spelling: self, out: String::new() };
         writer.value(value);
         writer.out
     }
@@ -86,15 +81,8 @@ fn is_spaced(text: &str) -> bool {
     false
 }
 
-fn canonical_order(names: &[String]) -> Vec<String> {
-    let object: Object = names.iter().map(|name| (name.as_str(), Value::Null)).collect();
-    object.names().map(str::to_owned).collect()
-}
-
 struct Writer<'a> {
     spelling: &'a Spelling,
-    /// By the names in canonical order.
-    orders: BTreeMap<Vec<String>, &'a [String]>,
     out: String,
 }
 
@@ -122,18 +110,25 @@ impl Writer<'_> {
     }
 
     fn object(&mut self, members: &Object) {
-        let canonical: Vec<String> = members.names().map(str::to_owned).collect();
-        let order = self.orders.get(&canonical).copied();
+        let is_of = |order: &&Vec<String>| {
+            order.len() == members.len() && order.iter().all(|name| members.contains(name))
+        };
         self.out.push('{');
-        for (at, name) in order.unwrap_or(&canonical).iter().enumerate() {
-            self.comma(at);
-            self.text(name);
-            self.out.push_str(if self.spelling.is_spaced { ": " } else { ":" });
-            if let Some(value) = members.get(name) {
-                self.value(value);
+        match self.spelling.orders.iter().find(is_of) {
+            Some(order) => {
+                let in_order = order.iter().filter_map(|name| Some((name.as_str(), members.get(name)?)));
+                in_order.enumerate().for_each(|(at, member)| self.member(at, member));
             }
+            None => members.iter().enumerate().for_each(|(at, member)| self.member(at, member)),
         }
         self.out.push('}');
+    }
+
+    fn member(&mut self, at: usize, (name, value): (&str, &Value)) {
+        self.comma(at);
+        self.text(name);
+        self.out.push_str(if self.spelling.is_spaced { ": " } else { ":" });
+        self.value(value);
     }
 
     fn comma(&mut self, at: usize) {
@@ -144,19 +139,28 @@ impl Writer<'_> {
 
     fn text(&mut self, text: &str) {
         self.out.push('"');
-        for character in text.chars() {
-            match character {
-                '"' => self.out.push_str("\\\""),
-                '\\' => self.out.push_str("\\\\"),
-                '\n' => self.out.push_str("\\n"),
-                '\r' => self.out.push_str("\\r"),
-                '\t' => self.out.push_str("\\t"),
-                '\u{8}' => self.out.push_str("\\b"),
-                '\u{c}' => self.out.push_str("\\f"),
-                control if control < ' ' => self.escaped(control),
-                beyond if self.spelling.is_ascii && !beyond.is_ascii() => self.escaped(beyond),
-                plain => self.out.push(plain),
+        let mut rest = text;
+        while let Some((plain, behind)) = rest.split_at_checked(plain_len(rest.as_bytes())) {
+            if self.spelling.is_ascii && !plain.is_ascii() {
+                for character in plain.chars() {
+                    if character.is_ascii() { self.out.push(character) } else { self.escaped(character) }
+                }
+            } else {
+                self.out.push_str(plain);
             }
+            let mut characters = behind.chars();
+            match characters.next() {
+                Some('"') => self.out.push_str("\\\""),
+                Some('\\') => self.out.push_str("\\\\"),
+                Some('\n') => self.out.push_str("\\n"),
+                Some('\r') => self.out.push_str("\\r"),
+                Some('\t') => self.out.push_str("\\t"),
+                Some('\u{8}') => self.out.push_str("\\b"),
+                Some('\u{c}') => self.out.push_str("\\f"),
+                Some(control) => self.escaped(control),
+                None => break,
+            }
+            rest = characters.as_str();
         }
         self.out.push('"');
     }
@@ -170,22 +174,38 @@ impl Writer<'_> {
 
 /// Collects the orders of members of a text while it is read.
 #[derive(Default)]
-struct Orders {
-    by_names: BTreeMap<Vec<String>, Vec<String>>,
+struct Orders<'t> {
+    lists: Vec<Vec<&'t str>>,
 }
 
-impl Orders {
+impl<'t> Orders<'t> {
+    /// Whether the order of these members is like all that were met before.
+    fn take(&mut self, names: Vec<&'t str>) -> bool {
+        if self.lists.contains(&names) {
+            return true;
+        }
+        let is_same_set =
+            |known: &Vec<&str>| known.len() == names.len() && names.iter().all(|it| known.contains(it));
+        if names.len() > MOST_MEMBERS || self.lists.len() >= MOST_ORDERS || self.lists.iter().any(is_same_set)
+        {
+            return false;
+        }
+        self.lists.push(names);
+        true
+    }
+
     /// Those that are not canonical.
     fn into_list(self) -> Vec<Vec<String>> {
-        self.by_names
-            .into_iter()
-            .filter(|(canonical, order)| canonical != order)
-            .map(|(_, order)| order)
-            .collect()
+        let is_other = |names: &Vec<&str>| {
+            let canonical: Object = names.iter().map(|name| (*name, Value::Null)).collect();
+            !canonical.names().eq(names.iter().copied())
+        };
+        let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
+        self.lists.into_iter().filter(is_other).map(owned).collect()
     }
 }
 
-impl<'de> DeserializeSeed<'de> for &mut Orders {
+impl<'de> DeserializeSeed<'de> for &mut Orders<'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
@@ -193,7 +213,7 @@ impl<'de> DeserializeSeed<'de> for &mut Orders {
     }
 }
 
-impl<'de> Visitor<'de> for &mut Orders {
+impl<'de> Visitor<'de> for &mut Orders<'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -202,16 +222,13 @@ impl<'de> Visitor<'de> for &mut Orders {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut names = Vec::new();
-        while let Some(name) = map.next_key::<String>()? {
+        // A name with escapes is none of these, and its text is kept whole.
+        while let Some(name) = map.next_key::<&'de str>()? {
             names.push(name);
             map.next_value_seed(&mut *self)?;
         }
-        let known = self.by_names.entry(canonical_order(&names)).or_insert_with(|| names.clone());
         // Two orders of the same members are more than a spelling has place for.
-        if *known != names || self.by_names.len() > MOST_ORDERS {
-            return Err(A::Error::custom("an order of its own"));
-        }
-        Ok(())
+        if self.take(names) { Ok(()) } else { Err(A::Error::custom("an order of its own")) }
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
@@ -252,6 +269,7 @@ impl<'de> Visitor<'de> for &mut Orders {
 #[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
     use proofline_canon::{Limits, parse};
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -289,10 +307,79 @@ mod tests {
             r#"{"a":"\/"}"#,
             r#"{"a":"\u00E9"}"#,
             r#"[{"b":1,"a":2},{"a":1,"b":2}]"#,
+            r#"{"\u0061":1}"#,
         ] {
             assert_eq!(Spelling::of(text, &canonical(text)), None, "{text}");
         }
+        // Nor has one with very many members, or very many orders, whatever they are.
+        let members: Vec<String> = (0..MOST_MEMBERS + 1).rev().map(|at| format!("\"{at}\":0")).collect();
+        let many = format!("{{{}}}", members.join(","));
+        assert_eq!(Spelling::of(&many, &canonical(&many)), None);
+        let orders: Vec<String> = (0..MOST_ORDERS + 1).map(|at| format!("{{\"{at}b\":0,\"a\":0}}")).collect();
+        let many = format!("[{}]", orders.join(","));
+        assert_eq!(Spelling::of(&many, &canonical(&many)), None);
         // Nor has one that means something else.
         assert_eq!(Spelling::of("[1]", &canonical("[2]")), None);
+    }
+
+    /// Any structure in any order, by a writer that is not ours; an order a set of names, as emitters have it.
+    fn structure() -> impl Strategy<Value = serde_json::Value> {
+        let text = prop_oneof!["[a-z \"\\\\\\n]{0,6}", ".{0,4}"];
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(serde_json::Value::from),
+            any::<i32>().prop_map(serde_json::Value::from),
+            text.prop_map(serde_json::Value::from),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::from),
+                proptest::collection::btree_map("[a-d]{1,2}", inner, 0..4)
+                    .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// Names sorted by the rank that a seed gives them, so that equal sets have equal orders.
+    fn written(value: &serde_json::Value, seed: u64, is_spaced: bool, out: &mut String) {
+        let (comma, colon) = if is_spaced { (", ", ": ") } else { (",", ":") };
+        match value {
+            serde_json::Value::Array(items) => {
+                out.push('[');
+                for (at, item) in items.iter().enumerate() {
+                    out.push_str(if at > 0 { comma } else { "" });
+                    written(item, seed, is_spaced, out);
+                }
+                out.push(']');
+            }
+            serde_json::Value::Object(members) => {
+                let rank =
+                    |name: &str| name.bytes().fold(seed, |rank, byte| rank.rotate_left(9) ^ u64::from(byte));
+                let mut members: Vec<_> = members.iter().collect();
+                members.sort_by_key(|(name, _)| (rank(name).wrapping_mul(0x9e37_79b9_7f4a_7c15), *name));
+                out.push('{');
+                for (at, (name, value)) in members.into_iter().enumerate() {
+                    out.push_str(if at > 0 { comma } else { "" });
+                    out.push_str(&serde_json::to_string(name).unwrap());
+                    out.push_str(colon);
+                    written(value, seed, is_spaced, out);
+                }
+                out.push('}');
+            }
+            leaf => out.push_str(&serde_json::to_string(leaf).unwrap()),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn structures_in_any_order_come_back_to_the_byte(value in structure(), seed: u64, is_spaced: bool) {
+            let mut text = String::new();
+            written(&value, seed, is_spaced, &mut text);
+            let meant = canonical(&text);
+            // A spelling with no comma or colon to tell, and text that is ASCII, are the same either way.
+            let spelling = Spelling::of(&text, &meant);
+            let kept = spelling.as_ref().and_then(|it| Spelling::from_value(&it.to_value()));
+            prop_assert_eq!(kept.map(|it| it.write(&meant)), Some(text));
+        }
     }
 }

@@ -350,7 +350,7 @@ impl<'a> Mapper<'a> {
         read: &ReadSpan,
         tally: &mut Tally,
     ) -> Result<Result<MadeCall, &'static str>, ImportError> {
-        let said = Said::of(&it.span, read.kind, tally);
+        let mut said = Said::of(&it.span, read.kind, tally);
         let capture = self.order.capture;
         let content_type = content_type(PAYLOAD_CONTENT_TYPE)?;
         let payloads = [&said.request, &said.response];
@@ -370,8 +370,7 @@ impl<'a> Mapper<'a> {
         let is_denied = decision.decision.result == DecisionResult::Deny;
         tally.decided(&decision.decision, decision.request.action.as_str(), base);
         let decision = Envelope::PolicyDecision(decision).seal();
-        let (whole_request, whole_response) =
-            (said.request.members().clone(), said.response.members().clone());
+        let (whole_request, whole_response) = (said.request.take_members(), said.response.take_members());
         let call = said.record(Place {
             started_at_ms,
             ended_at_ms: millis(it.span.end_time_unix_nano),
