@@ -46,18 +46,25 @@
 //! ```
 
 mod content;
+mod export;
 mod genai;
 mod import;
+mod kept;
 mod payload;
 pub mod read;
+mod restore;
 mod rules;
 mod spans_document;
+mod spelling;
 mod value;
 pub mod write;
 
 /// The types of OTLP, in the version that this crate speaks.
 pub use opentelemetry_proto;
 
+pub use export::{
+    ExportError, ExportTally, ExportVerdict, ExportVerdicts, ExportedTrace, Exporter, RecordedVerdict,
+};
 pub use import::{
     AskedOf, Identity, ImportError, ImportFileError, ImportOrder, Imported, Importer, MAPPER, MAPPER_VERSION,
     RECORDING_POLICY, Source, actor_from, import_file,

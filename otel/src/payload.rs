@@ -68,6 +68,11 @@ impl Document {
         &self.absent
     }
 
+    /// Takes out every member that was put.
+    pub(crate) fn take_members(&mut self) -> Object {
+        std::mem::take(&mut self.members)
+    }
+
     /// A member that was put.
     pub(crate) fn member(&self, name: &str) -> Option<&Value> {
         self.members.get(name)

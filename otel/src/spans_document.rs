@@ -1,5 +1,5 @@
 //! The document of the spans that one import met together in a trace: all that records have no place for, so that
-//! nothing of a span is lost. Content that a payload holds stands here by digest.
+//! nothing of a span is lost. Content that payloads give back stands here by digest.
 
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -9,13 +9,14 @@ use proofline_trace::{Capture, TraceId};
 use crate::content::{Surroundings, span_value};
 use crate::genai::is_content;
 use crate::payload::digest_of;
+use crate::restore::Pieces;
 use crate::value::in_otlp;
 
 /// What the document is, to those who meet it as a payload.
 pub const SPANS_CONTENT_TYPE: &str = "application/vnd.proofline.otel-spans+json";
 
-const FORM: &str = "proofline.otel.spans";
-const VERSION: &str = "1";
+pub(crate) const FORM: &str = "proofline.otel.spans";
+pub(crate) const VERSION: &str = "1";
 
 /// The document while it is made.
 #[derive(Debug, Default)]
@@ -26,15 +27,15 @@ pub(crate) struct SpansDocument {
 }
 
 impl SpansDocument {
-    /// Adds a span. What a payload has of it is told by digest.
+    /// Adds a span. What its payloads give back is told by digest.
     pub(crate) fn add(
         &mut self,
         span: &Span,
         within: &Surroundings<'_>,
-        in_payload: bool,
+        payloads: Pieces<'_>,
         capture: Capture,
     ) -> Result<(), WriteError> {
-        let keep = Keep { capture, in_payload };
+        let keep = Keep { capture, payloads };
         let mut whole = match span_value(span) {
             Value::Object(members) => members,
             _ => Object::new(),
@@ -114,23 +115,25 @@ fn replace(members: &mut Object, name: &str, attributes: Option<Value>) {
 
 /// What of the attributes stays.
 #[derive(Clone, Copy)]
-struct Keep {
+struct Keep<'a> {
     capture: Capture,
-    in_payload: bool,
+    payloads: Pieces<'a>,
 }
 
-impl Keep {
+impl Keep<'_> {
     /// The attributes with some told by digest; none where they stay as they are.
     fn attributes(self, attributes: &[KeyValue]) -> Result<Option<Value>, WriteError> {
-        if !attributes.iter().any(|it| self.by_digest(&it.key)) {
+        if !attributes.iter().any(|it| self.may_stand_in(&it.key)) {
             return Ok(None);
         }
-        let kept = attributes.iter().map(|it| {
-            let value = in_otlp(it.value.as_ref());
-            let value = if self.by_digest(&it.key) { digest_of(&value)? } else { value };
-            Ok(Value::object([("key", Value::from(it.key.as_str())), ("value", value)]))
-        });
-        Ok(Some(Value::Array(kept.collect::<Result<_, WriteError>>()?)))
+        let (mut kept, mut is_other) = (Vec::with_capacity(attributes.len()), false);
+        for it in attributes {
+            let stand_in = self.stand_in(it)?;
+            is_other |= stand_in.is_some();
+            let value = stand_in.unwrap_or_else(|| in_otlp(it.value.as_ref()));
+            kept.push(Value::object([("key", Value::from(it.key.as_str())), ("value", value)]));
+        }
+        Ok(is_other.then_some(Value::Array(kept)))
     }
 
     fn surroundings(self, value: Value, attributes: &[KeyValue]) -> Result<Value, WriteError> {
@@ -139,9 +142,19 @@ impl Keep {
         Ok(Value::Object(members))
     }
 
-    fn by_digest(self, key: &str) -> bool {
+    /// The digest that stands for a value; none where it stays.
+    fn stand_in(self, attribute: &KeyValue) -> Result<Option<Value>, WriteError> {
+        let (key, value) = (attribute.key.as_str(), attribute.value.as_ref());
         match self.capture {
-            Capture::Full => self.in_payload && is_content(key),
+            _ if !self.may_stand_in(key) => Ok(None),
+            Capture::Full => self.payloads.stand_in(key, value),
+            Capture::Structural | Capture::Digest => digest_of(&in_otlp(value)).map(Some),
+        }
+    }
+
+    fn may_stand_in(self, key: &str) -> bool {
+        match self.capture {
+            Capture::Full => is_content(key),
             Capture::Structural | Capture::Digest => !is_plain(key),
         }
     }

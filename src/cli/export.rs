@@ -9,9 +9,10 @@ use serde::Serialize;
 
 use super::error::CliError;
 use super::exit::Exit;
+use super::export_otlp::{self, ExportOtlpArgs};
 use super::input::ledger_folder;
 use super::key_file::write_whole_with;
-use super::output::{self, Out, OutputArgs};
+use super::output::{self, Format, Out, OutputArgs};
 use super::phrase::counted;
 use super::progress::Progress;
 use super::safe::{safe, safe_path};
@@ -22,14 +23,21 @@ use super::safe::{safe, safe_path};
 /// The same ledger gives the same bytes. Others may commit meanwhile: what is
 /// written is what was durable when it began. What is erased is never in it.
 ///
+/// `export otlp` writes traces for an observability stack instead. A folder of the
+/// name otlp is written ./otlp.
+///
 /// Examples:
 ///   proofline export ledger ledger.stream
 ///   proofline export ledger - | ssh other proofline import ledger -
+///   proofline export otlp ledger --out spans.otlp.jsonl
 #[derive(clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(verbatim_doc_comment, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct ExportArgs {
+    #[command(subcommand)]
+    other: Option<ExportOther>,
     /// The ledger's folder
-    dir: PathBuf,
+    #[arg(required = true)]
+    dir: Option<PathBuf>,
     /// The file to write, `-` for the standard output, which then gets no report
     #[arg(default_value = "-")]
     out: PathBuf,
@@ -40,7 +48,22 @@ pub(crate) struct ExportArgs {
     #[arg(long, value_name = "SIZE")]
     at: Option<u64>,
     #[command(flatten)]
-    pub(crate) output: OutputArgs,
+    output: OutputArgs,
+}
+
+/// What else can be written.
+#[derive(clap::Subcommand)]
+enum ExportOther {
+    Otlp(ExportOtlpArgs),
+}
+
+impl ExportArgs {
+    pub(crate) const fn format(&self) -> Format {
+        match &self.other {
+            Some(ExportOther::Otlp(args)) => args.output.format,
+            None => self.output.format,
+        }
+    }
 }
 
 /// Which payloads go along.
@@ -69,7 +92,13 @@ struct ExportLine {
 
 /// Exports and reports.
 pub(crate) fn run(args: &ExportArgs, out: &mut Out) -> Result<Exit, CliError> {
-    let dir = ledger_folder(&args.dir)?;
+    if let Some(ExportOther::Otlp(args)) = &args.other {
+        return export_otlp::run(args, out);
+    }
+    let Some(dir) = &args.dir else {
+        return Err(CliError::Usage("name the ledger's folder, or what to export"));
+    };
+    let dir = ledger_folder(dir)?;
     let order = ExportOrder { with_blobs: args.blobs == Which::All, at: args.at };
     if args.out == Path::new("-") {
         if output::is_terminal() {

@@ -44,6 +44,7 @@ mod erasing;
 mod error;
 mod exit;
 mod export;
+mod export_otlp;
 mod gone;
 mod hash;
 mod hold;
@@ -265,7 +266,7 @@ impl Verb {
             Self::Hold(args) => args.output.format,
             Self::Release(args) => args.output.format,
             Self::Holds(args) => args.output.format,
-            Self::Export(args) => args.output.format,
+            Self::Export(args) => args.format(),
             Self::Import(args) => args.format(),
             Self::Backup(args) => args.output.format,
             Self::Bench(args) => args.output.format,

@@ -1,7 +1,7 @@
-//! Why telemetry was not imported: code, sentence, place, what to do, and exit code.
+//! Why telemetry was not imported or exported: code, sentence, place, what to do, and exit code.
 
 use proofline::otel::read::ReadError;
-use proofline::otel::{ImportError, ImportFileError, ImportRulesError};
+use proofline::otel::{ExportError, ImportError, ImportFileError, ImportRulesError};
 
 use super::error::{CliError, exit_of_ledger};
 use super::exit::Exit;
@@ -25,6 +25,9 @@ pub(crate) enum OtelTrouble {
         /// Why.
         source: ImportRulesError,
     },
+    /// The export.
+    #[error(transparent)]
+    Export(#[from] ExportError),
 }
 
 impl OtelTrouble {
@@ -33,12 +36,17 @@ impl OtelTrouble {
         match self {
             Self::File { source, .. } => source.code(),
             Self::Rules { source, .. } => source.code(),
+            Self::Export(source) => source.code(),
         }
     }
 
     /// The exit code.
     pub(crate) fn exit(&self) -> Exit {
-        let Self::File { source, .. } = self else { return Exit::BadInput };
+        let source = match self {
+            Self::File { source, .. } => source,
+            Self::Rules { .. } => return Exit::BadInput,
+            Self::Export(_) => return Exit::SystemRefused,
+        };
         match &**source {
             ImportFileError::Read(ReadError::Io { .. }) => Exit::SystemRefused,
             ImportFileError::Import(ImportError::Ledger(error)) => exit_of_ledger(error),
@@ -52,6 +60,7 @@ impl OtelTrouble {
     pub(crate) fn place(&self) -> Option<String> {
         match self {
             Self::File { name, .. } | Self::Rules { name, .. } => Some(name.clone()),
+            Self::Export(_) => None,
         }
     }
 
@@ -60,6 +69,7 @@ impl OtelTrouble {
         match self {
             Self::File { source, .. } => Some(source.hint()),
             Self::Rules { source, .. } => Some(source.hint()),
+            Self::Export(source) => Some(source.hint()),
         }
     }
 }

@@ -244,3 +244,19 @@ fn migrate_finds_nothing_in_a_ledger_of_today() {
     assert_eq!((&line["steps"], &line["applied"]), (&serde_json::json!([]), &false.into()));
     assert!(shelf.run("migrate", &[]).well().stdout.contains("up to date"));
 }
+
+/// Verdicts of now need every entry; what does not need them is exported, and what is away is counted.
+#[test]
+fn traces_are_exported_without_what_is_away() {
+    let shelf = Shelf::new();
+    let export =
+        |more: &[&str]| proofline([&["export", "otlp", shelf.dir(), "--format", "json"], more].concat());
+    let whole = export(&[]).exits(0);
+    shelf.archive_all().well();
+    assert_eq!(export(&[]).exits(4).error().0, "replay.archived");
+    assert!(export(&["--archive", shelf.out()]).exits(0).stdout == whole.stdout);
+    let without = export(&["--verdicts", "none"]).exits(0);
+    let account: serde_json::Value = serde_json::from_str(without.stderr.lines().next().unwrap()).unwrap();
+    assert!(account["archived_entries"].as_u64().unwrap() > 0, "{account}");
+    assert_eq!(account["damaged_entries"], 0);
+}

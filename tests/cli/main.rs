@@ -19,6 +19,7 @@ mod diff;
 mod drift;
 mod erasing;
 mod evidence;
+mod export_otlp;
 mod hostile;
 mod html;
 mod import_otlp;

@@ -55,7 +55,7 @@ const VERBS: [&str; 47] = [
 ];
 
 /// Verbs below verbs.
-const STEPS: [(&str, &str); 21] = [
+const STEPS: [(&str, &str); 22] = [
     ("policy", "check"),
     ("report", "merge"),
     ("report", "convert"),
@@ -77,6 +77,7 @@ const STEPS: [(&str, &str); 21] = [
     ("bundle", "withhold"),
     ("verdicts", "verify"),
     ("import", "otlp"),
+    ("export", "otlp"),
 ];
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::resource::v1::Resource as OtelResource;
 use opentelemetry_proto::tonic::trace::v1::Span;
-use proofline_canon::{Sha256Digest, Value};
+use proofline_canon::{Object, Sha256Digest, Value};
 use proofline_policy::Question;
 use proofline_trace::{
     AuthContext, Became, CallRecords, ContentType, Credential, Decision, DecisionResult, Envelope,
@@ -23,6 +23,7 @@ use super::tally::Tally;
 use crate::content::{Surroundings, span_value};
 use crate::genai::{self, Kind};
 use crate::payload::{PAYLOAD_CONTENT_TYPE, Payload, STATUS_ERROR, STATUS_OK};
+use crate::restore::Pieces;
 use crate::rules::{Told, ToldRequest};
 use crate::spans_document::{SPANS_CONTENT_TYPE, SpansDocument};
 use crate::value::text;
@@ -35,6 +36,8 @@ const NANOS_PER_MS: u64 = 1_000_000;
 #[derive(Debug, Clone)]
 pub(crate) struct PieceSpan {
     pub(crate) span: Span,
+    /// Whether an export says that it made the span of records.
+    pub(crate) says_records: bool,
     pub(crate) resource: Arc<OtelResource>,
     pub(crate) resource_schema_url: Arc<str>,
     pub(crate) scope: Arc<InstrumentationScope>,
@@ -49,6 +52,12 @@ impl PieceSpan {
             scope: &self.scope,
             scope_schema_url: &self.scope_schema_url,
         }
+    }
+
+    /// Its id and the digest of its content.
+    pub(crate) fn known_by(&self) -> Option<(SpanId, Sha256Digest)> {
+        let content = self.within().sha256_of(&span_value(&self.span)).ok()?;
+        Some((span_id(&self.span.span_id)?, content))
     }
 
     fn told(&self) -> Told<'_> {
@@ -101,8 +110,8 @@ pub(crate) fn map(piece: &Piece, known: &KnownTrace, order: &ImportOrder) -> Res
         if became.is_known {
             continue;
         }
-        let in_payload = became.call.is_some();
-        document.add(&piece_span.span, &piece_span.within(), in_payload, order.capture)?;
+        let pieces = became.call.as_ref().map(MadeCall::pieces).unwrap_or_default();
+        document.add(&piece_span.span, &piece_span.within(), pieces, order.capture)?;
         rows.push(row(&piece_span.span, &read, &became));
         if let Some(made) = became.call {
             payloads.extend(made.payloads);
@@ -147,6 +156,15 @@ struct MadeCall {
     records: CallRecords,
     call: MappedCall,
     payloads: Vec<Payload>,
+    /// What the payloads say, whole.
+    request: Object,
+    response: Object,
+}
+
+impl MadeCall {
+    const fn pieces(&self) -> Pieces<'_> {
+        Pieces { request: Some(&self.request), response: Some(&self.response) }
+    }
 }
 
 struct Context {
@@ -332,7 +350,7 @@ impl<'a> Mapper<'a> {
         read: &ReadSpan,
         tally: &mut Tally,
     ) -> Result<Result<MadeCall, &'static str>, ImportError> {
-        let said = Said::of(&it.span, read.kind, tally);
+        let mut said = Said::of(&it.span, read.kind, tally);
         let capture = self.order.capture;
         let content_type = content_type(PAYLOAD_CONTENT_TYPE)?;
         let payloads = [&said.request, &said.response];
@@ -352,6 +370,7 @@ impl<'a> Mapper<'a> {
         let is_denied = decision.decision.result == DecisionResult::Deny;
         tally.decided(&decision.decision, decision.request.action.as_str(), base);
         let decision = Envelope::PolicyDecision(decision).seal();
+        let (whole_request, whole_response) = (said.request.take_members(), said.response.take_members());
         let call = said.record(Place {
             started_at_ms,
             ended_at_ms: millis(it.span.end_time_unix_nano),
@@ -369,7 +388,8 @@ impl<'a> Mapper<'a> {
             decision_sha256: decision.hash(),
             record_sha256: call.hash(),
         };
-        Ok(Ok(MadeCall { records, call: MappedCall { decision, call, is_denied }, payloads }))
+        let call = MappedCall { decision, call, is_denied };
+        Ok(Ok(MadeCall { records, call, payloads, request: whole_request, response: whole_response }))
     }
 
     fn trace_context(&self, read: &ReadSpan) -> TraceContext {

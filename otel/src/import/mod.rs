@@ -22,12 +22,16 @@ use proofline_trace::{Counted, ErrorKind, ImportAccount, ImportTotals, OtelImpor
 use rayon::prelude::*;
 use thiserror::Error;
 
+use crate::content::Surroundings;
+use crate::export::{own_spans, without_marks};
 use crate::read::{Item, SpanBatch};
 use known::{Known, KnownTrace};
 use map::{Mapped, Piece, PieceSpan, map};
 use tally::{Tally, counted};
 
 pub use file::{ImportFileError, import_file};
+pub(crate) use said::UNSAID;
+
 pub use order::{Identity, ImportOrder, MAPPER, MAPPER_VERSION, RECORDING_POLICY, actor_from};
 
 /// Spans that are mapped and committed together, about.
@@ -153,6 +157,8 @@ pub struct Importer<'a> {
     waiting: Vec<PieceSpan>,
     waiting_bytes: u64,
     tally: Tally,
+    /// Spans that an export of this ledger made of its records.
+    own_spans: u64,
     new_spans: u64,
     appended: u64,
 }
@@ -173,6 +179,7 @@ impl<'a> Importer<'a> {
             waiting: Vec::new(),
             waiting_bytes: 0,
             tally: Tally::default(),
+            own_spans: 0,
             new_spans: 0,
             appended: 0,
         })
@@ -203,8 +210,19 @@ impl<'a> Importer<'a> {
     fn add(&mut self, batch: SpanBatch, recorded_at_ms: u64) -> Result<(), ImportError> {
         for read in batch.spans {
             self.waiting_bytes += read.bytes;
+            let within = Surroundings {
+                resource: &batch.resource,
+                resource_schema_url: &batch.resource_schema_url,
+                scope: &batch.scope,
+                scope_schema_url: &batch.scope_schema_url,
+            };
+            let (span, says_records) = match without_marks(&read.span, &within) {
+                Some(unmarked) => (unmarked.span, unmarked.says_records),
+                None => (read.span, false),
+            };
             self.waiting.push(PieceSpan {
-                span: read.span,
+                span,
+                says_records,
                 resource: Arc::clone(&batch.resource),
                 resource_schema_url: Arc::clone(&batch.resource_schema_url),
                 scope: Arc::clone(&batch.scope),
@@ -232,7 +250,7 @@ impl<'a> Importer<'a> {
             totals: self.tally.totals(),
             refusals: counted(&self.tally.refusals),
             absent: counted(&self.tally.absent),
-            warnings: source.warnings,
+            warnings: self.warnings(source.warnings),
         };
         let bytes = account.canonical();
         let outcome = self.ledger.commit_action(&Action::Artifact(&bytes), recorded_at_ms)?;
@@ -247,6 +265,16 @@ impl<'a> Importer<'a> {
         })
     }
 
+    /// What was odd about a file, and how many spans of it an export of this ledger had made of its records.
+    fn warnings(&self, mut of_reading: Vec<Counted>) -> Vec<Counted> {
+        if self.own_spans > 0 {
+            let count = SafeInt::saturating(self.own_spans);
+            of_reading.push(Counted { what: Token::of_name("own-records"), count });
+            of_reading.sort();
+        }
+        of_reading
+    }
+
     /// Counts so far.
     #[must_use]
     pub fn totals(&self) -> ImportTotals {
@@ -256,14 +284,15 @@ impl<'a> Importer<'a> {
     fn commit_waiting(&mut self, recorded_at_ms: u64) -> Result<(), ImportError> {
         self.waiting_bytes = 0;
         let waiting = std::mem::take(&mut self.waiting);
-        let (pieces, without) = pieces(waiting);
+        let (mut pieces, without) = pieces(waiting);
         self.tally.spans += without;
         for _ in 0..without {
             self.tally.unreadable("trace-id");
         }
         let mut known = Vec::with_capacity(pieces.len());
-        for piece in &pieces {
+        for piece in &mut pieces {
             known.push(self.known.take(self.ledger, piece.trace_id)?);
+            self.leave_own(piece)?;
         }
         let order = self.order;
         let mapped: Result<Vec<Mapped>, ImportError> =
@@ -282,6 +311,20 @@ impl<'a> Importer<'a> {
         for (piece, known) in pieces.iter().zip(known) {
             self.known.put(piece.trace_id, known);
         }
+        Ok(())
+    }
+
+    /// Leaves aside what an export of this ledger made of its records: that is no telemetry.
+    fn leave_own(&mut self, piece: &mut Piece) -> Result<(), ImportError> {
+        if !piece.spans.iter().any(|it| it.says_records) {
+            return Ok(());
+        }
+        let own = own_spans(self.ledger, piece.trace_id)?;
+        let before = piece.spans.len();
+        piece
+            .spans
+            .retain(|it| !(it.says_records && it.known_by().is_some_and(|known| own.contains(&known))));
+        self.own_spans += (before - piece.spans.len()) as u64;
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use crate::payload::{self, Document, Payload, STATUS_ERROR};
 use crate::value::{integer, text};
 
 /// What a name is that a span does not say.
-const UNSAID: &str = "unsaid";
+pub(crate) const UNSAID: &str = "unsaid";
 
 /// What a call says, in the words of records.
 pub(super) struct Said {

@@ -1,0 +1,288 @@
+//! The document of the spans, read back: spans as they came, with the content that payloads hold put in its place.
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use proofline_canon::{Limits, Object, Profile, Sha256Digest, Value, parse};
+use proofline_trace::TraceId;
+use thiserror::Error;
+
+use crate::content::{Surroundings, span_value};
+use crate::read::{Item, ReadOptions, read};
+use crate::restore::{Pieces, Restored};
+use crate::spans_document::{FORM, VERSION};
+
+/// A span in what it stands in.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct PlacedSpan {
+    pub(crate) span: Span,
+    pub(crate) resource: Arc<Resource>,
+    pub(crate) resource_schema_url: Arc<str>,
+    pub(crate) scope: Arc<InstrumentationScope>,
+    pub(crate) scope_schema_url: Arc<str>,
+}
+
+impl PlacedSpan {
+    /// A span in no surroundings.
+    pub(crate) fn alone(span: Span) -> Self {
+        Self {
+            span,
+            resource: Arc::default(),
+            resource_schema_url: "".into(),
+            scope: Arc::default(),
+            scope_schema_url: "".into(),
+        }
+    }
+
+    /// What the span is known by.
+    pub(crate) fn content_sha256(&self) -> Option<Sha256Digest> {
+        let within = Surroundings {
+            resource: &self.resource,
+            resource_schema_url: &self.resource_schema_url,
+            scope: &self.scope,
+            scope_schema_url: &self.scope_schema_url,
+        };
+        within.sha256_of(&span_value(&self.span)).ok()
+    }
+}
+
+/// A span of the document, and what of it is not as it came.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct KeptSpan {
+    pub(crate) placed: PlacedSpan,
+    /// Attributes that were left out: their content is nowhere at hand.
+    pub(crate) missing: Vec<String>,
+    /// Attributes that say what they said, in another spelling.
+    pub(crate) restated: Vec<String>,
+}
+
+/// Why a document gives no spans.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum NotKept {
+    /// Nothing but its digest was kept.
+    #[error("the import kept digests alone")]
+    DigestOnly,
+    /// It is not what imports write.
+    #[error("it is no document of spans: {0}")]
+    Form(&'static str),
+}
+
+/// Reads a document. `payloads` gives the documents of the call that the span of this place became.
+pub(crate) fn kept_spans(
+    bytes: &[u8],
+    trace: TraceId,
+    payloads: &mut dyn FnMut(usize) -> (Option<Value>, Option<Value>),
+) -> Result<Vec<KeptSpan>, NotKept> {
+    let limits = Limits::CONTENT.with_max_bytes(bytes.len().max(1));
+    let document = parse(bytes, &limits).map_err(|_| NotKept::Form("no JSON"))?;
+    let is = |name: &str, wanted: &str| document.get(name).and_then(Value::as_str) == Some(wanted);
+    if !is("type", FORM) || !is("version", VERSION) || !is("trace_id", &trace.to_string()) {
+        return Err(NotKept::Form("another type, version or trace"));
+    }
+    if document.get("whole").is_some() {
+        return Err(NotKept::DigestOnly);
+    }
+    let list = |name: &'static str| {
+        document.get(name).and_then(Value::as_array).ok_or(NotKept::Form("a list is missing"))
+    };
+    let (resources, scopes, spans) = (list("resources")?, list("scopes")?, list("spans")?);
+    let (mut messages, mut notes) = (Vec::with_capacity(spans.len()), Vec::with_capacity(spans.len()));
+    for (at, span) in spans.iter().enumerate() {
+        let mut members = span.as_object().cloned().ok_or(NotKept::Form("a span is no object"))?;
+        let resource = placed(resources, members.remove("resource"))?;
+        let scope = placed(scopes, members.remove("scope"))?;
+        let (request, response) = payloads(at);
+        let pieces = Pieces {
+            request: request.as_ref().and_then(Value::as_object),
+            response: response.as_ref().and_then(Value::as_object),
+        };
+        let mut filler = Filler { pieces, missing: Vec::new(), restated: Vec::new() };
+        filler.span(&mut members);
+        messages.push(filler.message(resource, scope, members));
+        notes.push((filler.missing, filler.restated));
+    }
+    let placed = decoded(messages)?;
+    if placed.len() != notes.len() {
+        return Err(NotKept::Form("a span cannot be read"));
+    }
+    let join = |(placed, (missing, restated))| KeptSpan { placed, missing, restated };
+    Ok(placed.into_iter().zip(notes).map(join).collect())
+}
+
+fn placed(list: &[Value], at: Option<Value>) -> Result<Object, NotKept> {
+    let found = || {
+        let at: usize = at?.as_number()?.literal().parse().ok()?;
+        list.get(at)?.as_object().cloned()
+    };
+    found().ok_or(NotKept::Form("a span names no resource or scope"))
+}
+
+/// Spans from OTLP's JSON, by the reader that takes in files.
+fn decoded(messages: Vec<Value>) -> Result<Vec<PlacedSpan>, NotKept> {
+    if messages.is_empty() {
+        return Ok(Vec::new());
+    }
+    let whole = Value::object([("resourceSpans", Value::Array(messages))]);
+    let text = whole.to_canonical(Profile::Content).map_err(|_| NotKept::Form("too deep"))?;
+    let mut options = ReadOptions::default();
+    options.message_bytes = text.len().max(options.message_bytes);
+    options.json_depth = Limits::CONTENT.max_depth();
+    let mut placed = Vec::new();
+    read(&mut Cursor::new(text), &options, &mut |item| {
+        let Item::Batch(batch) = item else { return Err(()) };
+        placed.extend(batch.spans.into_iter().map(|read| PlacedSpan {
+            span: read.span,
+            resource: Arc::clone(&batch.resource),
+            resource_schema_url: Arc::clone(&batch.resource_schema_url),
+            scope: Arc::clone(&batch.scope),
+            scope_schema_url: Arc::clone(&batch.scope_schema_url),
+        }));
+        Ok(())
+    })
+    .map_err(|_| NotKept::Form("a span cannot be read"))?;
+    Ok(placed)
+}
+
+/// Puts content in the place of the digests that stand for it.
+struct Filler<'a> {
+    pieces: Pieces<'a>,
+    missing: Vec<String>,
+    restated: Vec<String>,
+}
+
+impl Filler<'_> {
+    fn span(&mut self, span: &mut Object) {
+        self.attributes(span);
+        if let Some(Value::Array(events)) = span.get_mut("events") {
+            for event in events {
+                if let Value::Object(event) = event {
+                    self.attributes(event);
+                }
+            }
+        }
+        let Some(Value::Object(status)) = span.get_mut("status") else { return };
+        if matches!(status.get("message"), Some(Value::Object(_))) {
+            status.remove("message");
+            self.missing.push("status.message".to_owned());
+        }
+    }
+
+    fn attributes(&mut self, of: &mut Object) {
+        let Some(Value::Array(attributes)) = of.get_mut("attributes") else { return };
+        attributes.retain_mut(|attribute| {
+            let Value::Object(members) = attribute else { return true };
+            let Some(stand_in) = members.get("value").filter(|it| it.get("sha256").is_some()) else {
+                return true;
+            };
+            let key = members.get("key").and_then(Value::as_str).unwrap_or_default().to_owned();
+            let text = match self.pieces.restore(&key, stand_in) {
+                Some(Restored::Same(text)) => text,
+                Some(Restored::Restated(text)) => {
+                    self.restated.push(key);
+                    text
+                }
+                None => {
+                    self.missing.push(key);
+                    return false;
+                }
+            };
+            members.insert("value", Value::object([("stringValue", text)]));
+            true
+        });
+    }
+
+    /// A message of this span alone.
+    fn message(&mut self, mut resource: Object, mut scope: Object, span: Object) -> Value {
+        self.attributes(&mut resource);
+        self.attributes(&mut scope);
+        let (resource_url, scope_url) = (resource.remove("schemaUrl"), scope.remove("schemaUrl"));
+        let with_url = |url: Option<Value>, members: [(&'static str, Value); 2]| {
+            Value::object(members.into_iter().chain(url.map(|url| ("schemaUrl", url))))
+        };
+        let spans = ("spans", Value::array([Value::Object(span)]));
+        let scope_spans = with_url(scope_url, [("scope", Value::Object(scope)), spans]);
+        let scopes = ("scopeSpans", Value::array([scope_spans]));
+        with_url(resource_url, [("resource", Value::Object(resource)), scopes])
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+mod tests {
+    use super::*;
+
+    const DOCUMENT: &str = concat!(
+        r#"{"capture":"full","resources":[{"attributes":[{"key":"service.name","value":{"stringValue":"desk"}}],"#,
+        r#""schemaUrl":"https://schema.example/1"}],"scopes":[{"name":"s"}],"spans":[{"attributes":["#,
+        r#"{"key":"gen_ai.tool.call.result","value":{"sha256":"SHA","size_bytes":23}},"#,
+        r#"{"key":"n","value":{"intValue":"1"}}],"name":"a","resource":0,"scope":0,"spanId":"0102030405060708","#,
+        r#""status":{"code":2,"message":{"sha256":"SHA","size_bytes":6}},"traceId":"01010101010101010101010101010101"}],"#,
+        r#""trace_id":"01010101010101010101010101010101","type":"proofline.otel.spans","version":"1"}"#,
+    );
+
+    fn trace() -> TraceId {
+        TraceId::from_bytes([1; 16]).unwrap()
+    }
+
+    fn document() -> String {
+        let digest = Sha256Digest::of(br#"{"stringValue":"done"}"#);
+        DOCUMENT.replace("SHA", &digest.to_string())
+    }
+
+    fn result(text: &str) -> (Option<Value>, Option<Value>) {
+        (None, Some(Value::object([("result", text)])))
+    }
+
+    #[test]
+    fn content_is_put_back_or_missed_by_name() {
+        let read = |payloads: (Option<Value>, Option<Value>)| {
+            let mut all = kept_spans(document().as_bytes(), trace(), &mut |_| payloads.clone()).unwrap();
+            all.remove(0)
+        };
+        let same = read(result("done"));
+        assert_eq!(same.missing, ["status.message"]);
+        assert!(same.restated.is_empty());
+        let keys = |kept: &KeptSpan| -> Vec<String> {
+            kept.placed.span.attributes.iter().map(|it| it.key.clone()).collect()
+        };
+        assert_eq!(keys(&same), ["gen_ai.tool.call.result", "n"]);
+        assert_eq!(&*same.placed.resource_schema_url, "https://schema.example/1");
+        assert_eq!(same.placed.scope.name, "s");
+        // Another text than the digest's is told.
+        assert_eq!(read(result("other")).restated, ["gen_ai.tool.call.result"]);
+        let gone = read((None, None));
+        assert_eq!(gone.missing, ["gen_ai.tool.call.result", "status.message"]);
+        assert_eq!(keys(&gone), ["n"]);
+    }
+
+    #[test]
+    fn what_is_no_document_gives_no_spans() {
+        let read = |text: &str, trace: TraceId| kept_spans(text.as_bytes(), trace, &mut |_| (None, None));
+        let document = document();
+        assert!(read(&document, TraceId::from_bytes([2; 16]).unwrap()).is_err());
+        for (from, to) in [
+            ("\"resource\":0", "\"resource\":7"),
+            ("\"scope\":0", "\"scope\":\"0\""),
+            ("\"spanId\":\"0102", "\"spanId\":\"xx02"),
+            ("\"version\":\"1\"", "\"version\":\"2\""),
+            ("\"spans\":[", "\"spans\":[7,"),
+            ("\"intValue\":\"1\"", "\"intValue\":\"one\""),
+        ] {
+            assert!(document.contains(from), "{from}");
+            assert!(read(&document.replacen(from, to, 1), trace()).is_err(), "{to}");
+        }
+        // Cut anywhere, and with any byte changed: an error or spans, and never a fault.
+        for at in 0..document.len() {
+            assert!(read(&document[..at], trace()).is_err());
+            let mut bytes = document.clone().into_bytes();
+            bytes[at] ^= 1;
+            let _ = kept_spans(&bytes, trace(), &mut |_| result("done"));
+        }
+        let whole = r#"{"capture":"digest","trace_id":"01010101010101010101010101010101","type":"proofline.otel.spans","#;
+        let whole = format!(r#"{whole}"version":"1","whole":{{"sha256":"x","size_bytes":1}}}}"#);
+        assert_eq!(read(&whole, trace()), Err(NotKept::DigestOnly));
+    }
+}
