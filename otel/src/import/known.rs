@@ -8,6 +8,8 @@ use proofline_trace::{
     AuthContext, Became, Envelope, EnvelopeHash, OtelImport, SpanId, TraceId, read_canonical,
 };
 
+use super::map::Mapped;
+
 /// What is known of one span under one policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KnownSpan {
@@ -66,7 +68,7 @@ impl KnownTrace {
     }
 
     /// Remembers what an import says of its spans.
-    pub(crate) fn add_rows(&mut self, import: &OtelImport) {
+    fn add_rows(&mut self, import: &OtelImport) {
         for span in &import.spans {
             let key = (span.span_id, import.mapping.policy_sha256);
             let known = KnownSpan { content: span.content_sha256, became: span.became };
@@ -90,13 +92,27 @@ impl KnownTrace {
     }
 
     /// Takes one refused attempt that nobody named; whether there was one.
-    pub(crate) fn claim(&mut self, hash: EnvelopeHash) -> bool {
+    fn claim(&mut self, hash: EnvelopeHash) -> bool {
         match self.unclaimed.get_mut(&hash) {
             Some(count) if *count > 0 => {
                 *count -= 1;
                 true
             }
             _ => false,
+        }
+    }
+
+    /// What the ledger knows of the trace once this is committed; attempts that an import before left are told, so that
+    /// they are not made again.
+    pub(crate) fn learn(&mut self, mapped: &mut Mapped) {
+        for call in &mut mapped.calls {
+            call.is_there = call.is_denied && self.claim(call.call.hash());
+        }
+        mapped.import.iter().for_each(|import| self.add_rows(import));
+        for context in &mapped.contexts {
+            if let Envelope::AuthContext(record) = context.envelope() {
+                self.contexts.push((context.hash(), record.clone()));
+            }
         }
     }
 
@@ -111,6 +127,8 @@ pub(crate) struct Known {
     traces: HashMap<TraceId, (KnownTrace, u64)>,
     size: usize,
     clock: u64,
+    /// What was put since is not committed yet.
+    batch: u64,
 }
 
 impl Known {
@@ -128,6 +146,11 @@ impl Known {
         }
     }
 
+    /// What is put from now on is not committed yet, and what was put before is.
+    pub(crate) fn begin_batch(&mut self) {
+        self.batch = self.clock;
+    }
+
     /// Puts it back.
     pub(crate) fn put(&mut self, trace: TraceId, known: KnownTrace) {
         self.clock += 1;
@@ -138,12 +161,13 @@ impl Known {
         }
     }
 
-    /// Forgets the older half.
+    /// Forgets the older half, of what is committed.
     fn forget(&mut self) {
         let mut clocks: Vec<u64> = self.traces.values().map(|(_, clock)| *clock).collect();
         clocks.sort_unstable();
         let Some(middle) = clocks.get(clocks.len() / 2).copied() else { return };
-        self.traces.retain(|_, (_, clock)| *clock >= middle);
+        let batch = self.batch;
+        self.traces.retain(|_, (_, clock)| *clock >= middle || *clock > batch);
         self.size = self.traces.values().map(|(known, _)| known.size()).sum();
     }
 }

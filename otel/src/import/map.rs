@@ -7,7 +7,7 @@ use std::sync::Arc;
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::resource::v1::Resource as OtelResource;
 use opentelemetry_proto::tonic::trace::v1::Span;
-use proofline_canon::{Sha256Digest, Value};
+use proofline_canon::{Sha256Digest, Value, WriteError};
 use proofline_policy::Question;
 use proofline_trace::{
     AuthContext, Became, CallRecords, ContentType, Credential, Decision, DecisionResult, Envelope,
@@ -20,7 +20,7 @@ use super::known::KnownTrace;
 use super::order::{Identity, ImportOrder};
 use super::said::{Place, Said, outcome};
 use super::tally::Tally;
-use crate::content::{Surroundings, span_value};
+use crate::content::{Beginning, Surroundings, span_value};
 use crate::genai::{self, Kind};
 use crate::payload::{PAYLOAD_CONTENT_TYPE, Payload, STATUS_ERROR, STATUS_OK};
 use crate::rules::{Told, ToldRequest};
@@ -69,16 +69,21 @@ pub(crate) struct MappedCall {
     pub(crate) decision: SealedEnvelope,
     pub(crate) call: SealedEnvelope,
     pub(crate) is_denied: bool,
+    /// A refused attempt that an import before left.
+    pub(crate) is_there: bool,
 }
 
 /// What a piece became.
 #[derive(Debug)]
 pub(crate) struct Mapped {
+    pub(crate) trace_id: TraceId,
     pub(crate) contexts: Vec<SealedEnvelope>,
     pub(crate) calls: Vec<MappedCall>,
     pub(crate) payloads: Vec<Payload>,
     /// None where every span was known.
     pub(crate) import: Option<OtelImport>,
+    /// The import's bytes.
+    pub(crate) entry: Option<Vec<u8>>,
     pub(crate) tally: Tally,
 }
 
@@ -102,8 +107,8 @@ pub(crate) fn map(piece: &Piece, known: &KnownTrace, order: &ImportOrder) -> Res
             continue;
         }
         let in_payload = became.call.is_some();
-        document.add(&piece_span.span, &piece_span.within(), in_payload, order.capture)?;
         rows.push(row(&piece_span.span, &read, &became));
+        document.add(&piece_span.span, read.value, piece_span.within(), in_payload, order.capture)?;
         if let Some(made) = became.call {
             payloads.extend(made.payloads);
             calls.push(made.call);
@@ -119,7 +124,8 @@ pub(crate) fn map(piece: &Piece, known: &KnownTrace, order: &ImportOrder) -> Res
         payloads.push(whole);
         Some(OtelImport { target_trace_id: piece.trace_id, mapping: order.mapping(), document, spans: rows })
     };
-    Ok(Mapped { contexts, calls, payloads, import, tally })
+    let entry = import.as_ref().map(OtelImport::canonical);
+    Ok(Mapped { trace_id: piece.trace_id, contexts, calls, payloads, import, entry, tally })
 }
 
 fn content_type(text: &str) -> Result<ContentType, ImportError> {
@@ -132,6 +138,8 @@ struct ReadSpan {
     span_id: SpanId,
     parent: Result<Option<SpanId>, &'static str>,
     content_sha256: Sha256Digest,
+    /// The form that it is known by.
+    value: Value,
     kind: Kind,
 }
 
@@ -166,6 +174,8 @@ struct Mapper<'a> {
     met: BTreeMap<SpanId, Vec<(Sha256Digest, Became)>>,
     /// The contexts of the piece, by the identity of their calls.
     contexts: Vec<(Identity, Context)>,
+    /// The surroundings of the span before, and what the form of a span begins with there.
+    beginning: Option<(Surroundings<'a>, Beginning)>,
 }
 
 impl<'a> Mapper<'a> {
@@ -176,7 +186,8 @@ impl<'a> Mapper<'a> {
                 places.entry(id).or_insert(index);
             }
         }
-        let mut mapper = Self { piece, known, order, places, met: BTreeMap::new(), contexts: Vec::new() };
+        let (met, contexts) = (BTreeMap::new(), Vec::new());
+        let mut mapper = Self { piece, known, order, places, met, contexts, beginning: None };
         mapper.find_contexts();
         mapper
     }
@@ -240,12 +251,23 @@ impl<'a> Mapper<'a> {
 
     /// # Errors
     /// Why the span has no row.
-    fn read(&self, index: usize) -> Result<ReadSpan, &'static str> {
+    fn read(&mut self, index: usize) -> Result<ReadSpan, &'static str> {
         let it = self.span(index).ok_or("span-id")?;
         let span_id = span_id(&it.span.span_id).ok_or("span-id")?;
-        let content = it.within().sha256_of(&span_value(&it.span));
-        let content_sha256 = content.map_err(|_| "too-deep")?;
-        Ok(ReadSpan { index, span_id, parent: parent(&it.span), content_sha256, kind: genai::kind(&it.span) })
+        let content = self.content(it).map_err(|_| "too-deep")?;
+        let (content_sha256, value) = content;
+        let (parent, kind) = (parent(&it.span), genai::kind(&it.span));
+        Ok(ReadSpan { index, span_id, parent, content_sha256, value, kind })
+    }
+
+    fn content(&mut self, it: &'a PieceSpan) -> Result<(Sha256Digest, Value), WriteError> {
+        let within = it.within();
+        let before = self.beginning.take().filter(|(last, _)| last.are(&within));
+        let (_, beginning) = match before {
+            Some(before) => self.beginning.insert(before),
+            None => self.beginning.insert((within, within.beginning()?)),
+        };
+        beginning.sha256_with(span_value(&it.span))
     }
 
     /// Whether another span above is the same call, seen from further out.
@@ -332,10 +354,11 @@ impl<'a> Mapper<'a> {
         read: &ReadSpan,
         tally: &mut Tally,
     ) -> Result<Result<MadeCall, &'static str>, ImportError> {
-        let said = Said::of(&it.span, read.kind, tally);
+        let mut said = Said::of(&it.span, read.kind, tally);
+        let asked = self.request(&said, tally);
         let capture = self.order.capture;
         let content_type = content_type(PAYLOAD_CONTENT_TYPE)?;
-        let payloads = [&said.request, &said.response];
+        let payloads = said.documents();
         let payloads: Result<Vec<Payload>, _> =
             payloads.into_iter().map(|document| Payload::of(&document.at(capture)?, &content_type)).collect();
         let Ok(payloads) = payloads else { return Ok(Err("too-deep")) };
@@ -347,7 +370,7 @@ impl<'a> Mapper<'a> {
         let Some(context) = context else { return Ok(Err("no-root")) };
         let trace = self.trace_context(read);
         let started_at_ms = millis(it.span.start_time_unix_nano);
-        let Some((asked, base)) = self.request(&said, tally) else { return Ok(Err("resource-too-long")) };
+        let Some((asked, base)) = asked else { return Ok(Err("resource-too-long")) };
         let decision = self.decision(it, context, trace, started_at_ms, asked);
         let is_denied = decision.decision.result == DecisionResult::Deny;
         tally.decided(&decision.decision, decision.request.action.as_str(), base);
@@ -369,7 +392,7 @@ impl<'a> Mapper<'a> {
             decision_sha256: decision.hash(),
             record_sha256: call.hash(),
         };
-        Ok(Ok(MadeCall { records, call: MappedCall { decision, call, is_denied }, payloads }))
+        Ok(Ok(MadeCall { records, call: MappedCall { decision, call, is_denied, is_there: false }, payloads }))
     }
 
     fn trace_context(&self, read: &ReadSpan) -> TraceContext {
@@ -383,7 +406,7 @@ impl<'a> Mapper<'a> {
     /// What the policy is asked, and of which resource, numbers aside; none where the words do not fit.
     fn request(&self, said: &Said, tally: &mut Tally) -> Option<(PolicyRequest, String)> {
         let told = match &self.order.rules {
-            Some(rules) => rules.request(&said.facts(), said.request.member("arguments")),
+            Some(rules) => rules.request(&said.facts(), said.arguments()),
             None => ToldRequest::default(),
         };
         for _ in 0..told.missing {
