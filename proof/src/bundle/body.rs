@@ -4,7 +4,7 @@ use proofline_canon::{Limits, ParseError, Profile, Sha256Digest, Value, WriteErr
 use proofline_trace::{
     BacktestRecord, Envelope, ErasureRecord, ErasureTarget, GenesisRecord, HoldRecord, ImportAccount,
     KeyRecord, OtelImport, ProducerSignature, ReleaseRecord, ReplayDiagnostics, ReplayResult, SealedEnvelope,
-    TraceId, TraceIndexRecord, VerdictSeal, VerdictSignature, Violation, schemas, seal_value,
+    SpanId, TraceId, TraceIndexRecord, VerdictSeal, VerdictSignature, Violation, schemas, seal_value,
 };
 
 use thiserror::Error;
@@ -33,6 +33,9 @@ pub enum BodyError {
     /// Of no kind that is known.
     #[error("it is {0} of no known kind")]
     Unknown(&'static str),
+    /// An import that says of a span that it became a call and has no records, or the contrary.
+    #[error("of span {0} it says that it is a call, or is none, and the contrary")]
+    Contradiction(SpanId),
 }
 
 /// A body that was read.
@@ -178,7 +181,11 @@ fn artifact(value: &Value) -> Read {
             Ok(VerdictSignature::from_value(value).map(Body::VerdictSignature))
         }
         Some(OtelImport::ARTIFACT_TYPE) => {
-            Ok(OtelImport::from_value(value).map(|import| Body::OtelImport(Box::new(import))))
+            let import = OtelImport::from_value(value);
+            if let Ok(Some(span)) = import.as_ref().map(OtelImport::contradiction) {
+                return Err(BodyError::Contradiction(span.span_id));
+            }
+            Ok(import.map(|import| Body::OtelImport(Box::new(import))))
         }
         Some(ImportAccount::ARTIFACT_TYPE) => {
             Ok(ImportAccount::from_value(value).map(|account| Body::ImportAccount(Box::new(account))))
