@@ -9,7 +9,8 @@ use proofline_proof::header::{DeclaredHash, EntryHeader, EntryKind, EntryStatus,
 use proofline_proof::tree::Frontier;
 use proofline_proof::{KeyList, LeafHash, Seq};
 use proofline_trace::{
-    Envelope, EnvelopeHash, LedgerId, OtelImport, ProducerSignature, Rejection, SealedEnvelope, TraceId, TraceIndexRecord,
+    Envelope, EnvelopeHash, LedgerId, OtelImport, ProducerSignature, Rejection, SealedEnvelope, TraceId,
+    TraceIndexRecord,
 };
 
 use crate::action::Outcome;

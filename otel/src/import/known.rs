@@ -13,15 +13,20 @@ use super::map::Mapped;
 /// What is known of one span under one policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KnownSpan {
-    pub(crate) content: Sha256Digest,
+    content: Sha256Digest,
     pub(crate) became: Became,
+    /// The policy's place in the list of them.
+    policy: u32,
 }
 
 /// What is known of a trace.
 #[derive(Debug, Default)]
 pub(crate) struct KnownTrace {
-    /// By span and policy; one that came with several contents stands there with each.
-    spans: HashMap<(SpanId, Sha256Digest), Vec<KnownSpan>>,
+    policies: Vec<Sha256Digest>,
+    /// What is known of each span first: mostly all, and a trace may have millions.
+    spans: HashMap<SpanId, KnownSpan>,
+    /// What else is known: of spans that came with several contents, or under several policies.
+    more: HashMap<SpanId, Vec<KnownSpan>>,
     /// The contexts that imports made, in the order of the log.
     pub(crate) contexts: Vec<(EnvelopeHash, AuthContext)>,
     /// Refused attempts that no import names: those that an import left that was killed.
@@ -69,26 +74,46 @@ impl KnownTrace {
 
     /// Remembers what an import says of its spans.
     fn add_rows(&mut self, import: &OtelImport) {
+        let policy = self.place_of(import.mapping.policy_sha256);
         for span in &import.spans {
-            let key = (span.span_id, import.mapping.policy_sha256);
-            let known = KnownSpan { content: span.content_sha256, became: span.became };
-            let all = self.spans.entry(key).or_default();
-            if !all.contains(&known) {
-                all.push(known);
+            let known = KnownSpan { content: span.content_sha256, became: span.became, policy };
+            let first = *self.spans.entry(span.span_id).or_insert(known);
+            if first != known {
+                let more = self.more.entry(span.span_id).or_default();
+                if !more.contains(&known) {
+                    more.push(known);
+                }
             }
         }
     }
 
+    fn place_of(&mut self, policy: Sha256Digest) -> u32 {
+        let known = self.policies.iter().position(|known| *known == policy);
+        let place = known.unwrap_or_else(|| {
+            self.policies.push(policy);
+            self.policies.len() - 1
+        });
+        u32::try_from(place).unwrap_or(u32::MAX)
+    }
+
+    /// What is known of a span under a policy.
+    fn all(&self, span: SpanId, policy: Sha256Digest) -> impl Iterator<Item = &KnownSpan> {
+        let more = self.more.get(&span).into_iter().flatten();
+        let is_under = move |known: &&KnownSpan| {
+            let place = usize::try_from(known.policy).ok();
+            place.and_then(|place| self.policies.get(place)) == Some(&policy)
+        };
+        self.spans.get(&span).into_iter().chain(more).filter(is_under)
+    }
+
     /// What became of this very span.
     pub(crate) fn of(&self, span: SpanId, content: Sha256Digest, policy: Sha256Digest) -> Option<KnownSpan> {
-        self.spans.get(&(span, policy))?.iter().find(|known| known.content == content).copied()
+        self.all(span, policy).find(|known| known.content == content).copied()
     }
 
     /// Whether another span of this id was taken in.
     pub(crate) fn has_other(&self, span: SpanId, policy: Sha256Digest) -> bool {
-        self.spans
-            .get(&(span, policy))
-            .is_some_and(|all| all.iter().any(|known| known.became != Became::Refused))
+        self.all(span, policy).any(|known| known.became != Became::Refused)
     }
 
     /// Takes one refused attempt that nobody named; whether there was one.
@@ -117,7 +142,7 @@ impl KnownTrace {
     }
 
     fn size(&self) -> usize {
-        self.spans.len() + self.contexts.len()
+        self.spans.len() + self.more.len() + self.contexts.len()
     }
 }
 
@@ -133,7 +158,7 @@ pub(crate) struct Known {
 
 impl Known {
     /// Spans in memory beyond which the traces that came longest ago are forgotten. The ledger knows them.
-    const MOST_SPANS: usize = 1 << 19;
+    const MOST_SPANS: usize = 1 << 18;
 
     /// Takes out what is known of a trace; what is not in memory is read.
     pub(crate) fn take(&mut self, ledger: &Ledger, trace: TraceId) -> Result<KnownTrace, LedgerError> {

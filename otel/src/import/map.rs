@@ -392,7 +392,11 @@ impl<'a> Mapper<'a> {
             decision_sha256: decision.hash(),
             record_sha256: call.hash(),
         };
-        Ok(Ok(MadeCall { records, call: MappedCall { decision, call, is_denied, is_there: false }, payloads }))
+        Ok(Ok(MadeCall {
+            records,
+            call: MappedCall { decision, call, is_denied, is_there: false },
+            payloads,
+        }))
     }
 
     fn trace_context(&self, read: &ReadSpan) -> TraceContext {

@@ -280,7 +280,8 @@ impl<'a> Importer<'a> {
         let mut known = known?;
         let (order, committer, ready) = (self.order, &mut self.committer, self.ready.take());
         let commit = || ready.map_or(Ok(()), |ready| committer.commit(&ready));
-        let map_all = || pieces.par_iter().zip(&known).map(|(piece, known)| map(piece, known, order)).collect();
+        let map_all =
+            || pieces.par_iter().zip(&known).map(|(piece, known)| map(piece, known, order)).collect();
         let (committed, mapped): (_, Result<Vec<Mapped>, ImportError>) = rayon::join(commit, map_all);
         committed?;
         let mut mapped = mapped?;

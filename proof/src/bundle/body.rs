@@ -210,3 +210,39 @@ fn system(value: &Value) -> Read {
 pub fn schema_sha256(name: &str) -> Option<Sha256Digest> {
     schemas::by_name(name).map(|text| Sha256Digest::of(text.as_bytes()))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+mod tests {
+    use super::*;
+
+    /// An import of one span that became this and has these records.
+    fn import(became: &str, call: &str) -> Vec<u8> {
+        let digest = "0d".repeat(32);
+        let text = format!(
+            r#"{{"artifact_type":"otel_import","version":"1","target_trace_id":"{}","mapping":{{"mapper":"m",
+            "mapper_version":"1","rules_sha256":null,"policy_sha256":"{digest}","capture":"full"}},
+            "document":{{"content_type":"a/b","sha256":"{digest}","size_bytes":1}},"spans":[{{
+            "span_id":"00000000000000a1","parent_span_id":null,"content_sha256":"{digest}","name":"","kind":0,
+            "start_unix_nano":"0","end_unix_nano":"0","status":"unset","operation":null,"became":"{became}",
+            "reason":null,"call":{call}}}]}}"#,
+            "ee".repeat(16)
+        );
+        parse(text.as_bytes(), &Limits::ENVELOPE).unwrap().to_canonical(Profile::Envelope).unwrap()
+    }
+
+    #[test]
+    fn a_call_of_an_import_has_records_and_nothing_else_has() {
+        let digest = "0d".repeat(32);
+        let records = format!(
+            r#"{{"auth_context_sha256":"{digest}","decision_sha256":"{digest}","record_sha256":"{digest}"}}"#
+        );
+        let read = |became, call: &str| Body::read(EntryKind::Artifact, &import(became, call));
+        assert!(matches!(read("call", &records), Ok(Body::OtelImport(_))));
+        for became in ["shape", "refused"] {
+            assert!(matches!(read(became, "null"), Ok(Body::OtelImport(_))));
+            assert!(matches!(read(became, &records), Err(BodyError::Contradiction(_))), "{became}");
+        }
+        assert!(matches!(read("call", "null"), Err(BodyError::Contradiction(_))));
+    }
+}
