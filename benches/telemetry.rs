@@ -5,6 +5,7 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
+use std::num::NonZeroUsize;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use proofline::ledger::{Blobs, Options};
@@ -81,14 +82,16 @@ fn reading(criterion: &mut Criterion, json: &str) {
 fn importing(criterion: &mut Criterion, json: &str) {
     let mut group = common::slow_group(criterion, "otlp_import");
     let all = std::thread::available_parallelism().unwrap().get();
-    group.throughput(Throughput::Elements(read_all(json.as_bytes())));
-    for capture in [Capture::Full, Capture::Digest] {
+    let (elements, bytes) = (read_all(json.as_bytes()), json.len() as u64);
+    group.throughput(Throughput::ElementsAndBytes { elements, bytes });
+    for capture in [Capture::Full, Capture::Structural, Capture::Digest] {
         let order = ImportOrder { capture, ..ImportOrder::recording().unwrap() };
         for threads in BTreeSet::from([1, all]) {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let import = || {
                 let ledger = common::TempLedger::new();
-                let (writer, blobs) = (ledger.open(Options::default()), Blobs::open(ledger.path()).unwrap());
+                let writer = ledger.open(Options::default()).with_threads(NonZeroUsize::new(threads));
+                let blobs = Blobs::open(ledger.path()).unwrap();
                 let (options, mut input) = (ReadOptions::default(), Cursor::new(json));
                 let clock = &mut || NOW_MS;
                 pool.install(|| {

@@ -8,7 +8,7 @@
 //! | policy back-test | `artifact_type` `policy_backtest` | the first `log_size` entries, at least one: their root |
 //! | verdict seal | `artifact_type` `verdict_seal` | its result and diagnostics: artifacts of this ledger and of its trace, that belong together; this ledger, and a log of no more entries than are before it |
 //! | verdict signature | `artifact_type` `verdict_signature` | its seal: an artifact of this ledger and of its trace; a current producer key, whose signature verifies |
-//! | import of a trace | `artifact_type` `otel_import` | the records that its spans became: evidence of this ledger; a call has records, and nothing else has |
+//! | import of a trace | `artifact_type` `otel_import` | the records that its spans became: evidence of its trace; a call has records, and nothing else has |
 //! | account of an import | `artifact_type` `import_account` | nothing |
 //! | replay diagnostics | `artifact_type` `replay_diagnostics` | its replay result: an artifact of this ledger |
 
@@ -18,7 +18,7 @@ use proofline_proof::files::producer::ENVELOPE_HASH_TYPE;
 use proofline_proof::files::verdict::VERDICT_SEAL_TYPE;
 use proofline_proof::{KeyList, KeyRole};
 use proofline_trace::{
-    BacktestRecord, Became, EnvelopeHash, ImportAccount, KeyReference, OtelImport, ProducerSignature,
+    BacktestRecord, EnvelopeHash, ImportAccount, KeyReference, OtelImport, ProducerSignature,
     ReplayDiagnostics, ReplayResult, SignatureText, TraceId, VerdictSeal, VerdictSignature, Violation,
 };
 
@@ -101,8 +101,7 @@ impl ArtifactKind {
 
 /// A span that became a call has records, and no other has.
 fn consistent(import: &OtelImport) -> Result<(), ArtifactRefusal> {
-    let odd = import.spans.iter().find(|span| (span.became == Became::Call) != span.call.is_some());
-    odd.map_or(Ok(()), |span| {
+    import.contradiction().map_or(Ok(()), |span| {
         let what = format!("of span {} it says `{}` and the contrary", span.span_id, span.became);
         Err(ArtifactRefusal::Form(what))
     })

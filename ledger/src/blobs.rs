@@ -420,15 +420,17 @@ impl Blobs {
         if let Some(spare) = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop() {
             return Ok(spare);
         }
-        if !self.disk.exists(&self.dir) {
-            durable::create_dirs(&*self.disk, &self.dir).during("create", &self.dir)?;
-        }
+        let mut is_made = false;
         loop {
             let number = self.next_number.fetch_add(1, Ordering::Relaxed);
             let path = self.dir.join(format!("{}-{number}{UNFINISHED}", std::process::id()));
             match self.disk.open(&path, Access::CreateNew) {
                 // Left by an earlier process of this number.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !is_made => {
+                    durable::create_dirs(&*self.disk, &self.dir).during("create", &self.dir)?;
+                    is_made = true;
+                }
                 file => {
                     let file = file.during("create", &path)?;
                     // An erasure removes what is not empty and not locked.
@@ -478,10 +480,11 @@ impl Blobs {
         match renamed {
             Ok(folder) => self.noting(self.disk.sync_dir(&folder)).during("sync", &folder),
             Err(error) => {
-                let is_erased = matches!(error, BlobError::Erased { .. });
-                let emptied = is_erased
-                    .then(|| temporary.file.truncate(0).and_then(|()| self.noting(temporary.file.sync())));
-                self.abandon(temporary, emptied.is_some_and(|emptied| emptied.is_ok()));
+                if matches!(error, BlobError::Erased { .. }) {
+                    self.empty(temporary);
+                } else {
+                    self.abandon(temporary, false);
+                }
                 Err(error)
             }
         }
@@ -493,6 +496,12 @@ impl Blobs {
             self.distrusts.store(true, Ordering::Release);
         }
         synced
+    }
+
+    /// Takes the bytes of an erased payload off the disk.
+    fn empty(&self, temporary: Temporary) {
+        let emptied = temporary.file.truncate(0).and_then(|()| self.noting(temporary.file.sync()));
+        self.abandon(temporary, emptied.is_ok());
     }
 
     /// Gives back the space of a file that will have no name. After a failed write or sync it is

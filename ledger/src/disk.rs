@@ -5,6 +5,8 @@
 //! after a power cut only when `sync` returned afterwards; a name only when `sync_dir` of its
 //! folder did. A device that lies about its own cache defeats both.
 
+mod whole;
+
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
@@ -83,6 +85,21 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
     /// What the system reports.
     fn unlock(&self) -> io::Result<()> {
         Ok(())
+    }
+
+    /// The file system that the file is on, where one call makes all that was written there as durable as a sync of
+    /// each file would. None where that is not known.
+    fn file_system(&self) -> Option<u64> {
+        None
+    }
+
+    /// [`DiskFile::sync`] of this file and of every other on its file system, for one that
+    /// [`DiskFile::file_system`] names. It reports what went wrong since this file was opened.
+    ///
+    /// # Errors
+    /// What the system reports of any of them.
+    fn sync_file_system(&self) -> io::Result<()> {
+        self.sync()
     }
 }
 
@@ -166,7 +183,16 @@ pub trait Disk: Send + Sync + fmt::Debug {
         files.iter().try_for_each(|file| file.sync())
     }
 
-    /// [`Disk::sync_dir`] of each; side by side where that is quicker.
+    /// [`Disk::sync_files`] of files that the caller wrote, the first of which was opened before anything was written
+    /// to any of them: at once where that is quicker.
+    ///
+    /// # Errors
+    /// What the system reports of any of them.
+    fn sync_written(&self, files: &[Arc<dyn DiskFile>]) -> io::Result<()> {
+        self.sync_files(files)
+    }
+
+    /// [`Disk::sync_dir`] of each; side by side or at once where that is quicker.
     ///
     /// # Errors
     /// What the system reports of any of them.
@@ -263,6 +289,14 @@ impl DiskFile for OsFile {
     fn unlock(&self) -> io::Result<()> {
         self.0.unlock()
     }
+
+    fn file_system(&self) -> Option<u64> {
+        whole::file_system(&self.0)
+    }
+
+    fn sync_file_system(&self) -> io::Result<()> {
+        whole::sync(&self.0)
+    }
 }
 
 /// How many syncs wait side by side: a file system makes those durable together that are asked for at once.
@@ -342,8 +376,22 @@ impl Disk for OsDisk {
         side_by_side(files, |file| file.sync())
     }
 
+    fn sync_written(&self, files: &[Arc<dyn DiskFile>]) -> io::Result<()> {
+        match files.first() {
+            Some(first) if whole::is_worth_it(files.iter().map(|file| file.file_system())) => {
+                first.sync_file_system()
+            }
+            _ => self.sync_files(files),
+        }
+    }
+
     fn sync_dirs(&self, paths: &[PathBuf]) -> io::Result<()> {
-        side_by_side(paths, |path| self.sync_dir(path))
+        match paths.first() {
+            Some(first) if whole::is_worth_it(paths.iter().map(|path| whole::file_system_of(path))) => {
+                whole::sync(&File::open(first)?)
+            }
+            _ => side_by_side(paths, |path| self.sync_dir(path)),
+        }
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {

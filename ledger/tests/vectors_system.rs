@@ -43,6 +43,8 @@ fn outcome(outcome: &Outcome) -> (Option<u64>, Option<u64>, Option<&str>) {
         Outcome::Accepted { seq, duplicate: false, .. } => (Some(seq.get()), None, None),
         Outcome::Accepted { seq, duplicate: true, .. } => (None, Some(seq.get()), None),
         Outcome::ArtifactRefused(refusal) => (None, None, Some(refusal.code())),
+        // A refused attempt is an entry as well.
+        Outcome::Refused { seq: Some(seq), .. } => (Some(seq.get()), None, None),
         other => panic!("{other:?}"),
     }
 }
@@ -103,6 +105,11 @@ fn sealed_verdicts_are_let_in_as_the_reference_says() {
 #[test]
 fn erasures_and_holds_are_let_in_as_the_reference_says() {
     cases("erasures.json", 16).iter().for_each(run);
+}
+
+#[test]
+fn what_an_import_leaves_is_let_in_as_the_reference_says() {
+    cases("imports.json", 50).iter().for_each(run);
 }
 
 /// What we make ourselves is what the reference makes, byte for byte.

@@ -5,7 +5,7 @@ use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
-use proofline_canon::{Object, Profile, Sha256Digest, Value, WriteError, hex};
+use proofline_canon::{Object, Profile, Sha256Digest, Sha256Hasher, Value, WriteError, hex};
 
 use crate::value::attributes_in_otlp;
 
@@ -39,14 +39,45 @@ impl Surroundings<'_> {
         out.done()
     }
 
-    /// SHA-256 of the canonical form of a span in these surroundings.
-    pub(crate) fn sha256_of(&self, span: &Value) -> Result<Sha256Digest, WriteError> {
-        let whole = Value::object([
-            ("resource", self.resource_value()),
-            ("scope", self.scope_value()),
-            ("span", span.clone()),
-        ]);
-        Ok(Sha256Digest::of(&whole.to_canonical(Profile::Content)?))
+    /// Whether these are the very same, as the spans of one batch have them. Equal ones may be said to be others.
+    pub(crate) fn are(&self, others: &Self) -> bool {
+        std::ptr::eq(self.resource, others.resource)
+            && std::ptr::eq(self.scope, others.scope)
+            && self.resource_schema_url == others.resource_schema_url
+            && self.scope_schema_url == others.scope_schema_url
+    }
+
+    /// What the canonical form of every span in these surroundings begins with.
+    pub(crate) fn beginning(&self) -> Result<Beginning, WriteError> {
+        let whole = Value::object([("resource", self.resource_value()), ("scope", self.scope_value())]);
+        let mut bytes = whole.to_canonical(Profile::Content)?;
+        bytes.pop();
+        bytes.push(b',');
+        Ok(Beginning(bytes))
+    }
+
+    /// SHA-256 of the canonical form of one span in these surroundings.
+    pub(crate) fn sha256_of(&self, span: Value) -> Result<Sha256Digest, WriteError> {
+        Ok(self.beginning()?.sha256_with(span)?.0)
+    }
+}
+
+/// `{"resource":…,"scope":…,`
+#[derive(Debug)]
+pub(crate) struct Beginning(Vec<u8>);
+
+impl Beginning {
+    /// SHA-256 of the canonical form of a span that begins so. The span is given back.
+    pub(crate) fn sha256_with(&self, span: Value) -> Result<(Sha256Digest, Value), WriteError> {
+        let mut rest = Object::new();
+        rest.insert("span", span);
+        let rest = Value::Object(rest);
+        let bytes = rest.to_canonical(Profile::Content)?;
+        let mut hasher = Sha256Hasher::new();
+        hasher.update(&self.0);
+        hasher.update(bytes.get(1..).unwrap_or_default());
+        let Value::Object(mut rest) = rest else { return Ok((hasher.finalize(), rest)) };
+        Ok((hasher.finalize(), rest.remove("span").unwrap_or(Value::Null)))
     }
 }
 
@@ -156,6 +187,46 @@ mod tests {
     use super::*;
     use crate::read::{Item, ReadOptions, read};
     use crate::write::json_line;
+
+    /// The parts of the form that a span is known by are those of the whole.
+    #[test]
+    fn a_span_is_known_by_its_whole_form() {
+        let file = include_str!("../../vectors/otel/desk.otlp.jsonl");
+        let mut spans = 0;
+        read(&mut Cursor::new(file), &ReadOptions::default(), &mut |item| {
+            let Item::Batch(batch) = item else { return Ok(()) };
+            let within = Surroundings {
+                resource: &batch.resource,
+                resource_schema_url: &batch.resource_schema_url,
+                scope: &batch.scope,
+                scope_schema_url: &batch.scope_schema_url,
+            };
+            for read in &batch.spans {
+                let span = span_value(&read.span);
+                let whole = Value::object([
+                    ("resource", within.resource_value()),
+                    ("scope", within.scope_value()),
+                    ("span", span.clone()),
+                ]);
+                let whole = Sha256Digest::of(&whole.to_canonical(Profile::Content).unwrap());
+                assert_eq!(within.beginning().unwrap().sha256_with(span.clone()).unwrap(), (whole, span));
+                spans += 1;
+            }
+            Ok::<(), std::convert::Infallible>(())
+        })
+        .unwrap();
+        assert_eq!(spans, 24);
+    }
+
+    /// One level is around a span, as it is where the whole is written.
+    #[test]
+    fn a_span_that_is_too_deep_in_its_whole_form_is_too_deep() {
+        let beginning = Beginning(b"{".to_vec());
+        let nested = |levels: usize| (0..levels).fold(Value::Null, |inner, _| Value::array([inner]));
+        let deepest = Limits::DEEPEST - 1;
+        assert!(beginning.sha256_with(nested(deepest)).is_ok());
+        assert!(beginning.sha256_with(nested(deepest + 1)).is_err());
+    }
 
     /// What a span is known by and what an export writes are one form: neither may move without the other.
     #[test]

@@ -45,7 +45,7 @@ impl PlacedSpan {
             scope: &self.scope,
             scope_schema_url: &self.scope_schema_url,
         };
-        within.sha256_of(&span_value(&self.span)).ok()
+        within.sha256_of(span_value(&self.span)).ok()
     }
 }
 

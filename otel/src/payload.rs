@@ -33,7 +33,7 @@ impl Payload {
 }
 
 /// A document while it is made: its members, and what a span of its kind could say and this one did not.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Document {
     form: &'static str,
     members: Object,
@@ -68,27 +68,23 @@ impl Document {
         &self.absent
     }
 
-    /// Takes out every member that was put.
-    pub(crate) fn take_members(&mut self) -> Object {
-        std::mem::take(&mut self.members)
-    }
-
     /// A member that was put.
     pub(crate) fn member(&self, name: &str) -> Option<&Value> {
         self.members.get(name)
     }
 
     /// The document at a level of capture.
-    pub(crate) fn at(&self, capture: Capture) -> Result<Value, WriteError> {
+    pub(crate) fn at(mut self, capture: Capture) -> Result<Value, WriteError> {
+        let members = std::mem::take(&mut self.members);
         match capture {
-            Capture::Full => Ok(self.framed(capture, self.members.clone())),
+            Capture::Full => Ok(self.framed(capture, members)),
             Capture::Structural => {
-                let members = self.members.iter().map(|(name, value)| Ok((name, outlined(name, value)?)));
+                let members = members.iter().map(|(name, value)| Ok((name, outlined(name, value)?)));
                 let members: Result<Object, WriteError> = members.collect();
                 Ok(self.framed(capture, members?))
             }
             Capture::Digest => {
-                let whole = self.framed(Capture::Full, self.members.clone());
+                let whole = self.framed(Capture::Full, members);
                 let Value::Object(members) = digest_of(&whole)? else { return Ok(Value::Null) };
                 Ok(self.framed(capture, members))
             }
@@ -105,34 +101,34 @@ impl Document {
 }
 
 /// What a model was sent.
-pub(crate) fn model_request(span: &Span, exchange: &genai::Exchange) -> Document {
+pub(crate) fn model_request(span: &Span, exchange: &mut genai::Exchange) -> Document {
     Document::new("proofline.otel.model_request")
         .put("operation", text(&span.attributes, "gen_ai.operation.name").map(Value::from))
         .put("model", genai::request_model(span).map(Value::from))
-        .put("messages", exchange.input.clone())
+        .put("messages", exchange.input.take())
         .put_if("parameters", genai::parameters(&span.attributes))
-        .put_if("tools", exchange.tools.clone())
+        .put_if("tools", exchange.tools.take())
 }
 
 /// What it answered.
-pub(crate) fn model_response(span: &Span, exchange: &genai::Exchange) -> Document {
+pub(crate) fn model_response(span: &Span, exchange: &mut genai::Exchange) -> Document {
     Document::new("proofline.otel.model_response")
         .put("model", genai::response_model(span).map(Value::from))
-        .put("messages", exchange.output.clone())
+        .put("messages", exchange.output.take())
         .put_if("error", error(span))
 }
 
 /// What a tool was given.
-pub(crate) fn tool_request(span: &Span, exchange: &genai::ToolExchange) -> Document {
+pub(crate) fn tool_request(span: &Span, exchange: &mut genai::ToolExchange) -> Document {
     Document::new("proofline.otel.tool_request")
         .put("tool", text(&span.attributes, "gen_ai.tool.name").map(Value::from))
-        .put("arguments", exchange.arguments.clone())
+        .put("arguments", exchange.arguments.take())
 }
 
 /// What it gave.
-pub(crate) fn tool_response(span: &Span, exchange: &genai::ToolExchange) -> Document {
+pub(crate) fn tool_response(span: &Span, exchange: &mut genai::ToolExchange) -> Document {
     Document::new("proofline.otel.tool_response")
-        .put("result", exchange.result.clone())
+        .put("result", exchange.result.take())
         .put_if("error", error(span))
 }
 

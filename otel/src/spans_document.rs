@@ -6,11 +6,10 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use proofline_canon::{Object, Value, WriteError};
 use proofline_trace::{Capture, TraceId};
 
-use crate::content::{Surroundings, span_value};
+use crate::content::Surroundings;
 use crate::genai::is_content;
 use crate::payload::digest_of;
 use crate::restore::Pieces;
-use crate::value::in_otlp;
 
 /// What the document is, to those who meet it as a payload.
 pub const SPANS_CONTENT_TYPE: &str = "application/vnd.proofline.otel-spans+json";
@@ -20,35 +19,37 @@ pub(crate) const VERSION: &str = "1";
 
 /// The document while it is made.
 #[derive(Debug, Default)]
-pub(crate) struct SpansDocument {
+pub(crate) struct SpansDocument<'a> {
+    /// Where the surroundings of the span before stand: those of the next are mostly the same.
+    last: Option<(Surroundings<'a>, u64, u64)>,
     resources: Vec<Value>,
     scopes: Vec<Value>,
     spans: Vec<Value>,
 }
 
-impl SpansDocument {
-    /// Adds a span. What its payloads give back is told by digest.
+impl<'a> SpansDocument<'a> {
+    /// Adds a span, of which `value` is the form that it is known by. What its
+    /// payloads give back is told by digest.
     pub(crate) fn add(
         &mut self,
         span: &Span,
-        within: &Surroundings<'_>,
+        value: Value,
+        within: Surroundings<'a>,
         payloads: Pieces<'_>,
         capture: Capture,
     ) -> Result<(), WriteError> {
         let keep = Keep { capture, payloads };
-        let mut whole = match span_value(span) {
+        let mut whole = match value {
             Value::Object(members) => members,
             _ => Object::new(),
         };
-        replace(&mut whole, "attributes", keep.attributes(&span.attributes)?);
-        let events = whole.remove("events");
-        if let Some(Value::Array(events)) = events {
-            let kept = events.into_iter().zip(&span.events).map(|(event, source)| {
-                let Value::Object(mut event) = event else { return Ok(event) };
-                replace(&mut event, "attributes", keep.attributes(&source.attributes)?);
-                Ok(Value::Object(event))
-            });
-            whole.insert("events", Value::Array(kept.collect::<Result<_, WriteError>>()?));
+        keep.attributes(&mut whole, &span.attributes)?;
+        if let Some(Value::Array(events)) = whole.get_mut("events") {
+            for (event, source) in events.iter_mut().zip(&span.events) {
+                if let Value::Object(event) = event {
+                    keep.attributes(event, &source.attributes)?;
+                }
+            }
         }
         if capture != Capture::Full {
             // A status message is meant to be harmless, and error texts of tools are put there.
@@ -59,16 +60,23 @@ impl SpansDocument {
                 status.insert("message", digest_of(&Value::from(message))?);
             }
         }
-        let resource = place(
-            &mut self.resources,
-            keep.surroundings(within.resource_value(), &within.resource.attributes)?,
-        );
-        let scope =
-            place(&mut self.scopes, keep.surroundings(within.scope_value(), &within.scope.attributes)?);
+        let (resource, scope) = self.place(within, keep)?;
         whole.insert("resource", resource);
         whole.insert("scope", scope);
         self.spans.push(Value::Object(whole));
         Ok(())
+    }
+
+    /// Where a resource and a scope stand in the document.
+    fn place(&mut self, within: Surroundings<'a>, keep: Keep<'_>) -> Result<(u64, u64), WriteError> {
+        if let Some((_, resource, scope)) = self.last.filter(|(last, ..)| last.are(&within)) {
+            return Ok((resource, scope));
+        }
+        let resource = keep.surroundings(within.resource_value(), &within.resource.attributes)?;
+        let scope = keep.surroundings(within.scope_value(), &within.scope.attributes)?;
+        let (resource, scope) = (place(&mut self.resources, resource), place(&mut self.scopes, scope));
+        self.last = Some((within, resource, scope));
+        Ok((resource, scope))
     }
 
     /// The whole.
@@ -105,14 +113,6 @@ fn place(list: &mut Vec<Value>, value: Value) -> u64 {
     at as u64
 }
 
-fn replace(members: &mut Object, name: &str, attributes: Option<Value>) {
-    if let Some(attributes) = attributes
-        && members.contains(name)
-    {
-        members.insert(name, attributes);
-    }
-}
-
 /// What of the attributes stays.
 #[derive(Clone, Copy)]
 struct Keep<'a> {
@@ -121,34 +121,34 @@ struct Keep<'a> {
 }
 
 impl Keep<'_> {
-    /// The attributes with some told by digest; none where they stay as they are.
-    fn attributes(self, attributes: &[KeyValue]) -> Result<Option<Value>, WriteError> {
-        if !attributes.iter().any(|it| self.may_stand_in(&it.key)) {
-            return Ok(None);
+    /// Tells some of the attributes that an object has by digest.
+    fn attributes(self, object: &mut Object, attributes: &[KeyValue]) -> Result<(), WriteError> {
+        let Some(Value::Array(kept)) = object.get_mut("attributes") else { return Ok(()) };
+        for (kept, source) in kept.iter_mut().zip(attributes) {
+            if self.may_stand_in(&source.key)
+                && let Value::Object(kept) = kept
+                && let Some(value) = kept.get_mut("value")
+                && let Some(stand_in) = self.stand_in(source, value)?
+            {
+                *value = stand_in;
+            }
         }
-        let (mut kept, mut is_other) = (Vec::with_capacity(attributes.len()), false);
-        for it in attributes {
-            let stand_in = self.stand_in(it)?;
-            is_other |= stand_in.is_some();
-            let value = stand_in.unwrap_or_else(|| in_otlp(it.value.as_ref()));
-            kept.push(Value::object([("key", Value::from(it.key.as_str())), ("value", value)]));
-        }
-        Ok(is_other.then_some(Value::Array(kept)))
+        Ok(())
     }
 
+    /// A resource or a scope, which is not of one call: no payload gives back what it has.
     fn surroundings(self, value: Value, attributes: &[KeyValue]) -> Result<Value, WriteError> {
         let Value::Object(mut members) = value else { return Ok(value) };
-        replace(&mut members, "attributes", self.attributes(attributes)?);
+        let keep = Keep { payloads: Pieces::default(), ..self };
+        keep.attributes(&mut members, attributes)?;
         Ok(Value::Object(members))
     }
 
-    /// The digest that stands for a value; none where it stays.
-    fn stand_in(self, attribute: &KeyValue) -> Result<Option<Value>, WriteError> {
-        let (key, value) = (attribute.key.as_str(), attribute.value.as_ref());
+    /// The digest that stands for the value of an attribute, written as `value`; none where that stays.
+    fn stand_in(self, attribute: &KeyValue, value: &Value) -> Result<Option<Value>, WriteError> {
         match self.capture {
-            _ if !self.may_stand_in(key) => Ok(None),
-            Capture::Full => self.payloads.stand_in(key, value),
-            Capture::Structural | Capture::Digest => digest_of(&in_otlp(value)).map(Some),
+            Capture::Full => self.payloads.stand_in(&attribute.key, attribute.value.as_ref()),
+            Capture::Structural | Capture::Digest => digest_of(value).map(Some),
         }
     }
 

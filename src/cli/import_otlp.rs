@@ -148,6 +148,7 @@ struct AccountLine {
     rules_sha256: Option<String>,
     new_spans: u64,
     appended: u64,
+    erased_payloads: u64,
     totals: TotalsLine,
     refusals: Vec<CountLine>,
     absent: Vec<CountLine>,
@@ -296,6 +297,7 @@ fn line(source: &Source, imported: &Imported) -> AccountLine {
         rules_sha256: account.mapping.rules_sha256.map(|digest| digest.to_string()),
         new_spans: imported.new_spans,
         appended: imported.appended,
+        erased_payloads: imported.erased_payloads,
         totals: TotalsLine {
             messages: totals.messages.get(),
             spans: totals.spans.get(),
@@ -353,6 +355,10 @@ fn show(out: &mut Out, source: &Source, imported: &Imported) -> Result<(), CliEr
         "{} bytes of payloads, capture {}",
         totals.payload_bytes, account.mapping.capture
     ))?;
+    if imported.erased_payloads > 0 {
+        let payloads = counted(imported.erased_payloads, "payload", "payloads");
+        out.line(format_args!("{payloads} stayed out: erased here, and named by the records"))?;
+    }
     if imported.appended == 0 {
         return out.line("nothing new: every span was known");
     }

@@ -34,7 +34,7 @@ fn telemetry_comes_in_and_is_replayed() {
     assert_eq!(
         member_names(imported.stdout.trim_end()).join(" "),
         "event file account_sha256 source_sha256 source_bytes framing capture policy_sha256 rules_sha256 new_spans \
-         appended totals refusals absent warnings denial_reasons asked"
+         appended erased_payloads totals refusals absent warnings denial_reasons asked"
     );
     let line = imported.json().remove(0);
     let desk = &expected["desk"];

@@ -11,8 +11,8 @@ import sys
 
 from . import (
     cases_backtests, cases_bundles_claims, cases_canon, cases_constrained, cases_decisions, cases_erasures,
-    cases_evidence, cases_findings, cases_forensic, cases_gate, cases_invariant, cases_keys, cases_log, cases_notes,
-    cases_otel, cases_pairs, cases_proofs, cases_records, cases_redecisions, cases_sealed, cases_trace_index, cases_verdicts,
+    cases_evidence, cases_findings, cases_forensic, cases_gate, cases_imports, cases_invariant, cases_keys, cases_log,
+    cases_notes, cases_otel, cases_pairs, cases_proofs, cases_records, cases_redecisions, cases_sealed, cases_trace_index, cases_verdicts,
 )
 
 HERE = pathlib.Path(__file__).resolve().parent.parent
@@ -25,6 +25,7 @@ MODULES = (
     cases_canon, cases_records, cases_gate, cases_log, cases_forensic, cases_invariant, cases_constrained, cases_findings,
     cases_notes, cases_proofs, cases_sealed, cases_keys, cases_trace_index, cases_bundles_claims,
     cases_erasures, cases_verdicts, cases_decisions, cases_redecisions, cases_backtests,
+    cases_imports,
 )
 # How deep each document of the evidence folder has a line for each member or item.
 EVIDENCE_DEPTHS = {

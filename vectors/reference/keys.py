@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 
-from . import canon, ed25519, note, verdicts
+from . import canon, ed25519, imports, note, verdicts
 from .erasures import TYPES, Erasures
 from .note import Refused, refuse_unless
 from .proofs import pae
@@ -107,6 +107,8 @@ class Ledger:
     def _artifact(self, record: dict, digest: str) -> None:
         if record.get("artifact_type") == "producer_signature":
             self._producer_signature(record)
+        elif record.get("artifact_type") in ("otel_import", "import_account"):
+            imports.admit(record, self.traces)
         else:
             producers = [k["key"] for k in self.current("producer", self.size)]
             verdicts.admit(record, self.artifacts, self.evidence, self.ledger_id, self.size, producers)

@@ -14,53 +14,60 @@ use crate::durable;
 use super::{BlobContext, BlobError, Blobs, Temporary, holds};
 
 /// Files that are open at once, well below what a process may have.
-const CHUNK: usize = 128;
+const CHUNK: usize = if cfg!(target_os = "linux") { 512 } else { 128 };
 /// Bytes that are written before they are synced.
 const CHUNK_BYTES: usize = 64 << 20;
 
 /// Files on their way.
 #[derive(Default)]
 struct Chunk {
+    /// The first was opened before any was written, so that its sync hears of all.
     written: Vec<(Temporary, Sha256Digest)>,
     /// Those that were there with these bytes; whoever put them may not have come to the syncs.
     settled: Vec<Arc<dyn DiskFile>>,
-    folders: BTreeSet<PathBuf>,
+    /// Those that are not taken in again.
+    erased: Vec<Sha256Digest>,
 }
 
 impl Blobs {
     /// Keeps payloads; all are durable when this returns. It is [`proofline_canon::ContentStore::put`] for each, and
-    /// quicker where there are many.
+    /// quicker where there are many. Those that are erased are left out, and returned.
     ///
     /// # Errors
     /// As a put; then some of them may be kept, each whole or not at all.
-    pub fn put_each(&self, payloads: &[(Sha256Digest, &[u8])]) -> Result<(), StoreError> {
+    pub fn put_each(&self, payloads: &[(Sha256Digest, &[u8])]) -> Result<Vec<Sha256Digest>, StoreError> {
         let mut once: BTreeMap<Sha256Digest, &[u8]> = BTreeMap::new();
         for (name, bytes) in payloads {
             StoreError::check_offered(name, bytes)?;
             once.insert(*name, bytes);
         }
-        let mut chunk: Vec<(Sha256Digest, &[u8])> = Vec::new();
-        let mut chunk_bytes = 0;
+        let (mut chunk, mut chunk_bytes): (Vec<(Sha256Digest, &[u8])>, usize) = (Vec::new(), 0);
+        let (mut folders, mut erased) = (BTreeSet::new(), Vec::new());
         for (name, bytes) in once {
+            folders.insert(self.folder(&name));
             chunk.push((name, bytes));
             chunk_bytes += bytes.len();
             if chunk.len() == CHUNK || chunk_bytes >= CHUNK_BYTES {
-                self.put_chunk(&std::mem::take(&mut chunk))?;
+                erased.extend(self.put_chunk(&std::mem::take(&mut chunk))?);
                 chunk_bytes = 0;
             }
         }
-        Ok(self.put_chunk(&chunk)?)
+        erased.extend(self.put_chunk(&chunk)?);
+        // The names of all at once: no record names one before this returns.
+        let folders: Vec<PathBuf> = folders.into_iter().collect();
+        self.noting(self.disk.sync_dirs(&folders)).during("sync", &self.dir)?;
+        Ok(erased)
     }
 
-    fn put_chunk(&self, payloads: &[(Sha256Digest, &[u8])]) -> Result<(), BlobError> {
+    fn put_chunk(&self, payloads: &[(Sha256Digest, &[u8])]) -> Result<Vec<Sha256Digest>, BlobError> {
         if payloads.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let mut chunk = Chunk::default();
         let result = self.write_chunk(payloads, &mut chunk).and_then(|()| self.finish_chunk(&mut chunk));
         // Nothing is left of these but where something failed: then they are not written to again.
         chunk.written.into_iter().for_each(|(temporary, _)| self.abandon(temporary, false));
-        result
+        result.map(|()| chunk.erased)
     }
 
     fn write_chunk(&self, payloads: &[(Sha256Digest, &[u8])], chunk: &mut Chunk) -> Result<(), BlobError> {
@@ -68,8 +75,10 @@ impl Blobs {
             if bytes.len() as u64 > self.max_bytes {
                 return Err(BlobError::TooLarge { limit_bytes: self.max_bytes });
             }
-            self.eraser().refuse(name)?;
-            chunk.folders.insert(self.folder(name));
+            if self.is_erased(name)? {
+                chunk.erased.push(*name);
+                continue;
+            }
             if let Some(file) = self.kept(name, bytes) {
                 chunk.settled.push(file);
                 continue;
@@ -82,6 +91,14 @@ impl Blobs {
         self.ready_folders(payloads)
     }
 
+    fn is_erased(&self, name: &Sha256Digest) -> Result<bool, BlobError> {
+        match self.eraser().refuse(name) {
+            Ok(()) => Ok(false),
+            Err(BlobError::Erased { .. }) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The file of a payload that is kept with these very bytes.
     fn kept(&self, name: &Sha256Digest, bytes: &[u8]) -> Option<Arc<dyn DiskFile>> {
         if self.distrusts.load(Ordering::Acquire) {
@@ -92,24 +109,34 @@ impl Blobs {
     }
 
     fn finish_chunk(&self, chunk: &mut Chunk) -> Result<(), BlobError> {
-        let files = chunk.written.iter().map(|(temporary, _)| &temporary.file).chain(&chunk.settled);
-        let files: Vec<Arc<dyn DiskFile>> = files.map(Arc::clone).collect();
-        self.noting(self.disk.sync_files(&files)).during("sync", &self.dir)?;
-        if !chunk.written.is_empty() {
-            let _lock = self.eraser().lock()?;
-            for (_, name) in &chunk.written {
-                self.eraser().refuse(name)?;
-            }
-            while let Some((temporary, name)) = chunk.written.pop() {
-                let path = self.path(&name);
-                if let Err(error) = self.disk.rename(&temporary.path, &path).during("rename", &path) {
+        let written = chunk.written.iter().map(|(temporary, _)| Arc::clone(&temporary.file));
+        let written: Vec<Arc<dyn DiskFile>> = written.collect();
+        self.noting(self.disk.sync_written(&written)).during("sync", &self.dir)?;
+        self.noting(self.disk.sync_files(&chunk.settled)).during("sync", &self.dir)?;
+        if chunk.written.is_empty() {
+            return Ok(());
+        }
+        let _lock = self.eraser().lock()?;
+        while let Some((temporary, name)) = chunk.written.pop() {
+            match self.is_erased(&name) {
+                Ok(false) => {}
+                Ok(true) => {
+                    chunk.erased.push(name);
+                    self.empty(temporary);
+                    continue;
+                }
+                Err(error) => {
                     chunk.written.push((temporary, name));
                     return Err(error);
                 }
             }
+            let path = self.path(&name);
+            if let Err(error) = self.disk.rename(&temporary.path, &path).during("rename", &path) {
+                chunk.written.push((temporary, name));
+                return Err(error);
+            }
         }
-        let folders: Vec<PathBuf> = std::mem::take(&mut chunk.folders).into_iter().collect();
-        self.noting(self.disk.sync_dirs(&folders)).during("sync", &self.dir)
+        Ok(())
     }
 
     /// [`Blobs::ready_folder`] for many: the new ones share the syncs of the folders above them.
@@ -133,7 +160,7 @@ impl Blobs {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 mod tests {
     use proofline_canon::ContentStore;
     use proofline_trace::{LedgerId, Origin};
@@ -160,7 +187,7 @@ mod tests {
         let mut offered = named.clone();
         offered.push(named[5]);
         std::fs::write(blobs.path(&named[3].0), b"damaged").unwrap();
-        blobs.put_each(&offered).unwrap();
+        assert_eq!(blobs.put_each(&offered).unwrap(), []);
         for (name, bytes) in &named {
             assert_eq!(blobs.get(name).unwrap().as_deref(), Some(*bytes));
         }
@@ -170,6 +197,29 @@ mod tests {
         let left =
             left.filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|it| it == "tmp"));
         assert_eq!(left.count(), 0);
+    }
+
+    /// Of many, those that are erased stay out, and the others are kept.
+    #[test]
+    fn those_that_are_erased_are_left_out_and_told() {
+        let home = tempfile::tempdir().unwrap();
+        let blobs = blobs(home.path());
+        let texts: Vec<Vec<u8>> = (0..600_u32).map(|number| number.to_be_bytes().to_vec()).collect();
+        let named: Vec<(Sha256Digest, &[u8])> =
+            texts.iter().map(|text| (Sha256Digest::of(text), text.as_slice())).collect();
+        blobs.put(&named[7].0, named[7].1).unwrap();
+        let mut gone = vec![named[7].0, named[599].0];
+        let erased: Vec<_> = gone.iter().map(|name| (*name, proofline_proof::Seq::new(3))).collect();
+        blobs.eraser().erase(&erased).unwrap();
+        let mut told = blobs.put_each(&named).unwrap();
+        told.sort_unstable();
+        gone.sort_unstable();
+        assert_eq!(told, gone);
+        for (name, bytes) in &named {
+            let expected = (!gone.contains(name)).then_some(*bytes);
+            assert_eq!(blobs.get(name).unwrap().as_deref(), expected);
+        }
+        blobs.check(&mut |damage| panic!("{damage:?}")).unwrap();
     }
 
     #[test]

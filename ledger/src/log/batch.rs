@@ -9,7 +9,8 @@ use proofline_proof::header::{DeclaredHash, EntryHeader, EntryKind, EntryStatus,
 use proofline_proof::tree::Frontier;
 use proofline_proof::{KeyList, LeafHash, Seq};
 use proofline_trace::{
-    Envelope, EnvelopeHash, LedgerId, ProducerSignature, Rejection, SealedEnvelope, TraceId, TraceIndexRecord,
+    Envelope, EnvelopeHash, LedgerId, OtelImport, ProducerSignature, Rejection, SealedEnvelope, TraceId,
+    TraceIndexRecord,
 };
 
 use crate::action::Outcome;
@@ -197,9 +198,9 @@ impl<'a> Batch<'a> {
             }
             ArtifactKind::VerdictSeal(seal) => self.refusal_of_seal(seal, seq)?,
             ArtifactKind::VerdictSignature(signature) => self.refusal_of_verdict_signature(signature, seq)?,
+            ArtifactKind::OtelImport(import) => self.refusal_of_import(import)?,
             ArtifactKind::ReplayResult(_)
             | ArtifactKind::ReplayDiagnostics(_)
-            | ArtifactKind::OtelImport(_)
             | ArtifactKind::ImportAccount(_) => None,
         };
         if let Some(refusal) = refusal {
@@ -228,6 +229,23 @@ impl<'a> Batch<'a> {
         Ok(check_producer(signature, self.keys()?, seq.get()).err())
     }
 
+    /// The rule of imports: their records are evidence of their trace. An envelope's hash tells its trace, so of many
+    /// entries with one hash any will do.
+    fn refusal_of_import(&self, import: &OtelImport) -> Result<Option<ArtifactRefusal>, LedgerError> {
+        let named = import.target_trace_id;
+        for reference in import.references() {
+            let facts = self.facts(&reference).map_err(|fault| read_error(&self.log.dir, fault))?;
+            let fits = match facts {
+                Some(facts) => facts.trace_id == named,
+                None => self.holds_evidence(&reference, named)?,
+            };
+            if !fits {
+                return Ok(Some(ArtifactRefusal::OtherTrace { named, reference }));
+            }
+        }
+        Ok(None)
+    }
+
     /// The rule of artifacts that are about the log: its first `size` entries have this root.
     fn refusal_of_log(&self, size: u64, root: Sha256Digest) -> Result<Option<ArtifactRefusal>, LedgerError> {
         let refusal = Some(ArtifactRefusal::OtherLog { size, root });
@@ -251,7 +269,8 @@ impl<'a> Batch<'a> {
                 && header.envelope_hash == *hash
                 && header.trace.is_some_and(|link| link.trace_id == trace)
         };
-        if self.plan.entries.iter().any(|entry| fits(&entry.header)) {
+        // What names an entry of its own group mostly follows it.
+        if self.plan.entries.iter().rev().any(|entry| fits(&entry.header)) {
             return Ok(true);
         }
         let failed = |fault| read_error(&self.log.dir, fault);
@@ -327,7 +346,7 @@ impl<'a> Batch<'a> {
 
     fn holds(&self, hash: &EnvelopeHash) -> Result<bool, LedgerError> {
         let is_new = self.plan.facts.contains_key(hash)
-            || self.plan.entries.iter().any(|entry| entry.header.envelope_hash == *hash);
+            || self.plan.entries.iter().rev().any(|entry| entry.header.envelope_hash == *hash);
         if is_new {
             return Ok(true);
         }

@@ -37,7 +37,7 @@ pub(crate) fn without_marks(span: &Span, within: &Surroundings<'_>) -> Option<Un
     let mut bare = span.clone();
     bare.attributes.retain(|it| !it.key.starts_with(PREFIX));
     bare.events.retain(|it| !it.name.starts_with(PREFIX));
-    let is_whole = within.sha256_of(&span_value(&bare)).is_ok_and(|sha256| sha256 == wanted);
+    let is_whole = within.sha256_of(span_value(&bare)).is_ok_and(|sha256| sha256 == wanted);
     is_whole.then_some(Unmarked { span: bare, says_records })
 }
 

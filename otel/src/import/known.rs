@@ -8,18 +8,25 @@ use proofline_trace::{
     AuthContext, Became, Envelope, EnvelopeHash, OtelImport, SpanId, TraceId, read_canonical,
 };
 
+use super::map::Mapped;
+
 /// What is known of one span under one policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KnownSpan {
-    pub(crate) content: Sha256Digest,
+    content: Sha256Digest,
     pub(crate) became: Became,
+    /// The policy's place in the list of them.
+    policy: u32,
 }
 
 /// What is known of a trace.
 #[derive(Debug, Default)]
 pub(crate) struct KnownTrace {
-    /// By span and policy; one that came with several contents stands there with each.
-    spans: HashMap<(SpanId, Sha256Digest), Vec<KnownSpan>>,
+    policies: Vec<Sha256Digest>,
+    /// What is known of each span first: mostly all, and a trace may have millions.
+    spans: HashMap<SpanId, KnownSpan>,
+    /// What else is known: of spans that came with several contents, or under several policies.
+    more: HashMap<SpanId, Vec<KnownSpan>>,
     /// The contexts that imports made, in the order of the log.
     pub(crate) contexts: Vec<(EnvelopeHash, AuthContext)>,
     /// Refused attempts that no import names: those that an import left that was killed.
@@ -66,31 +73,51 @@ impl KnownTrace {
     }
 
     /// Remembers what an import says of its spans.
-    pub(crate) fn add_rows(&mut self, import: &OtelImport) {
+    fn add_rows(&mut self, import: &OtelImport) {
+        let policy = self.place_of(import.mapping.policy_sha256);
         for span in &import.spans {
-            let key = (span.span_id, import.mapping.policy_sha256);
-            let known = KnownSpan { content: span.content_sha256, became: span.became };
-            let all = self.spans.entry(key).or_default();
-            if !all.contains(&known) {
-                all.push(known);
+            let known = KnownSpan { content: span.content_sha256, became: span.became, policy };
+            let first = *self.spans.entry(span.span_id).or_insert(known);
+            if first != known {
+                let more = self.more.entry(span.span_id).or_default();
+                if !more.contains(&known) {
+                    more.push(known);
+                }
             }
         }
     }
 
+    fn place_of(&mut self, policy: Sha256Digest) -> u32 {
+        let known = self.policies.iter().position(|known| *known == policy);
+        let place = known.unwrap_or_else(|| {
+            self.policies.push(policy);
+            self.policies.len() - 1
+        });
+        u32::try_from(place).unwrap_or(u32::MAX)
+    }
+
+    /// What is known of a span under a policy.
+    fn all(&self, span: SpanId, policy: Sha256Digest) -> impl Iterator<Item = &KnownSpan> {
+        let more = self.more.get(&span).into_iter().flatten();
+        let is_under = move |known: &&KnownSpan| {
+            let place = usize::try_from(known.policy).ok();
+            place.and_then(|place| self.policies.get(place)) == Some(&policy)
+        };
+        self.spans.get(&span).into_iter().chain(more).filter(is_under)
+    }
+
     /// What became of this very span.
     pub(crate) fn of(&self, span: SpanId, content: Sha256Digest, policy: Sha256Digest) -> Option<KnownSpan> {
-        self.spans.get(&(span, policy))?.iter().find(|known| known.content == content).copied()
+        self.all(span, policy).find(|known| known.content == content).copied()
     }
 
     /// Whether another span of this id was taken in.
     pub(crate) fn has_other(&self, span: SpanId, policy: Sha256Digest) -> bool {
-        self.spans
-            .get(&(span, policy))
-            .is_some_and(|all| all.iter().any(|known| known.became != Became::Refused))
+        self.all(span, policy).any(|known| known.became != Became::Refused)
     }
 
     /// Takes one refused attempt that nobody named; whether there was one.
-    pub(crate) fn claim(&mut self, hash: EnvelopeHash) -> bool {
+    fn claim(&mut self, hash: EnvelopeHash) -> bool {
         match self.unclaimed.get_mut(&hash) {
             Some(count) if *count > 0 => {
                 *count -= 1;
@@ -100,8 +127,22 @@ impl KnownTrace {
         }
     }
 
+    /// What the ledger knows of the trace once this is committed; attempts that an import before left are told, so that
+    /// they are not made again.
+    pub(crate) fn learn(&mut self, mapped: &mut Mapped) {
+        for call in &mut mapped.calls {
+            call.is_there = call.is_denied && self.claim(call.call.hash());
+        }
+        mapped.import.iter().for_each(|import| self.add_rows(import));
+        for context in &mapped.contexts {
+            if let Envelope::AuthContext(record) = context.envelope() {
+                self.contexts.push((context.hash(), record.clone()));
+            }
+        }
+    }
+
     fn size(&self) -> usize {
-        self.spans.len() + self.contexts.len()
+        self.spans.len() + self.more.len() + self.contexts.len()
     }
 }
 
@@ -111,11 +152,13 @@ pub(crate) struct Known {
     traces: HashMap<TraceId, (KnownTrace, u64)>,
     size: usize,
     clock: u64,
+    /// What was put since is not committed yet.
+    batch: u64,
 }
 
 impl Known {
     /// Spans in memory beyond which the traces that came longest ago are forgotten. The ledger knows them.
-    const MOST_SPANS: usize = 1 << 19;
+    const MOST_SPANS: usize = 1 << 18;
 
     /// Takes out what is known of a trace; what is not in memory is read.
     pub(crate) fn take(&mut self, ledger: &Ledger, trace: TraceId) -> Result<KnownTrace, LedgerError> {
@@ -128,6 +171,11 @@ impl Known {
         }
     }
 
+    /// What is put from now on is not committed yet, and what was put before is.
+    pub(crate) fn begin_batch(&mut self) {
+        self.batch = self.clock;
+    }
+
     /// Puts it back.
     pub(crate) fn put(&mut self, trace: TraceId, known: KnownTrace) {
         self.clock += 1;
@@ -138,12 +186,13 @@ impl Known {
         }
     }
 
-    /// Forgets the older half.
+    /// Forgets the older half, of what is committed.
     fn forget(&mut self) {
         let mut clocks: Vec<u64> = self.traces.values().map(|(_, clock)| *clock).collect();
         clocks.sort_unstable();
         let Some(middle) = clocks.get(clocks.len() / 2).copied() else { return };
-        self.traces.retain(|_, (_, clock)| *clock >= middle);
+        let batch = self.batch;
+        self.traces.retain(|_, (_, clock)| *clock >= middle || *clock > batch);
         self.size = self.traces.values().map(|(known, _)| known.size()).sum();
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::resource::v1::Resource as OtelResource;
 use opentelemetry_proto::tonic::trace::v1::Span;
-use proofline_canon::{Object, Sha256Digest, Value};
+use proofline_canon::{Sha256Digest, Value, WriteError};
 use proofline_policy::Question;
 use proofline_trace::{
     AuthContext, Became, CallRecords, ContentType, Credential, Decision, DecisionResult, Envelope,
@@ -20,7 +20,7 @@ use super::known::KnownTrace;
 use super::order::{Identity, ImportOrder};
 use super::said::{Place, Said, outcome};
 use super::tally::Tally;
-use crate::content::{Surroundings, span_value};
+use crate::content::{Beginning, Surroundings, span_value};
 use crate::genai::{self, Kind};
 use crate::payload::{PAYLOAD_CONTENT_TYPE, Payload, STATUS_ERROR, STATUS_OK};
 use crate::restore::Pieces;
@@ -56,7 +56,7 @@ impl PieceSpan {
 
     /// Its id and the digest of its content.
     pub(crate) fn known_by(&self) -> Option<(SpanId, Sha256Digest)> {
-        let content = self.within().sha256_of(&span_value(&self.span)).ok()?;
+        let content = self.within().sha256_of(span_value(&self.span)).ok()?;
         Some((span_id(&self.span.span_id)?, content))
     }
 
@@ -78,16 +78,21 @@ pub(crate) struct MappedCall {
     pub(crate) decision: SealedEnvelope,
     pub(crate) call: SealedEnvelope,
     pub(crate) is_denied: bool,
+    /// A refused attempt that an import before left.
+    pub(crate) is_there: bool,
 }
 
 /// What a piece became.
 #[derive(Debug)]
 pub(crate) struct Mapped {
+    pub(crate) trace_id: TraceId,
     pub(crate) contexts: Vec<SealedEnvelope>,
     pub(crate) calls: Vec<MappedCall>,
     pub(crate) payloads: Vec<Payload>,
     /// None where every span was known.
     pub(crate) import: Option<OtelImport>,
+    /// The import's bytes.
+    pub(crate) entry: Option<Vec<u8>>,
     pub(crate) tally: Tally,
 }
 
@@ -110,9 +115,9 @@ pub(crate) fn map(piece: &Piece, known: &KnownTrace, order: &ImportOrder) -> Res
         if became.is_known {
             continue;
         }
-        let pieces = became.call.as_ref().map(MadeCall::pieces).unwrap_or_default();
-        document.add(&piece_span.span, &piece_span.within(), pieces, order.capture)?;
         rows.push(row(&piece_span.span, &read, &became));
+        let pieces = became.call.as_ref().map(MadeCall::pieces).unwrap_or_default();
+        document.add(&piece_span.span, read.value, piece_span.within(), pieces, order.capture)?;
         if let Some(made) = became.call {
             payloads.extend(made.payloads);
             calls.push(made.call);
@@ -128,7 +133,8 @@ pub(crate) fn map(piece: &Piece, known: &KnownTrace, order: &ImportOrder) -> Res
         payloads.push(whole);
         Some(OtelImport { target_trace_id: piece.trace_id, mapping: order.mapping(), document, spans: rows })
     };
-    Ok(Mapped { contexts, calls, payloads, import, tally })
+    let entry = import.as_ref().map(OtelImport::canonical);
+    Ok(Mapped { trace_id: piece.trace_id, contexts, calls, payloads, import, entry, tally })
 }
 
 fn content_type(text: &str) -> Result<ContentType, ImportError> {
@@ -141,6 +147,8 @@ struct ReadSpan {
     span_id: SpanId,
     parent: Result<Option<SpanId>, &'static str>,
     content_sha256: Sha256Digest,
+    /// The form that it is known by.
+    value: Value,
     kind: Kind,
 }
 
@@ -156,14 +164,14 @@ struct MadeCall {
     records: CallRecords,
     call: MappedCall,
     payloads: Vec<Payload>,
-    /// What the payloads say, whole.
-    request: Object,
-    response: Object,
+    /// The documents that the payloads are.
+    documents: Vec<Value>,
 }
 
 impl MadeCall {
-    const fn pieces(&self) -> Pieces<'_> {
-        Pieces { request: Some(&self.request), response: Some(&self.response) }
+    fn pieces(&self) -> Pieces<'_> {
+        let document = |at: usize| self.documents.get(at).and_then(Value::as_object);
+        Pieces { request: document(0), response: document(1) }
     }
 }
 
@@ -184,6 +192,8 @@ struct Mapper<'a> {
     met: BTreeMap<SpanId, Vec<(Sha256Digest, Became)>>,
     /// The contexts of the piece, by the identity of their calls.
     contexts: Vec<(Identity, Context)>,
+    /// The surroundings of the span before, and what the form of a span begins with there.
+    beginning: Option<(Surroundings<'a>, Beginning)>,
 }
 
 impl<'a> Mapper<'a> {
@@ -194,7 +204,8 @@ impl<'a> Mapper<'a> {
                 places.entry(id).or_insert(index);
             }
         }
-        let mut mapper = Self { piece, known, order, places, met: BTreeMap::new(), contexts: Vec::new() };
+        let (met, contexts) = (BTreeMap::new(), Vec::new());
+        let mut mapper = Self { piece, known, order, places, met, contexts, beginning: None };
         mapper.find_contexts();
         mapper
     }
@@ -258,12 +269,23 @@ impl<'a> Mapper<'a> {
 
     /// # Errors
     /// Why the span has no row.
-    fn read(&self, index: usize) -> Result<ReadSpan, &'static str> {
+    fn read(&mut self, index: usize) -> Result<ReadSpan, &'static str> {
         let it = self.span(index).ok_or("span-id")?;
         let span_id = span_id(&it.span.span_id).ok_or("span-id")?;
-        let content = it.within().sha256_of(&span_value(&it.span));
-        let content_sha256 = content.map_err(|_| "too-deep")?;
-        Ok(ReadSpan { index, span_id, parent: parent(&it.span), content_sha256, kind: genai::kind(&it.span) })
+        let content = self.content(it).map_err(|_| "too-deep")?;
+        let (content_sha256, value) = content;
+        let (parent, kind) = (parent(&it.span), genai::kind(&it.span));
+        Ok(ReadSpan { index, span_id, parent, content_sha256, value, kind })
+    }
+
+    fn content(&mut self, it: &'a PieceSpan) -> Result<(Sha256Digest, Value), WriteError> {
+        let within = it.within();
+        let before = self.beginning.take().filter(|(last, _)| last.are(&within));
+        let (_, beginning) = match before {
+            Some(before) => self.beginning.insert(before),
+            None => self.beginning.insert((within, within.beginning()?)),
+        };
+        beginning.sha256_with(span_value(&it.span))
     }
 
     /// Whether another span above is the same call, seen from further out.
@@ -351,11 +373,14 @@ impl<'a> Mapper<'a> {
         tally: &mut Tally,
     ) -> Result<Result<MadeCall, &'static str>, ImportError> {
         let mut said = Said::of(&it.span, read.kind, tally);
+        let asked = self.request(&said, tally);
         let capture = self.order.capture;
         let content_type = content_type(PAYLOAD_CONTENT_TYPE)?;
-        let payloads = [&said.request, &said.response];
+        let documents: Result<Vec<Value>, _> =
+            said.documents().into_iter().map(|document| document.at(capture)).collect();
+        let Ok(documents) = documents else { return Ok(Err("too-deep")) };
         let payloads: Result<Vec<Payload>, _> =
-            payloads.into_iter().map(|document| Payload::of(&document.at(capture)?, &content_type)).collect();
+            documents.iter().map(|document| Payload::of(document, &content_type)).collect();
         let Ok(payloads) = payloads else { return Ok(Err("too-deep")) };
         let [request, response] = payloads.as_slice() else { return Ok(Err("too-deep")) };
         tally.payload_bytes += payloads.iter().map(|payload| payload.bytes.len() as u64).sum::<u64>();
@@ -365,12 +390,11 @@ impl<'a> Mapper<'a> {
         let Some(context) = context else { return Ok(Err("no-root")) };
         let trace = self.trace_context(read);
         let started_at_ms = millis(it.span.start_time_unix_nano);
-        let Some((asked, base)) = self.request(&said, tally) else { return Ok(Err("resource-too-long")) };
+        let Some((asked, base)) = asked else { return Ok(Err("resource-too-long")) };
         let decision = self.decision(it, context, trace, started_at_ms, asked);
         let is_denied = decision.decision.result == DecisionResult::Deny;
         tally.decided(&decision.decision, decision.request.action.as_str(), base);
         let decision = Envelope::PolicyDecision(decision).seal();
-        let (whole_request, whole_response) = (said.request.take_members(), said.response.take_members());
         let call = said.record(Place {
             started_at_ms,
             ended_at_ms: millis(it.span.end_time_unix_nano),
@@ -388,8 +412,12 @@ impl<'a> Mapper<'a> {
             decision_sha256: decision.hash(),
             record_sha256: call.hash(),
         };
-        let call = MappedCall { decision, call, is_denied };
-        Ok(Ok(MadeCall { records, call, payloads, request: whole_request, response: whole_response }))
+        Ok(Ok(MadeCall {
+            records,
+            call: MappedCall { decision, call, is_denied, is_there: false },
+            payloads,
+            documents,
+        }))
     }
 
     fn trace_context(&self, read: &ReadSpan) -> TraceContext {
@@ -403,7 +431,7 @@ impl<'a> Mapper<'a> {
     /// What the policy is asked, and of which resource, numbers aside; none where the words do not fit.
     fn request(&self, said: &Said, tally: &mut Tally) -> Option<(PolicyRequest, String)> {
         let told = match &self.order.rules {
-            Some(rules) => rules.request(&said.facts(), said.request.member("arguments")),
+            Some(rules) => rules.request(&said.facts(), said.arguments()),
             None => ToldRequest::default(),
         };
         for _ in 0..told.missing {

@@ -6,6 +6,7 @@
 //! committed in one order: contexts, then decision and call of each span, then the entry that names them. So whatever
 //! of it an import left that was killed is a beginning of the same order, and the next import finds it and goes on.
 
+mod commit;
 mod file;
 mod known;
 mod map;
@@ -13,19 +14,20 @@ mod order;
 mod said;
 mod tally;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use proofline_canon::{ContentStore, Sha256Digest, StoreError, WriteError};
-use proofline_ledger::{Action, ArtifactRefusal, Blobs, Ledger, LedgerError, Outcome, Submission};
-use proofline_trace::{Counted, ErrorKind, ImportAccount, ImportTotals, OtelImport, SafeInt, Token, TraceId};
+use proofline_ledger::{ArtifactRefusal, Blobs, Ledger, LedgerError};
+use proofline_trace::{Counted, ImportAccount, ImportTotals, SafeInt, Token, TraceId};
 use rayon::prelude::*;
 use thiserror::Error;
 
 use crate::content::Surroundings;
 use crate::export::{own_spans, without_marks};
 use crate::read::{Item, SpanBatch};
-use known::{Known, KnownTrace};
+use commit::{Committer, Ready};
+use known::Known;
 use map::{Mapped, Piece, PieceSpan, map};
 use tally::{Tally, counted};
 
@@ -35,12 +37,9 @@ pub(crate) use said::UNSAID;
 pub use order::{Identity, ImportOrder, MAPPER, MAPPER_VERSION, RECORDING_POLICY, actor_from};
 
 /// Spans that are mapped and committed together, about.
-const PIECE_SPANS: usize = 2000;
+const PIECE_SPANS: usize = 4000;
 /// The same in bytes.
 const PIECE_BYTES: u64 = 16 << 20;
-
-/// Names of payloads in memory, of 32 bytes each.
-const MOST_KEPT: usize = 1 << 18;
 
 /// Why an import stopped. What was committed before stays; the same import again goes on from there.
 #[derive(Debug, Error)]
@@ -111,6 +110,8 @@ pub struct Imported {
     pub new_spans: u64,
     /// Entries that were appended.
     pub appended: u64,
+    /// Payloads of new spans that are erased: records name them, and they stayed out.
+    pub erased_payloads: u64,
     /// What the policy was asked about, and how it answered, known spans included.
     pub asked: Vec<AskedOf>,
     /// The reasons of its denials.
@@ -145,22 +146,22 @@ pub struct Source {
     pub warnings: Vec<Counted>,
 }
 
-/// An import on its way: spans go in, and come out as entries of the ledger.
+/// An import on its way: spans go in, and come out as entries of the ledger. What is mapped is committed while the spans
+/// behind it are mapped; so an error may be of spans that were taken before, and is the last answer.
 #[derive(Debug)]
 pub struct Importer<'a> {
-    ledger: &'a Ledger,
-    blobs: &'a Blobs,
     order: &'a ImportOrder,
     known: Known,
-    /// Payloads that this import made durable: equal ones come often.
-    kept: HashSet<Sha256Digest>,
+    committer: Committer<'a>,
     waiting: Vec<PieceSpan>,
     waiting_bytes: u64,
+    /// What is mapped and not committed yet.
+    ready: Option<Ready>,
+    has_failed: bool,
     tally: Tally,
     /// Spans that an export of this ledger made of its records.
     own_spans: u64,
     new_spans: u64,
-    appended: u64,
 }
 
 impl<'a> Importer<'a> {
@@ -171,17 +172,16 @@ impl<'a> Importer<'a> {
     pub fn new(ledger: &'a Ledger, blobs: &'a Blobs, order: &'a ImportOrder) -> Result<Self, ImportError> {
         blobs.put(&order.policy.reference().policy_sha256, order.policy.bytes())?;
         Ok(Self {
-            ledger,
-            blobs,
             order,
             known: Known::default(),
-            kept: HashSet::new(),
+            committer: Committer::new(ledger, blobs),
             waiting: Vec::new(),
             waiting_bytes: 0,
+            ready: None,
+            has_failed: false,
             tally: Tally::default(),
             own_spans: 0,
             new_spans: 0,
-            appended: 0,
         })
     }
 
@@ -229,7 +229,7 @@ impl<'a> Importer<'a> {
                 scope_schema_url: Arc::clone(&batch.scope_schema_url),
             });
             if self.waiting.len() >= PIECE_SPANS || self.waiting_bytes >= PIECE_BYTES {
-                self.commit_waiting(recorded_at_ms)?;
+                self.map_waiting(recorded_at_ms)?;
             }
         }
         Ok(())
@@ -240,7 +240,10 @@ impl<'a> Importer<'a> {
     /// # Errors
     /// [`ImportError`].
     pub fn finish(mut self, source: Source, recorded_at_ms: u64) -> Result<Imported, ImportError> {
-        self.commit_waiting(recorded_at_ms)?;
+        self.map_waiting(recorded_at_ms)?;
+        if let Some(ready) = self.ready.take() {
+            self.committer.commit(&ready)?;
+        }
         self.tally.messages = source.messages;
         let account = ImportAccount {
             source_sha256: source.sha256,
@@ -253,13 +256,13 @@ impl<'a> Importer<'a> {
             warnings: self.warnings(source.warnings),
         };
         let bytes = account.canonical();
-        let outcome = self.ledger.commit_action(&Action::Artifact(&bytes), recorded_at_ms)?;
-        self.appended += u64::from(entry_of(outcome)?);
+        self.committer.account(&bytes, recorded_at_ms)?;
         Ok(Imported {
             account_sha256: Sha256Digest::of(&bytes),
             account,
             new_spans: self.new_spans,
-            appended: self.appended,
+            appended: self.committer.appended,
+            erased_payloads: self.committer.erased_payloads,
             asked: asked(&self.tally),
             reasons: counted(&self.tally.reasons),
         })
@@ -281,91 +284,58 @@ impl<'a> Importer<'a> {
         self.tally.totals()
     }
 
-    fn commit_waiting(&mut self, recorded_at_ms: u64) -> Result<(), ImportError> {
-        self.waiting_bytes = 0;
-        let waiting = std::mem::take(&mut self.waiting);
-        let (mut pieces, without) = pieces(waiting);
-        self.tally.spans += without;
-        for _ in 0..without {
-            self.tally.unreadable("trace-id");
-        }
-        let mut known = Vec::with_capacity(pieces.len());
-        for piece in &mut pieces {
-            known.push(self.known.take(self.ledger, piece.trace_id)?);
-            self.leave_own(piece)?;
-        }
-        let order = self.order;
-        let mapped: Result<Vec<Mapped>, ImportError> =
-            pieces.par_iter().zip(&known).map(|(piece, known)| map(piece, known, order)).collect();
-        let mapped = mapped?;
-        let payloads = mapped.iter().flat_map(|it| &it.payloads);
-        let payloads = payloads.filter(|payload| !self.kept.contains(&payload.reference.sha256));
-        let payloads: Vec<(Sha256Digest, &[u8])> =
-            payloads.map(|payload| (payload.reference.sha256, payload.bytes.as_slice())).collect();
-        self.blobs.put_each(&payloads)?;
-        if self.kept.len() > MOST_KEPT {
-            self.kept.clear();
-        }
-        self.kept.extend(payloads.iter().map(|(name, _)| *name));
-        self.commit(&pieces, &mapped, &mut known, recorded_at_ms)?;
-        for (piece, known) in pieces.iter().zip(known) {
-            self.known.put(piece.trace_id, known);
-        }
-        Ok(())
-    }
-
     /// Leaves aside what an export of this ledger made of its records: that is no telemetry.
     fn leave_own(&mut self, piece: &mut Piece) -> Result<(), ImportError> {
         if !piece.spans.iter().any(|it| it.says_records) {
             return Ok(());
         }
-        let own = own_spans(self.ledger, piece.trace_id)?;
+        let own = own_spans(self.committer.ledger(), piece.trace_id)?;
+        let is_own =
+            |it: &PieceSpan| it.says_records && it.known_by().is_some_and(|known| own.contains(&known));
         let before = piece.spans.len();
-        piece
-            .spans
-            .retain(|it| !(it.says_records && it.known_by().is_some_and(|known| own.contains(&known))));
+        piece.spans.retain(|it| !is_own(it));
         self.own_spans += (before - piece.spans.len()) as u64;
         Ok(())
     }
 
-    /// Commits pieces in one call, and remembers what the ledger now knows.
-    fn commit(
-        &mut self,
-        pieces: &[Piece],
-        mapped: &[Mapped],
-        known: &mut [KnownTrace],
-        recorded_at_ms: u64,
-    ) -> Result<(), ImportError> {
-        let mut steps = Vec::new();
-        for ((piece, it), known) in pieces.iter().zip(mapped).zip(known.iter_mut()) {
-            steps.extend(
-                it.contexts.iter().map(|context| Step::evidence(piece.trace_id, context.canonical(), false)),
-            );
-            for call in &it.calls {
-                steps.push(Step::evidence(piece.trace_id, call.decision.canonical(), false));
-                // An attempt that an import before this one left is not made again.
-                if !(call.is_denied && known.claim(call.call.hash())) {
-                    steps.push(Step::evidence(piece.trace_id, call.call.canonical(), call.is_denied));
-                }
-            }
-            if let Some(import) = &it.import {
-                steps.push(Step { trace_id: piece.trace_id, what: What::Entry(import.canonical()) });
-            }
+    /// Maps what waits, while what was mapped before is committed.
+    fn map_waiting(&mut self, recorded_at_ms: u64) -> Result<(), ImportError> {
+        if self.has_failed {
+            return Err(ImportError::Program("it goes on after it failed".to_owned()));
         }
-        let actions: Vec<Action<'_>> = steps.iter().map(Step::action).collect();
-        let outcomes = self.ledger.commit_actions(&actions, recorded_at_ms)?;
-        for (step, outcome) in steps.iter().zip(outcomes) {
-            let is_new = match &step.what {
-                What::Entry(_) => entry_of(outcome)?,
-                What::Evidence { is_denied, .. } => evidence_of(outcome, *is_denied, step.trace_id)?,
-            };
-            self.appended += u64::from(is_new);
+        let result = self.map_and_commit(recorded_at_ms);
+        self.has_failed = result.is_err();
+        result
+    }
+
+    fn map_and_commit(&mut self, recorded_at_ms: u64) -> Result<(), ImportError> {
+        self.waiting_bytes = 0;
+        let (mut pieces, without) = pieces(std::mem::take(&mut self.waiting));
+        self.tally.spans += without;
+        for _ in 0..without {
+            self.tally.unreadable("trace-id");
         }
-        for (it, known) in mapped.iter().zip(known) {
-            self.tally.add(&it.tally);
-            self.new_spans += it.import.as_ref().map_or(0, |import| import.spans.len() as u64);
-            learn(known, it);
+        // What is not committed yet is in memory: a trace that is not can be read.
+        let mut known = Vec::with_capacity(pieces.len());
+        for piece in &mut pieces {
+            known.push(self.known.take(self.committer.ledger(), piece.trace_id)?);
+            self.leave_own(piece)?;
         }
+        let (order, committer, ready) = (self.order, &mut self.committer, self.ready.take());
+        let commit = || ready.map_or(Ok(()), |ready| committer.commit(&ready));
+        let map_all =
+            || pieces.par_iter().zip(&known).map(|(piece, known)| map(piece, known, order)).collect();
+        let (committed, mapped): (_, Result<Vec<Mapped>, ImportError>) = rayon::join(commit, map_all);
+        committed?;
+        let mut mapped = mapped?;
+        self.known.begin_batch();
+        for ((piece, known), mapped) in pieces.iter().zip(&mut known).zip(&mut mapped) {
+            self.tally.add(&mapped.tally);
+            self.new_spans += mapped.import.as_ref().map_or(0, |import| import.spans.len() as u64);
+            known.learn(mapped);
+            self.known.put(piece.trace_id, std::mem::take(known));
+        }
+        self.ready = Some(Ready { mapped, recorded_at_ms });
         Ok(())
     }
 }
@@ -378,63 +348,6 @@ fn asked(tally: &Tally) -> Vec<AskedOf> {
         denied: *denied,
     };
     tally.asked.iter().map(one).collect()
-}
-
-/// What the ledger knows of a trace after a piece of it is kept.
-fn learn(known: &mut KnownTrace, mapped: &Mapped) {
-    let import: Option<&OtelImport> = mapped.import.as_ref();
-    import.into_iter().for_each(|import| known.add_rows(import));
-    for context in &mapped.contexts {
-        if let proofline_trace::Envelope::AuthContext(record) = context.envelope() {
-            known.contexts.push((context.hash(), record.clone()));
-        }
-    }
-}
-
-struct Step<'a> {
-    trace_id: TraceId,
-    what: What<'a>,
-}
-
-enum What<'a> {
-    Evidence { canonical: &'a [u8], is_denied: bool },
-    Entry(Vec<u8>),
-}
-
-impl<'a> Step<'a> {
-    const fn evidence(trace_id: TraceId, canonical: &'a [u8], is_denied: bool) -> Self {
-        Self { trace_id, what: What::Evidence { canonical, is_denied } }
-    }
-
-    fn action(&self) -> Action<'_> {
-        match &self.what {
-            What::Evidence { canonical, .. } => Action::Evidence(Submission::bare(canonical)),
-            What::Entry(bytes) => Action::Artifact(bytes),
-        }
-    }
-}
-
-/// Whether an entry was appended.
-fn entry_of(outcome: Outcome) -> Result<bool, ImportError> {
-    match outcome {
-        Outcome::Accepted { duplicate, .. } => Ok(!duplicate),
-        Outcome::ArtifactRefused(refusal) => Err(ImportError::Entry(refusal)),
-        Outcome::Refused { rejection, .. } => Err(ImportError::Program(rejection.message)),
-    }
-}
-
-/// The same of evidence. A call that the policy denies is refused by the gate, and kept.
-fn evidence_of(outcome: Outcome, is_denied: bool, trace_id: TraceId) -> Result<bool, ImportError> {
-    let because = match outcome {
-        Outcome::Accepted { .. } if is_denied => "it accepts a call that the policy denies".to_owned(),
-        Outcome::Accepted { duplicate, .. } => return Ok(!duplicate),
-        Outcome::Refused { rejection, .. } if is_denied && rejection.kind == ErrorKind::PolicyDenied => {
-            return Ok(true);
-        }
-        Outcome::Refused { rejection, .. } => format!("{}: {}", rejection.kind, rejection.message),
-        Outcome::ArtifactRefused(refusal) => refusal.to_string(),
-    };
-    Err(ImportError::Gate { trace_id, because })
 }
 
 /// Spans by trace, traces in the order in which they came first; and how many have none.

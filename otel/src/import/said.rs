@@ -1,6 +1,7 @@
 //! What a call says, in the words of records.
 
 use opentelemetry_proto::tonic::trace::v1::Span;
+use proofline_canon::Value;
 use proofline_trace::{
     Envelope, EnvelopeHash, MAX_SAFE_INT, Millis, ModelCall, ModelRef, Outcome, Resource, SafeInt, Token,
     ToolCall, ToolRef, TraceContext, Usage,
@@ -21,8 +22,8 @@ pub(super) struct Said {
     pub(super) action: String,
     /// Provider and model, or adapter and tool.
     names: [Token; 2],
-    pub(super) request: Document,
-    pub(super) response: Document,
+    request: Document,
+    response: Document,
     usage: Option<Usage>,
 }
 
@@ -55,7 +56,7 @@ impl Said {
     }
 
     fn model(span: &Span, operation: &str, tally: &mut Tally) -> Self {
-        let exchange = genai::exchange(span);
+        let mut exchange = genai::exchange(span);
         let usage = usage(span);
         if usage.is_none() {
             tally.absent("usage");
@@ -68,14 +69,14 @@ impl Said {
                 named(genai::provider(span), "provider", tally),
                 named(genai::model(span), "model", tally),
             ],
-            request: payload::model_request(span, &exchange),
-            response: payload::model_response(span, &exchange),
+            request: payload::model_request(span, &mut exchange),
+            response: payload::model_response(span, &mut exchange),
             usage,
         }
     }
 
     fn tool(span: &Span, tally: &mut Tally) -> Self {
-        let exchange = genai::tool_exchange(span);
+        let mut exchange = genai::tool_exchange(span);
         let attributes = &span.attributes;
         let adapter = if genai::is_mcp(span) { Some("mcp") } else { text(attributes, "gen_ai.tool.type") };
         Self {
@@ -86,10 +87,20 @@ impl Said {
                 named(adapter, "adapter", tally),
                 named(text(attributes, "gen_ai.tool.name"), "tool", tally),
             ],
-            request: payload::tool_request(span, &exchange),
-            response: payload::tool_response(span, &exchange),
+            request: payload::tool_request(span, &mut exchange),
+            response: payload::tool_response(span, &mut exchange),
             usage: None,
         }
+    }
+
+    /// The arguments of a tool.
+    pub(super) fn arguments(&self) -> Option<&Value> {
+        self.request.member("arguments")
+    }
+
+    /// Takes out the documents of what was sent and what came back.
+    pub(super) fn documents(&mut self) -> [Document; 2] {
+        [std::mem::take(&mut self.request), std::mem::take(&mut self.response)]
     }
 
     pub(super) fn facts(&self) -> Vec<(&str, &str)> {

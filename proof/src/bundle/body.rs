@@ -4,7 +4,7 @@ use proofline_canon::{Limits, ParseError, Profile, Sha256Digest, Value, WriteErr
 use proofline_trace::{
     BacktestRecord, Envelope, ErasureRecord, ErasureTarget, GenesisRecord, HoldRecord, ImportAccount,
     KeyRecord, OtelImport, ProducerSignature, ReleaseRecord, ReplayDiagnostics, ReplayResult, SealedEnvelope,
-    TraceId, TraceIndexRecord, VerdictSeal, VerdictSignature, Violation, schemas, seal_value,
+    SpanId, TraceId, TraceIndexRecord, VerdictSeal, VerdictSignature, Violation, schemas, seal_value,
 };
 
 use thiserror::Error;
@@ -33,6 +33,9 @@ pub enum BodyError {
     /// Of no kind that is known.
     #[error("it is {0} of no known kind")]
     Unknown(&'static str),
+    /// An import that says of a span that it became a call and has no records, or the contrary.
+    #[error("of span {0} it says that it is a call, or is none, and the contrary")]
+    Contradiction(SpanId),
 }
 
 /// A body that was read.
@@ -178,7 +181,11 @@ fn artifact(value: &Value) -> Read {
             Ok(VerdictSignature::from_value(value).map(Body::VerdictSignature))
         }
         Some(OtelImport::ARTIFACT_TYPE) => {
-            Ok(OtelImport::from_value(value).map(|import| Body::OtelImport(Box::new(import))))
+            let import = OtelImport::from_value(value);
+            if let Ok(Some(span)) = import.as_ref().map(OtelImport::contradiction) {
+                return Err(BodyError::Contradiction(span.span_id));
+            }
+            Ok(import.map(|import| Body::OtelImport(Box::new(import))))
         }
         Some(ImportAccount::ARTIFACT_TYPE) => {
             Ok(ImportAccount::from_value(value).map(|account| Body::ImportAccount(Box::new(account))))
@@ -202,4 +209,40 @@ fn system(value: &Value) -> Read {
 #[must_use]
 pub fn schema_sha256(name: &str) -> Option<Sha256Digest> {
     schemas::by_name(name).map(|text| Sha256Digest::of(text.as_bytes()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+mod tests {
+    use super::*;
+
+    /// An import of one span that became this and has these records.
+    fn import(became: &str, call: &str) -> Vec<u8> {
+        let digest = "0d".repeat(32);
+        let text = format!(
+            r#"{{"artifact_type":"otel_import","version":"1","target_trace_id":"{}","mapping":{{"mapper":"m",
+            "mapper_version":"1","rules_sha256":null,"policy_sha256":"{digest}","capture":"full"}},
+            "document":{{"content_type":"a/b","sha256":"{digest}","size_bytes":1}},"spans":[{{
+            "span_id":"00000000000000a1","parent_span_id":null,"content_sha256":"{digest}","name":"","kind":0,
+            "start_unix_nano":"0","end_unix_nano":"0","status":"unset","operation":null,"became":"{became}",
+            "reason":null,"call":{call}}}]}}"#,
+            "ee".repeat(16)
+        );
+        parse(text.as_bytes(), &Limits::ENVELOPE).unwrap().to_canonical(Profile::Envelope).unwrap()
+    }
+
+    #[test]
+    fn a_call_of_an_import_has_records_and_nothing_else_has() {
+        let digest = "0d".repeat(32);
+        let records = format!(
+            r#"{{"auth_context_sha256":"{digest}","decision_sha256":"{digest}","record_sha256":"{digest}"}}"#
+        );
+        let read = |became, call: &str| Body::read(EntryKind::Artifact, &import(became, call));
+        assert!(matches!(read("call", &records), Ok(Body::OtelImport(_))));
+        for became in ["shape", "refused"] {
+            assert!(matches!(read(became, "null"), Ok(Body::OtelImport(_))));
+            assert!(matches!(read(became, &records), Err(BodyError::Contradiction(_))), "{became}");
+        }
+        assert!(matches!(read("call", "null"), Err(BodyError::Contradiction(_))));
+    }
 }

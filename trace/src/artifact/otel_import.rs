@@ -231,6 +231,12 @@ impl OtelImport {
         all.filter(|hash| seen.insert(*hash)).collect()
     }
 
+    /// The first span that contradicts itself: one that became a call has records, and no other has.
+    #[must_use]
+    pub fn contradiction(&self) -> Option<&ImportedSpan> {
+        self.spans.iter().find(|span| (span.became == Became::Call) != span.call.is_some())
+    }
+
     /// The record as a JSON value.
     #[must_use]
     pub fn to_value(&self) -> Value {
