@@ -6,9 +6,9 @@
 //! what
 //! was said becomes payloads, and an artifact of each trace names every span and what it became, so that an import
 //! can be
-//! repeated. [`import_file`] does both for a file, and ends with its account. [`write`](mod@write) gives spans back
-//! as OTLP.
-//! `docs/otel.md` has the mapping.
+//! repeated. [`import_file`] does both for a file, and ends with its account. [`Exporter`] gives traces back, with what
+//! the ledger proves of them, and [`write`](mod@write) writes them as OTLP.
+//! `docs/otel.md` has the mapping, `docs/otel-export.md` what an export adds.
 //!
 //! ```
 //! use std::io::Cursor;
