@@ -8,6 +8,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod agent_runs;
 mod anchored;
 mod archive;
 mod bad_input;
@@ -22,6 +23,7 @@ mod evidence;
 mod hostile;
 mod html;
 mod import_otlp;
+mod imported;
 mod log;
 mod measuring;
 mod modes;
@@ -42,7 +44,9 @@ mod signing_refused;
 mod streams;
 #[path = "../../replay/tests/common/strict_html.rs"]
 mod strict_html;
+mod svg;
 mod tools;
+mod tour;
 mod transfer;
 mod verbs;
 mod verdicts;
