@@ -46,7 +46,7 @@ use super::trace::TraceBegin;
 /// Examples:
 ///   proofline drift ledger --pairs pairs.jsonl --variance model-output
 ///   proofline drift ledger --key payload:/task_id --payloads
-///   proofline drift ledger --key attribute:resource:task.id --each-with-each --totals
+///   proofline drift ledger --key attribute:resource:task.id --each-with-each
 ///   proofline drift ledger --baseline da95 --candidates-all
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-const CHAR_PX: f64 = 8.4;
+/// The width of a character, in tenths of a pixel.
+const CHAR_TENTHS: usize = 84;
 const LINE_PX: usize = 19;
 const MARGIN_PX: usize = 16;
 
@@ -43,7 +44,7 @@ pub(crate) fn picture(title: &str, command: &str, shown: &str) -> String {
     let columns =
         lines.iter().map(|line| pieces(line).iter().map(|(text, _)| text.chars().count()).sum::<usize>());
     let columns = columns.max().unwrap_or_default().max(command.chars().count() + 2).max(80);
-    let width = (columns as f64 * CHAR_PX) as usize + 2 * MARGIN_PX;
+    let width = columns * CHAR_TENTHS / 10 + 2 * MARGIN_PX;
     let height = (lines.len() + 2) * LINE_PX + 2 * MARGIN_PX;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
@@ -51,16 +52,17 @@ pub(crate) fn picture(title: &str, command: &str, shown: &str) -> String {
          <g xml:space=\"preserve\">\n",
         escaped(title)
     );
-    let mut row = |svg: &mut String, at: usize, pieces: Vec<(String, Look)>| {
+    let row = |svg: &mut String, at: usize, pieces: Vec<(String, Look)>| {
         let (mut column, y) = (0, MARGIN_PX + (at + 1) * LINE_PX - 5);
         for (text, look) in pieces {
             let chars = text.chars().count();
             if !text.trim().is_empty() {
-                let (x, length) = (column as f64 * CHAR_PX + MARGIN_PX as f64, chars as f64 * CHAR_PX);
+                let (x, length) =
+                    (tenths(column * CHAR_TENTHS + MARGIN_PX * 10), tenths(chars * CHAR_TENTHS));
                 let class = look.classes();
                 let class = if class.is_empty() { class } else { format!(" class=\"{class}\"") };
                 let text = escaped(&text);
-                writeln!(svg, "<text x=\"{x:.1}\" y=\"{y}\" textLength=\"{length:.1}\"{class}>{text}</text>")
+                writeln!(svg, "<text x=\"{x}\" y=\"{y}\" textLength=\"{length}\"{class}>{text}</text>")
                     .unwrap();
             }
             column += chars;
@@ -100,6 +102,10 @@ fn pieces(line: &str) -> Vec<(String, Look)> {
         }
     }
     pieces
+}
+
+fn tenths(count: usize) -> String {
+    format!("{}.{}", count / 10, count % 10)
 }
 
 fn escaped(text: &str) -> String {

@@ -297,7 +297,7 @@ fn what_is_odd_about_spans_without_records_is_not_told_of_records() {
     assert_eq!(drawn(&odd), ["0:3", "0:1", "0:2", "0:4", "1:5|", "0:6|"]);
     // A circle with a record on it.
     let circle = of(&[(1, 2, 10)], &[(2, 1, 5)]);
-    let span_ids = vec![id(2), id(1)];
+    let span_ids = [id(2), id(1)];
     let found: Vec<&SpanAnomaly> = circle.anomalies().iter().collect();
     assert_eq!(found.len(), 2);
     assert_eq!(found[0], &SpanAnomaly::NoRoot);
