@@ -1,6 +1,8 @@
 //! Drift: pairs of runs aligned, the first place at which each pair parts with its cause, and over all
 //! pairs where runs part, how often and in which tools.
 
+mod attribute;
+mod by_key;
 mod divergence;
 mod engine;
 mod keys;
@@ -20,9 +22,11 @@ use crate::alignment::ChangeCounts;
 use crate::pairs::{Pair, Pairs};
 use crate::variance::VariancePolicy;
 
+pub use attribute::AttributeOf;
+pub use by_key::{DriftByKey, KeyDrift};
 pub use divergence::{Cause, Divergence, RecordPlace, Subject};
 pub use engine::drift;
-pub use keys::{DriftKey, Keyed, KeysError, pairs_by_key, pairs_of_keys, parse_keys};
+pub use keys::{DriftKey, Keyed, KeyedRuns, KeysError, MOST_PAIRS, pairs_by_key, pairs_of_keys, parse_keys};
 pub use summary::{DriftSummary, SubjectCount};
 pub use text::{LineChange, PayloadDiff, PayloadState, diff_payloads};
 

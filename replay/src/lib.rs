@@ -190,9 +190,9 @@ pub use backtest::{
     ChangeCount, ChangedDecision, DecisionChange, LostCall, backtest, record_backtest,
 };
 pub use drift::{
-    Cause, Divergence, DriftKey, DriftPlan, DriftSink, DriftSummary, DriftVerdict, Keyed, KeysError,
-    LineChange, PairDrift, PayloadDiff, PayloadState, RecordPlace, Subject, SubjectCount, diff_payloads,
-    drift, pairs_by_key, pairs_of_keys, parse_keys,
+    AttributeOf, Cause, Divergence, DriftByKey, DriftKey, DriftPlan, DriftSink, DriftSummary, DriftVerdict,
+    KeyDrift, Keyed, KeyedRuns, KeysError, LineChange, MOST_PAIRS, PairDrift, PayloadDiff, PayloadState,
+    RecordPlace, Subject, SubjectCount, diff_payloads, drift, pairs_by_key, pairs_of_keys, parse_keys,
 };
 pub use engine::{replay, replay_part};
 #[doc(hidden)]

@@ -21,8 +21,9 @@ use common::{commit, committed, fresh};
 use proofline_canon::{ContentStore, MemoryStore, Profile, Sha256Digest};
 use proofline_ledger::{Options, Snapshot};
 use proofline_replay::{
-    Cause, DriftKey, DriftPlan, DriftSink, DriftSummary, DriftVerdict, LineChange, Means, Pair, PairDrift,
-    Pairs, PayloadState, ReplayError, VariancePolicy, drift, pairs_by_key, pairs_of_keys, parse_keys,
+    Cause, DriftKey, DriftPlan, DriftSink, DriftSummary, DriftVerdict, Keyed, KeyedRuns, LineChange, Means,
+    Pair, PairDrift, Pairs, PayloadState, ReplayError, VariancePolicy, drift, pairs_by_key, pairs_of_keys,
+    parse_keys,
 };
 use proofline_trace::TraceId;
 
@@ -471,9 +472,25 @@ fn keys_find_the_runs_of_the_same_work() {
     assert_eq!(listed(&keyed("actor").pairs), [pair(3, 1), pair(3, 2), pair(3, 4)]);
     // Without payloads there is no value in them.
     assert_eq!((keyed("payload:/task").pairs.len(), keyed("payload:/task").without), (0, 4));
-    for bad in ["", "actors", "payload:task", "payload:/a~2", "payload"] {
+    for bad in [
+        "",
+        "actors",
+        "payload:task",
+        "payload:/a~2",
+        "payload",
+        "attribute",
+        "attribute:",
+        "attribute:span",
+        "attribute:span:",
+        "attribute:event:a:b",
+    ] {
         assert_eq!(DriftKey::parse(bad), None, "{bad}");
     }
+    // No import, and so no attribute.
+    assert_eq!(keyed("attribute:span:a:b").without, 4);
+    // Every two of a key, the earlier one first.
+    let each = keyed("actor").each_with_each().unwrap();
+    assert_eq!(listed(&each.pairs), [pair(1, 2), pair(1, 4), pair(2, 4), pair(3, 1), pair(3, 2), pair(3, 4)]);
 
     let id = |number| trace(number).to_string();
     let line = |number, key: &str| format!(r#"{{"trace":"{}","key":"{key}"}}"#, id(number));
@@ -525,4 +542,23 @@ fn a_value_in_the_first_request_is_a_key() {
     assert_eq!(keyed("payload:/turns/0/a~1b"), (vec![pair(1, 3)], 1, 1));
     assert_eq!(keyed("payload:/turns/00"), (vec![], 0, 4));
     assert_eq!(keyed("payload:"), (vec![], 3, 1));
+}
+
+/// Pairs grow with the square of the runs, and memory must not.
+#[test]
+fn a_key_that_too_many_share_is_refused() {
+    let runs = |count: u128| KeyedRuns {
+        key: count.to_string(),
+        key_sha256: Sha256Digest::of(&count.to_be_bytes()),
+        runs: (1..=count)
+            .map(|number| TraceId::from_bytes((count << 64 | number).to_be_bytes()).unwrap())
+            .collect(),
+    };
+    let keyed = |counts: &[u128]| Keyed {
+        keys: counts.iter().map(|count| runs(*count)).collect(),
+        ..Keyed::default()
+    };
+    assert_eq!(keyed(&[1_415]).each_with_each(), Err(1_000_405));
+    assert_eq!(keyed(&[1_001, 1_002]).each_with_each(), Err(1_002_001));
+    assert_eq!(keyed(&[3, 4]).each_with_each().unwrap().pairs.len(), 9);
 }

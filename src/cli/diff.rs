@@ -198,7 +198,7 @@ struct TraceLine {
 impl TraceLine {
     fn of(view: &TraceView) -> Self {
         let rejected = view.records.iter().filter(|record| record.refusal.is_some()).count();
-        let (spans, accepted) = (view.tree.len(), view.records.len() - rejected);
+        let (spans, accepted) = (view.spans(), view.records.len() - rejected);
         Self { trace_id: view.trace_id.to_string(), spans, accepted, rejected }
     }
 }

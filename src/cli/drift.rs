@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use proofline::canon::{ContentStore, Limits, Profile, Value};
 use proofline::ledger::{BLOBS_DIR, Blobs, Snapshot};
 use proofline::replay::{
-    DriftKey, DriftPlan, DriftSink, DriftSummary, Keyed, Means, PairDrift, Pairs, ReplayError, drift,
-    pairs_by_key, pairs_of_keys, parse_keys,
+    DriftByKey, DriftKey, DriftPlan, DriftSink, DriftSummary, Keyed, Means, PairDrift, Pairs, ReplayError,
+    drift, pairs_by_key, pairs_of_keys, parse_keys,
 };
 use proofline::trace::TraceId;
 
@@ -33,9 +33,12 @@ use super::trace::TraceBegin;
 /// stand where they part, how often, and in which models and tools.
 ///
 /// With a key, traces of the same key are runs of the same work, and the first
-/// of them in the ledger is the baseline of the others. Keys: actor; resource,
-/// of the first decision; request, of the first call; payload:POINTER, a value
-/// in that request, such as payload:/task_id.
+/// of them in the ledger is the baseline of the others; with --each-with-each
+/// every two of them are a pair. Keys: actor; resource, of the first decision;
+/// request, of the first call; payload:POINTER, a value in that request, such as
+/// payload:/task_id; attribute:resource:NAME and attribute:span:NAME, what the
+/// spans of imported telemetry say, the root span first. Then each key is told
+/// with what its pairs came to.
 ///
 /// The exit code is 0 when no pair differs in what the variance policy does not
 /// allow, and 1 when one does or a run of it cannot be compared.
@@ -43,6 +46,7 @@ use super::trace::TraceBegin;
 /// Examples:
 ///   proofline drift ledger --pairs pairs.jsonl --variance model-output
 ///   proofline drift ledger --key payload:/task_id --payloads
+///   proofline drift ledger --key attribute:resource:task.id --each-with-each
 ///   proofline drift ledger --baseline da95 --candidates-all
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
@@ -59,6 +63,9 @@ pub(crate) struct DriftArgs {
     /// Keys of traces, one {"trace","key"} a line
     #[arg(long, value_name = "FILE")]
     keys: Option<PathBuf>,
+    /// Compare every two traces that have the same key, instead of the first with each other
+    #[arg(long, conflicts_with_all = ["pairs", "baseline"])]
+    each_with_each: bool,
     /// The trace that others are measured against; its first digits are enough when no other trace has them
     #[arg(long, value_name = "ID", value_parser = TraceBegin::parse)]
     baseline: Option<TraceBegin>,
@@ -74,6 +81,9 @@ pub(crate) struct DriftArgs {
     /// Show how requests and responses differ, line by line, where both are at hand and text
     #[arg(long)]
     payloads: bool,
+    /// Show what all pairs came to, and no pair by itself
+    #[arg(long, conflicts_with = "payloads")]
+    totals: bool,
     /// How many threads work; the output is the same for any number [default: one a processor]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
@@ -88,7 +98,10 @@ pub(crate) struct DriftArgs {
 
 /// A text that is no key.
 #[derive(Debug, thiserror::Error)]
-#[error("a key is actor, resource, request, or payload: with a JSON Pointer such as /task_id behind it")]
+#[error(
+    "a key is actor, resource, request, payload: with a JSON Pointer such as /task_id behind it, or \
+     attribute:resource: or attribute:span: with a name"
+)]
 struct NoKey;
 
 fn parse_key(text: &str) -> Result<DriftKey, NoKey> {
@@ -117,15 +130,16 @@ pub(crate) fn run(args: &DriftArgs, out: &mut Out) -> Result<Exit, CliError> {
     } else {
         Progress::up_to(plan.pairs.len() as u64, "pairs compared")
     };
-    let mut sink = Sink { view: DriftView::new(args.ascii, &plan.variance), out, progress, failed: None };
+    let (view, keys) = (DriftView::new(args.ascii, &plan.variance), DriftByKey::new(&keyed));
+    let mut sink = Sink { view, keys, out, progress, totals: args.totals, failed: None };
     let summary = match drift(&snapshot, &means, &plan, &mut sink) {
         Ok(summary) => summary,
         Err(ReplayError::Stopped) => return Err(sink.failed.unwrap_or(ReplayError::Stopped.into())),
         Err(error) => return Err(error.into()),
     };
-    let Sink { view, out, .. } = sink;
+    let Sink { view, keys, out, .. } = sink;
     let by_key = args.key.is_some() || args.keys.is_some();
-    let keyed = by_key.then_some(&keyed);
+    let keyed = by_key.then_some((&keyed, &keys));
     if out.is_json() {
         out.line(summary_json(&summary, keyed)?)?;
     } else {
@@ -165,6 +179,9 @@ fn runs(args: &DriftArgs, snapshot: &Snapshot, means: &Means<'_>) -> Result<Keye
     if keyed.pairs.is_empty() {
         return Err(CliError::NoRuns { alone: keyed.alone, without: keyed.without });
     }
+    if args.each_with_each {
+        return keyed.each_with_each().map_err(CliError::TooManyPairs);
+    }
     Ok(keyed)
 }
 
@@ -193,6 +210,8 @@ const TRACES_PER_PAGE: usize = 1024;
 
 struct Sink<'a> {
     view: DriftView,
+    keys: DriftByKey,
+    totals: bool,
     out: &'a mut Out,
     progress: Progress,
     failed: Option<CliError>,
@@ -200,7 +219,10 @@ struct Sink<'a> {
 
 impl DriftSink for Sink<'_> {
     fn pair(&mut self, drift: PairDrift) -> ControlFlow<()> {
-        let told = if self.out.is_json() {
+        self.keys.add(&drift);
+        let told = if self.totals {
+            Ok(())
+        } else if self.out.is_json() {
             json(&drift.to_value()).and_then(|line| self.out.line(line))
         } else {
             self.view.pair(self.out, &drift)
@@ -220,15 +242,18 @@ impl DriftSink for Sink<'_> {
     }
 }
 
-/// The summary, and of pairs by a key how many traces made none.
-fn summary_json(summary: &DriftSummary, keyed: Option<&Keyed>) -> Result<String, CliError> {
+/// The summary, and of pairs by a key what each key came to and how many traces made no pair.
+fn summary_json(summary: &DriftSummary, keyed: Option<(&Keyed, &DriftByKey)>) -> Result<String, CliError> {
     let mut line = summary.to_value();
     if let Value::Object(line) = &mut line
         && let Some(Value::Object(mut summary)) = line.remove("summary")
     {
-        let count = |of: fn(&Keyed) -> u64| keyed.map_or(Value::Null, |keyed| Value::from(of(keyed)));
-        summary.insert("alone", count(|keyed| keyed.alone));
-        summary.insert("without_key", count(|keyed| keyed.without));
+        let of_keys =
+            |of: fn(&Keyed, &DriftByKey) -> Value| keyed.map_or(Value::Null, |(it, keys)| of(it, keys));
+        summary.insert("alone", of_keys(|keyed, _| Value::from(keyed.alone)));
+        summary.insert("without_key", of_keys(|keyed, _| Value::from(keyed.without)));
+        summary.insert("keys", of_keys(|_, keys| keys.to_value()));
+        summary.insert("other_keys", of_keys(|_, keys| Value::from(keys.left_out())));
         line.insert("summary", summary);
     }
     json(&line)

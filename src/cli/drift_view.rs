@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use proofline::ledger::Damage;
 use proofline::replay::{
-    Cause, Divergence, DriftSummary, Keyed, PairDrift, RecordPlace, Subject, SubjectCount, VariancePolicy,
+    Cause, Divergence, DriftByKey, DriftSummary, Keyed, PairDrift, RecordPlace, Subject, SubjectCount,
+    VariancePolicy,
 };
 
 use super::branches::Glyphs;
 use super::diff_words::{Entries, Words, label, words};
+use super::drift_keys;
 use super::error::CliError;
 use super::output::{Out, show_damage};
 use super::payload_view::payload_lines;
@@ -111,7 +113,7 @@ impl DriftView {
         &self,
         out: &mut Out,
         summary: &DriftSummary,
-        keyed: Option<&Keyed>,
+        keyed: Option<(&Keyed, &DriftByKey)>,
     ) -> Result<(), CliError> {
         if summary.parts > 0 {
             out.heading("why pairs part first")?;
@@ -128,11 +130,14 @@ impl DriftView {
             let bars = summary.allowed.iter().map(|(kind, count)| (kind.to_string(), *count));
             self.bars(out, bars.collect(), ["time", "times"])?;
         }
+        if let Some((_, keys)) = keyed {
+            drift_keys::table(out, keys, if self.ascii { "#" } else { "█" })?;
+        }
         let damage: Vec<&Damage> = summary.damage.iter().collect();
         show_damage(out, "damage", &damage, summary.damage_count)?;
         out.space()?;
         let mut lines = vec![self.variance.clone()];
-        lines.extend(keyed.map(|keyed| {
+        lines.extend(keyed.map(|(keyed, _)| {
             let alone = counted(keyed.alone, "trace has", "traces have");
             format!("{alone} a key that no other has, {} no such key", keyed.without)
         }));

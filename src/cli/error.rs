@@ -10,7 +10,7 @@ use proofline::ledger::{
 use proofline::replay::html::HtmlError;
 use proofline::replay::report::ReportError;
 use proofline::replay::{
-    BacktestRecordError, FormError, KeysError, PairsError, RecordError, ReplayError, SealError,
+    BacktestRecordError, FormError, KeysError, MOST_PAIRS, PairsError, RecordError, ReplayError, SealError,
 };
 use proofline::trace::TraceId;
 use serde::Serialize;
@@ -181,6 +181,9 @@ pub(crate) enum CliError {
         /// Traces without a key.
         without: u64,
     },
+    /// More pairs than are compared in one run.
+    #[error("that would be {0} pairs, and {MOST_PAIRS} are compared at most")]
+    TooManyPairs(u64),
     /// Nothing was published.
     #[error(transparent)]
     Publish(PublishError),
@@ -326,6 +329,7 @@ impl CliError {
             Self::NoPairs { .. } => "input.no_pairs",
             Self::Keys { source, .. } => source.code(),
             Self::NoRuns { .. } => "drift.no_runs",
+            Self::TooManyPairs(_) => "drift.too_many_pairs",
             Self::Publish(error) => error.code(),
             Self::Transfer { source, .. } => source.code(),
             Self::TooLong { .. } => "input.too_long",
@@ -380,9 +384,8 @@ impl CliError {
             }
             Self::Unreadable { .. } | Self::Content { .. } | Self::TooLong { .. } => Exit::BadInput,
             Self::Form { .. } | Self::Rules { .. } => Exit::BadInput,
-            Self::Pairs { .. } | Self::NoPairs { .. } | Self::Keys { .. } | Self::NoRuns { .. } => {
-                Exit::BadInput
-            }
+            Self::Pairs { .. } | Self::NoPairs { .. } | Self::Keys { .. } => Exit::BadInput,
+            Self::NoRuns { .. } | Self::TooManyPairs(_) => Exit::BadInput,
             Self::Publish(error) => exit_of_publication(error),
             Self::Transfer { source, .. } => transfer_error::exit_of(source),
             Self::Empty { .. } | Self::NoSuchHash(_) | Self::NoSuchTrace(_) | Self::AmbiguousTrace { .. } => {
@@ -502,6 +505,9 @@ impl CliError {
             Self::Keys { .. } => Some(r#"give keys of traces, one {"trace":"...","key":"..."} a line"#),
             Self::NoRuns { .. } => {
                 Some("take another key, or say which traces are runs of the same work with --pairs or --keys")
+            }
+            Self::TooManyPairs(_) => {
+                Some("leave out --each-with-each, or take a key that fewer traces share")
             }
             Self::Publish(error) => Some(error.hint()),
             Self::Transfer { source, .. } => Some(source.hint()),

@@ -225,7 +225,13 @@ impl Table {
             let title = safe(name).into_owned();
             TableColumn { width: own.max(title.chars().count()), title, is_number, is_time }
         });
-        Self { columns: columns.collect(), width }
+        let mut columns: Vec<TableColumn> = columns.collect();
+        // The last one has what is left of the line.
+        let used = columns.iter().map(|column| column.width + 2).sum::<usize>().saturating_sub(2);
+        if let Some(last) = columns.last_mut().filter(|last| !last.is_number) {
+            last.width += width.saturating_sub(used);
+        }
+        Self { columns, width }
     }
 
     fn titles(&self) -> String {

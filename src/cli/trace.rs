@@ -17,6 +17,7 @@ use super::entry_view::warn_of_damage;
 use super::error::CliError;
 use super::exit::Exit;
 use super::gone::{Gone, GonePayload};
+use super::imported::PlainSpans;
 use super::output::{self, Out, OutputArgs};
 use super::record_facts::RecordFacts;
 use super::tree_view;
@@ -25,7 +26,8 @@ use super::tree_view;
 ///
 /// Each line has the time since the trace began and the entry, as `show` takes
 /// it. Refused attempts are struck out and say why; what is odd about a span
-/// stands below it.
+/// stands below it. A span of imported telemetry that became no record, such as
+/// invoke_agent, stands where it was and says so.
 ///
 /// Examples:
 ///   proofline trace ledger da950e42aef0bfe2197fd9b6b3c4838c
@@ -138,6 +140,15 @@ pub(crate) struct TraceView {
     pub(crate) anomalies: Vec<SpanAnomaly>,
     pub(crate) verdicts: Vec<VerdictLine>,
     pub(crate) signatures: Vec<SignatureLine>,
+    /// Spans of imports that became no record.
+    pub(crate) imported: PlainSpans,
+}
+
+impl TraceView {
+    /// How many spans have records.
+    pub(crate) fn spans(&self) -> usize {
+        self.tree.spans().filter(|span| !span.records().is_empty()).count()
+    }
 }
 
 /// Draws the trace.
@@ -218,11 +229,11 @@ pub(crate) fn view_of(trace_id: TraceId, entries: &[Entry]) -> Result<TraceView,
 }
 
 fn assembled(trace_id: TraceId, records: Vec<TraceRecord>, artifacts: Artifacts) -> TraceView {
-    let tree = SpanTree::build(records.iter().map(|record| record.span));
-    let accepted = records.iter().filter(|record| record.refusal.is_none());
-    let anomalies = SpanTree::build(accepted.map(|record| record.span)).anomalies().to_vec();
-    let Artifacts { verdicts, signatures } = artifacts;
-    TraceView { trace_id, records, tree, anomalies, verdicts, signatures }
+    let Artifacts { verdicts, signatures, imported } = artifacts;
+    let tree = SpanTree::build_beside(records.iter().map(|record| record.span), imported.places());
+    let accepted = records.iter().filter(|record| record.refusal.is_none()).map(|record| record.span);
+    let anomalies = SpanTree::build_beside(accepted, imported.places()).anomalies().to_vec();
+    TraceView { trace_id, records, tree, anomalies, verdicts, signatures, imported }
 }
 
 /// What the ledger keeps about a trace beside its records.
@@ -230,6 +241,7 @@ fn assembled(trace_id: TraceId, records: Vec<TraceRecord>, artifacts: Artifacts)
 struct Artifacts {
     verdicts: Vec<VerdictLine>,
     signatures: Vec<SignatureLine>,
+    imported: PlainSpans,
 }
 
 impl Artifacts {
@@ -237,6 +249,9 @@ impl Artifacts {
         if let ArtifactKind::ProducerSignature(signature) = artifact {
             let (envelope_hash, key) = (signature.envelope_sha256, signature.key.to_string());
             self.signatures.push(SignatureLine { seq, envelope_hash, key });
+        }
+        if let ArtifactKind::OtelImport(import) = artifact {
+            self.imported.add(seq, import);
         }
         self.verdicts.extend(verdict(seq, entry, artifact));
     }

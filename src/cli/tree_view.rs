@@ -10,6 +10,7 @@ use super::branches::{CONTINUED, Glyphs, LEVEL_CHARS, WORDS_CHARS, chars, painte
 use super::clock::moment;
 use super::error::CliError;
 use super::gone::GonePayload;
+use super::imported::{PlainSpan, PlainSpans};
 use super::output::{Out, Paint};
 use super::phrase::{counted, wrap_words};
 use super::record_facts::{Phrase, RecordFacts, Tone, duration_text};
@@ -33,6 +34,7 @@ pub(crate) fn draw(out: &mut Out, view: &TraceView, ascii: bool) -> Result<(), C
         columns: out.columns(),
         start_ms: start_ms(view),
         records: view.records.iter().map(|record| (record.span.position, record)).collect(),
+        imported: &view.imported,
         anomalies: anomalies_by_span(view),
     };
     let (mut lasts, mut walk) = (Vec::new(), view.tree.walk().peekable());
@@ -58,7 +60,10 @@ pub(crate) fn summary(view: &TraceView) -> String {
     if refused > 0 {
         parts.push(counted(refused as u64, "refused attempt", "refused attempts"));
     }
-    parts.push(counted(view.tree.len() as u64, "span", "spans"));
+    parts.push(counted(view.spans() as u64, "span", "spans"));
+    if view.imported.len() > 0 {
+        parts.push(counted(view.imported.len() as u64, "span without a record", "spans without a record"));
+    }
     let (start, end) = (start_ms(view), end_ms(view));
     if let Some(moment) = moment(start) {
         parts.push(format!("from {moment}"));
@@ -67,13 +72,22 @@ pub(crate) fn summary(view: &TraceView) -> String {
     parts.join(", ")
 }
 
+/// When the first of what is drawn began.
 fn start_ms(view: &TraceView) -> u64 {
-    view.records.iter().map(|record| record.span.start_ms.get()).min().unwrap_or_default()
+    first_ms(view).into_iter().chain(view.imported.first_ms()).min().unwrap_or_default()
 }
 
 fn end_ms(view: &TraceView) -> u64 {
-    let ends = view.records.iter().map(|record| record.span.end_ms.unwrap_or(record.span.start_ms).get());
-    ends.max().unwrap_or_default()
+    last_ms(view).into_iter().chain(view.imported.last_ms()).max().unwrap_or_default()
+}
+
+/// The same of its records alone.
+fn first_ms(view: &TraceView) -> Option<u64> {
+    view.records.iter().map(|record| record.span.start_ms.get()).min()
+}
+
+fn last_ms(view: &TraceView) -> Option<u64> {
+    view.records.iter().map(|record| record.span.end_ms.unwrap_or(record.span.start_ms).get()).max()
 }
 
 fn anomalies_by_span(view: &TraceView) -> HashMap<SpanId, Vec<&SpanAnomaly>> {
@@ -121,7 +135,16 @@ struct Drawing<'a> {
     columns: usize,
     start_ms: u64,
     records: HashMap<u64, &'a TraceRecord>,
+    imported: &'a PlainSpans,
     anomalies: HashMap<SpanId, Vec<&'a SpanAnomaly>>,
+}
+
+/// What is drawn of a record, or of a span without one.
+struct Line<'a> {
+    phrases: &'a [Phrase],
+    /// When it began, where that is known, and its entry.
+    at: (Option<u64>, u64),
+    is_struck: bool,
 }
 
 impl Drawing<'_> {
@@ -136,6 +159,11 @@ impl Drawing<'_> {
         let first = self.glyphs.front(lasts, levels);
         let below = self.glyphs.front_below(lasts, levels, has_children);
         let mut front = &first;
+        for plain in self.imported.on(drawn.span.span_id()) {
+            let (phrases, at) = (plain.phrases(), (plain.at_ms(), plain.seq));
+            self.line(out, &Line { phrases: &phrases, at, is_struck: false }, front, &below)?;
+            front = &below;
+        }
         for record in drawn.span.records() {
             if let Some(record) = self.records.get(&record.position) {
                 self.record(out, record, front, &below)?;
@@ -146,25 +174,9 @@ impl Drawing<'_> {
     }
 
     fn record(&self, out: &mut Out, record: &TraceRecord, front: &str, below: &str) -> Result<(), CliError> {
-        let offset_ms = record.span.start_ms.get().saturating_sub(self.start_ms);
-        let right = format!(
-            "{:>12} {:>7}",
-            format!("+{}", duration_text(offset_ms)),
-            format!("#{}", record.span.position)
-        );
-        let is_refused = record.refusal.is_some();
-        let lines = wrap(&record.facts.phrases(), self.words(front), self.words_below(below));
-        for (index, line) in lines.iter().enumerate() {
-            let text = painted(self.paint, line, is_refused);
-            let fill = self.words(front).saturating_sub(chars(line));
-            match index {
-                0 => {
-                    let right = self.paint.faint(&right);
-                    out.line(format_args!("{front}{text}{}{right}", " ".repeat(fill)))?;
-                }
-                _ => out.line(format_args!("{below}{CONTINUED}{text}"))?,
-            }
-        }
+        let at = (Some(record.span.start_ms.get()), record.span.position);
+        let is_struck = record.refusal.is_some();
+        self.line(out, &Line { phrases: &record.facts.phrases(), at, is_struck }, front, below)?;
         for gone in &record.gone {
             let phrases = [(format!("{} {}", gone.member, gone.says()), Tone::Odd)];
             let width = self.words_below(below);
@@ -175,6 +187,26 @@ impl Drawing<'_> {
         if let Some((class, kind)) = &record.refusal {
             let text = self.paint.bad(&format!("refused: {class} {kind}"));
             out.line(format_args!("{below}{CONTINUED}{text}"))?;
+        }
+        Ok(())
+    }
+
+    /// Words beside their branches, with time and entry at the right of the first line.
+    fn line(&self, out: &mut Out, line: &Line<'_>, front: &str, below: &str) -> Result<(), CliError> {
+        let (at_ms, seq) = line.at;
+        let offset = at_ms.map(|at| format!("+{}", duration_text(at.saturating_sub(self.start_ms))));
+        let right = format!("{:>12} {:>7}", offset.unwrap_or_default(), format!("#{seq}"));
+        let lines = wrap(line.phrases, self.words(front), self.words_below(below));
+        for (index, words) in lines.iter().enumerate() {
+            let text = painted(self.paint, words, line.is_struck);
+            let fill = self.words(front).saturating_sub(chars(words));
+            match index {
+                0 => {
+                    let right = self.paint.faint(&right);
+                    out.line(format_args!("{front}{text}{}{right}", " ".repeat(fill)))?;
+                }
+                _ => out.line(format_args!("{below}{CONTINUED}{text}"))?,
+            }
         }
         Ok(())
     }
@@ -209,6 +241,8 @@ struct SpanLine<'a> {
     parent_span_id: Option<String>,
     depth: usize,
     records: Vec<RecordLine<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    imported: &'a [PlainSpan],
 }
 
 #[derive(Serialize)]
@@ -257,6 +291,13 @@ struct TraceSummary<'a> {
     anomalies: Vec<AnomalyLine>,
     verdicts: &'a [VerdictLine],
     signatures: &'a [SignatureLine],
+    #[serde(skip_serializing_if = "is_zero")]
+    imported: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 #[derive(Serialize)]
@@ -277,20 +318,22 @@ pub(crate) fn print_json(out: &mut Out, view: &TraceView) -> Result<(), CliError
             parent_span_id: drawn.span.parent_span_id().map(|id| id.to_string()),
             depth: drawn.depth,
             records: own.map(|record| RecordLine::of(record)).collect(),
+            imported: view.imported.on(drawn.span.span_id()),
         })?;
     }
     let rejected = view.records.iter().filter(|record| record.refusal.is_some()).count();
     out.json(&SummaryLine {
         summary: TraceSummary {
             trace_id: view.trace_id.to_string(),
-            spans: view.tree.len(),
+            spans: view.spans(),
             accepted: view.records.len() - rejected,
             rejected,
-            start_ms: start_ms(view),
-            end_ms: end_ms(view),
+            start_ms: first_ms(view).unwrap_or_default(),
+            end_ms: last_ms(view).unwrap_or_default(),
             anomalies: view.anomalies.iter().map(anomaly_line).collect(),
             verdicts: &view.verdicts,
             signatures: &view.signatures,
+            imported: view.imported.len(),
         },
     })
 }

@@ -63,12 +63,18 @@ const bad = ledger("bad", ...AGENT);
 tamper(bad, "mail/lists/returns-weekly");
 const trouble = readdirSync(join(evidence, "trouble")).filter((name) => name.endsWith(".jsonl")).sort();
 const hostile = ledger("hostile", ...trouble.filter((name) => name !== "empty.jsonl").map((name) => [`trouble/${name}`]));
+// Spans that became no record stand in the trees of an import.
+const imported = ledger("imported");
+const otel = join(evidence, "..", "otel");
+proofline(["import", "otlp", imported, join(otel, "desk.otlp.jsonl"), "--policy", join(otel, "desk.cedar"),
+  "--map", join(otel, "desk-rules.json"), ...CLOCK]);
 
 const pages = {
   good: [["html", good, "--all"], [0]],
   failing: [["html", bad, "--all"], [3]],
   hostile: [["html", hostile, "--all"], [0, 1]],
   trace: [["html", good, "--trace", "da950e42aef0bfe2197fd9b6b3c4838c"], [0]],
+  imported: [["html", imported, "--all"], [0]],
   drift: [["html", good, "--drift", "da95", "31d9"], [1]],
   pairs: [["html", good, "--mode", "constrained", "--pairs", join(evidence, "pairs.jsonl")], [1]],
 };

@@ -144,8 +144,8 @@ fn shapes_and_threads() {
     assert_eq!(names(&compared[0].to_string()), "is_cut lines member state");
     assert_eq!(
         names(&all.last().unwrap()["summary"].to_string()),
-        "allowed alone causes damage damage_count depths entries first_causes ledger_id not_compared other_subjects \
-         pairs parts same subjects within without_key"
+        "allowed alone causes damage damage_count depths entries first_causes keys ledger_id not_compared other_keys \
+         other_subjects pairs parts same subjects within without_key"
     );
 }
 

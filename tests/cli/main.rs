@@ -8,6 +8,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod agent_runs;
 mod anchored;
 mod archive;
 mod bad_input;
@@ -23,6 +24,7 @@ mod export_otlp;
 mod hostile;
 mod html;
 mod import_otlp;
+mod imported;
 mod log;
 mod measuring;
 mod modes;
@@ -43,7 +45,9 @@ mod signing_refused;
 mod streams;
 #[path = "../../replay/tests/common/strict_html.rs"]
 mod strict_html;
+mod svg;
 mod tools;
+mod tour;
 mod transfer;
 mod verbs;
 mod verdicts;

@@ -90,7 +90,7 @@ pub use seal::{
     SealedEnvelope, Unhashed, malformed, read_canonical, read_envelope, read_unhashed, seal_each, seal_value,
     try_canonical,
 };
-pub use span_tree::{DrawnSpan, SpanAnomaly, SpanNode, SpanRecord, SpanTree, SpanWalk};
+pub use span_tree::{DrawnSpan, SpanAnomaly, SpanNode, SpanPlace, SpanRecord, SpanTree, SpanWalk};
 pub use traceparent::{TraceFlags, TraceParent, TraceParentError};
 pub use validate::validate;
 pub use visible::is_treacherous;

@@ -53,7 +53,18 @@ impl SpanRecord {
     }
 }
 
-/// One span and its records, of which there is at least one.
+/// A span that is known to be there whether or not a record stands on it, as an import of telemetry says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SpanPlace {
+    /// The span.
+    pub span_id: SpanId,
+    /// The span above, as it says; none for a root.
+    pub parent_span_id: Option<SpanId>,
+    /// When it began.
+    pub start_ms: Millis,
+}
+
+/// One span and its records; none where it is a [`SpanPlace`] alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpanNode {
     span_id: SpanId,
@@ -65,13 +76,13 @@ pub struct SpanNode {
 
 impl SpanNode {
     const fn new(first: &SpanRecord) -> Self {
-        Self {
-            span_id: first.span_id,
-            parent_span_id: first.parent_span_id,
-            start_ms: first.start_ms,
-            end_ms: None,
-            records: Vec::new(),
-        }
+        let SpanRecord { span_id, parent_span_id, start_ms, .. } = *first;
+        Self::at(&SpanPlace { span_id, parent_span_id, start_ms })
+    }
+
+    const fn at(place: &SpanPlace) -> Self {
+        let SpanPlace { span_id, parent_span_id, start_ms } = *place;
+        Self { span_id, parent_span_id, start_ms, end_ms: None, records: Vec::new() }
     }
 
     fn add(&mut self, record: SpanRecord) {
@@ -86,13 +97,13 @@ impl SpanNode {
         self.span_id
     }
 
-    /// The span above, as its first record says; none for a root.
+    /// The span above, as its first record says, or the span itself where it has none; none for a root.
     #[must_use]
     pub const fn parent_span_id(&self) -> Option<SpanId> {
         self.parent_span_id
     }
 
-    /// The earliest time of its records.
+    /// The earliest time of its records; of a span without, when it began.
     #[must_use]
     pub const fn start_ms(&self) -> Millis {
         self.start_ms
@@ -102,6 +113,10 @@ impl SpanNode {
     #[must_use]
     pub const fn end_ms(&self) -> Option<Millis> {
         self.end_ms
+    }
+
+    const fn has_records(&self) -> bool {
+        !self.records.is_empty()
     }
 
     /// Its records in the order given.
@@ -234,7 +249,8 @@ impl fmt::Display for SpanAnomaly {
 /// ```
 #[derive(Debug, Clone)]
 pub struct SpanTree {
-    // Nodes in the order of their first records; edges from parent to child, one into a node at most.
+    // Nodes in the order of their first records, those without behind them; edges from parent to child, one into a
+    // node at most.
     graph: DiGraph<SpanNode, ()>,
     by_id: BTreeMap<SpanId, NodeIndex>,
     cycle_heads: BTreeSet<NodeIndex>,
@@ -244,6 +260,15 @@ pub struct SpanTree {
 impl SpanTree {
     /// Builds the tree of one trace from its records in ledger order.
     pub fn build(records: impl IntoIterator<Item = SpanRecord>) -> Self {
+        Self::build_beside(records, [])
+    }
+
+    /// The same beside spans that are there without a record, each where it says that it stands. Of a span with
+    /// records its records are believed. What is odd is told of records alone.
+    pub fn build_beside(
+        records: impl IntoIterator<Item = SpanRecord>,
+        places: impl IntoIterator<Item = SpanPlace>,
+    ) -> Self {
         let mut tree = Self {
             graph: DiGraph::new(),
             by_id: BTreeMap::new(),
@@ -251,6 +276,7 @@ impl SpanTree {
             anomalies: Vec::new(),
         };
         let conflicts = tree.add_records(records);
+        tree.add_places(places);
         tree.link();
         let cycles = tree.cycles();
         tree.cycle_heads = cycles.keys().copied().collect();
@@ -277,6 +303,15 @@ impl SpanTree {
             span.add(record);
         }
         conflicts
+    }
+
+    fn add_places(&mut self, places: impl IntoIterator<Item = SpanPlace>) {
+        for place in places {
+            if !self.by_id.contains_key(&place.span_id) {
+                let node = self.graph.add_node(SpanNode::at(&place));
+                self.by_id.insert(place.span_id, node);
+            }
+        }
     }
 
     fn link(&mut self) {
@@ -327,7 +362,7 @@ impl SpanTree {
             found.push(SpanAnomaly::NoRoot);
         }
         for node in self.graph.node_indices() {
-            let Some(span) = self.graph.node_weight(node) else { continue };
+            let Some(span) = self.graph.node_weight(node).filter(|span| span.has_records()) else { continue };
             for (other, hash) in conflicts.remove(&node).unwrap_or_default() {
                 let (span_id, kept) = (span.span_id, span.parent_span_id);
                 found.push(SpanAnomaly::ConflictingParent { span_id, kept, other, hash });
@@ -354,7 +389,8 @@ impl SpanTree {
             None => Some(SpanAnomaly::Orphan { span_id, missing_parent_id: parent_id }),
             // On a circle some parent is always late; that says nothing.
             Some(parent) if parent > node && !on_cycle => {
-                Some(SpanAnomaly::LateParent { span_id, parent_id })
+                let is_recorded = self.graph.node_weight(parent).is_some_and(SpanNode::has_records);
+                is_recorded.then_some(SpanAnomaly::LateParent { span_id, parent_id })
             }
             Some(_) => None,
         }

@@ -14,6 +14,7 @@ use proofline_trace::{BlobRef, Envelope, TraceId};
 use rayon::prelude::*;
 use thiserror::Error;
 
+use super::attribute::{self, AttributeOf};
 use super::side::Side;
 use super::text::read;
 use crate::chain::Verified;
@@ -40,18 +41,40 @@ pub enum DriftKey {
     Request,
     /// A value in the request of the first call, which is JSON: the steps of a JSON Pointer (RFC 6901).
     Payload(Vec<String>),
+    /// An attribute of the trace's spans, where an import of telemetry keeps it at hand: of the root span, else of the
+    /// first span that has it.
+    Attribute {
+        /// Whose.
+        of: AttributeOf,
+        /// Its name.
+        name: String,
+    },
 }
 
 impl DriftKey {
-    /// Reads `actor`, `resource`, `request` or `payload:` with a JSON Pointer behind it.
+    /// Reads `actor`, `resource`, `request`, `payload:` with a JSON Pointer behind it, or `attribute:resource:` or
+    /// `attribute:span:` with a name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "actor" => Some(Self::Actor),
             "resource" => Some(Self::Resource),
             "request" => Some(Self::Request),
-            _ => steps(text.strip_prefix("payload:")?).map(Self::Payload),
+            _ => match text.strip_prefix("attribute:") {
+                Some(attribute) => Self::attribute(attribute),
+                None => steps(text.strip_prefix("payload:")?).map(Self::Payload),
+            },
         }
+    }
+
+    fn attribute(text: &str) -> Option<Self> {
+        let (of, name) = text.split_once(':')?;
+        let of = match of {
+            "resource" => AttributeOf::Resource,
+            "span" => AttributeOf::Span,
+            _ => return None,
+        };
+        (!name.is_empty()).then(|| Self::Attribute { of, name: name.to_owned() })
     }
 }
 
@@ -67,6 +90,22 @@ fn steps(pointer: &str) -> Option<Vec<String>> {
     pointer.strip_prefix('/')?.split('/').map(step).collect()
 }
 
+/// Characters of a key that are kept to show it.
+const KEY_CHARS: usize = 200;
+/// Pairs that [`Keyed::each_with_each`] makes at most.
+pub const MOST_PAIRS: u64 = 1_000_000;
+
+/// Runs of the same work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyedRuns {
+    /// The key, or the first two hundred characters of a longer one.
+    pub key: String,
+    /// SHA-256 of the whole key.
+    pub key_sha256: Sha256Digest,
+    /// The runs, the first of the ledger first.
+    pub runs: Vec<TraceId>,
+}
+
 /// The pairs that a key makes, and the traces that it makes none of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Keyed {
@@ -76,21 +115,70 @@ pub struct Keyed {
     pub alone: u64,
     /// Traces that have no such key: no such record, or no payload at hand with such a value.
     pub without: u64,
+    /// The runs of each key that two traces have at least, by the digest of the key.
+    pub keys: Vec<KeyedRuns>,
 }
 
 impl Keyed {
     /// In ledger order the first of a key is the baseline of the others.
-    fn of(traces: BTreeMap<Sha256Digest, Vec<(Seq, TraceId)>>, without: u64) -> Self {
-        let (mut pairs, mut alone) = (Vec::new(), 0);
-        for mut traces in traces.into_values() {
+    fn of(traces: Traces, without: u64) -> Self {
+        let (mut keys, mut alone) = (Vec::new(), 0);
+        for (key_sha256, (key, mut traces)) in traces {
             traces.sort_unstable();
-            let Some(((_, baseline), others)) = traces.split_first() else { continue };
-            alone += u64::from(others.is_empty());
-            pairs.extend(
-                others.iter().map(|(_, candidate)| Pair { baseline: *baseline, candidate: *candidate }),
-            );
+            let runs: Vec<TraceId> = traces.into_iter().map(|(_, trace)| trace).collect();
+            match runs.len() {
+                0 | 1 => alone += runs.len() as u64,
+                _ => keys.push(KeyedRuns { key, key_sha256, runs }),
+            }
         }
-        Self { pairs: pairs.into_iter().collect(), alone, without }
+        let pairs = keys.iter().filter_map(|key: &KeyedRuns| key.runs.split_first());
+        let pairs = pairs.flat_map(|(first, others)| with_others(*first, others)).collect();
+        Self { pairs, alone, without, keys }
+    }
+
+    /// The same with every two runs of a key as a pair: the one that came first into the ledger is the baseline.
+    ///
+    /// # Errors
+    /// How many pairs that would be, where it is more than [`MOST_PAIRS`].
+    pub fn each_with_each(self) -> Result<Self, u64> {
+        let of_key = |key: &KeyedRuns| {
+            let runs = key.runs.len() as u64;
+            runs.saturating_mul(runs.saturating_sub(1)) / 2
+        };
+        let count = self.keys.iter().map(of_key).fold(0, u64::saturating_add);
+        if count > MOST_PAIRS {
+            return Err(count);
+        }
+        let behind =
+            |runs: &[TraceId], at: usize| runs.get(at + 1..).map(<[TraceId]>::to_vec).unwrap_or_default();
+        let pairs = self.keys.iter().flat_map(|key| {
+            let each = key.runs.iter().enumerate();
+            each.flat_map(move |(at, run)| with_others(*run, &behind(&key.runs, at)).collect::<Vec<_>>())
+        });
+        Ok(Self { pairs: pairs.collect(), ..self })
+    }
+}
+
+fn with_others(baseline: TraceId, others: &[TraceId]) -> impl Iterator<Item = Pair> {
+    others.iter().map(move |candidate| Pair { baseline, candidate: *candidate })
+}
+
+/// The traces of each key, by its digest, with the key as it is shown.
+type Traces = BTreeMap<Sha256Digest, (String, Vec<(Seq, TraceId)>)>;
+
+fn add(traces: &mut Traces, key: Key, seq: Seq, trace: TraceId) {
+    traces.entry(key.sha256).or_insert_with(|| (key.shown, Vec::new())).1.push((seq, trace));
+}
+
+/// A key and how it is shown.
+struct Key {
+    sha256: Sha256Digest,
+    shown: String,
+}
+
+impl Key {
+    fn of(whole: &str, shown: &str) -> Self {
+        Self { sha256: Sha256Digest::of(whole.as_bytes()), shown: shown.chars().take(KEY_CHARS).collect() }
     }
 }
 
@@ -105,7 +193,7 @@ pub fn pairs_by_key(
     threads: Option<NonZeroUsize>,
 ) -> Result<Keyed, ReplayError> {
     let (pool, mut last) = (pool(threads)?, None);
-    let mut traces: BTreeMap<Sha256Digest, Vec<(Seq, TraceId)>> = BTreeMap::new();
+    let mut traces = Traces::new();
     let mut without = 0;
     loop {
         let page = snapshot.traces_after(last, TRACES_PER_PAGE).map_err(ReplayError::Lookup)?;
@@ -116,7 +204,7 @@ pub fn pairs_by_key(
             pool.install(|| page.par_iter().with_max_len(1).map(of_trace).collect());
         for found in found? {
             match found {
-                Found::Key(key, seq, trace) => traces.entry(key).or_default().push((seq, trace)),
+                Found::Key(key, seq, trace) => add(&mut traces, key, seq, trace),
                 Found::Without => without += 1,
                 Found::NoRun => {}
             }
@@ -126,7 +214,7 @@ pub fn pairs_by_key(
 }
 
 enum Found {
-    Key(Sha256Digest, Seq, TraceId),
+    Key(Key, Seq, TraceId),
     Without,
     /// No accepted record: nobody ran anything.
     NoRun,
@@ -142,8 +230,21 @@ fn of_trace(
     let side = Side::read(snapshot, trace, &seqs)?;
     let chain = side.chain();
     let Some(first) = chain.iter().map(|record| record.seq).min() else { return Ok(Found::NoRun) };
-    let value = value_of(&chain, means, key)?;
-    Ok(value.map_or(Found::Without, |value| Found::Key(Sha256Digest::of(value.as_bytes()), first, trace)))
+    let found = match key {
+        DriftKey::Attribute { of, name } => {
+            let value = attribute::value_of(snapshot, means, trace, *of, name)?;
+            value.as_ref().and_then(|value| {
+                let whole = canonical(value)?;
+                Some(Key::of(&whole, attribute::in_words(value).unwrap_or(&whole)))
+            })
+        }
+        _ => value_of(&chain, means, key)?.map(|value| Key::of(&value, &value)),
+    };
+    Ok(found.map_or(Found::Without, |key| Found::Key(key, first, trace)))
+}
+
+fn canonical(value: &Value) -> Option<String> {
+    String::from_utf8(value.to_canonical(Profile::Content).ok()?).ok()
 }
 
 fn value_of(
@@ -169,6 +270,8 @@ fn value_of(
             Some(blob) => in_payload(means, blob, steps)?,
             None => None,
         },
+        // Said by the spans, not by records.
+        DriftKey::Attribute { .. } => None,
     })
 }
 
@@ -185,8 +288,7 @@ fn in_payload(means: &Means<'_>, blob: &BlobRef, steps: &[String]) -> Result<Opt
         }
         _ => None,
     });
-    let text = found.and_then(|value| value.to_canonical(Profile::Content).ok());
-    Ok(text.and_then(|text| String::from_utf8(text).ok()))
+    Ok(found.and_then(canonical))
 }
 
 /// Reads the file form: each trace once, with its key.
@@ -219,11 +321,11 @@ fn key_line(line: &[u8]) -> Result<(TraceId, String), FormError> {
 /// # Errors
 /// [`ReplayError`]: the system refused a call.
 pub fn pairs_of_keys(snapshot: &Snapshot, keys: &BTreeMap<TraceId, String>) -> Result<Keyed, ReplayError> {
-    let mut traces: BTreeMap<Sha256Digest, Vec<(Seq, TraceId)>> = BTreeMap::new();
+    let mut traces = Traces::new();
     for (trace, key) in keys {
         let seqs = snapshot.of_trace(*trace).map_err(ReplayError::Lookup)?;
         let first = seqs.first().copied().unwrap_or(Seq::new(u64::MAX));
-        traces.entry(Sha256Digest::of(key.as_bytes())).or_default().push((first, *trace));
+        add(&mut traces, Key::of(key, key), first, *trace);
     }
     Ok(Keyed::of(traces, 0))
 }

@@ -14,6 +14,7 @@ mod frame;
 mod markup;
 mod one;
 mod payloads;
+mod plain;
 mod run;
 mod standing;
 mod story;

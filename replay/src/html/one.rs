@@ -34,12 +34,7 @@ pub(super) fn write(
         one(html, replay, before.replace(replay))?;
     }
     put!(html, "</section>\n<section aria-labelledby=\"records\"><h2 id=\"records\">Records</h2>\n<p>");
-    put!(html, (Counted(story.records.len() as u64, "record", "records")), " on ");
-    put!(
-        html,
-        (Counted(story.tree.len() as u64, "span", "spans")),
-        ", each below the span that called it.</p>\n"
-    );
+    put!(html, (story.shown()), ", each below the span that called it.</p>\n");
     tree::draw(html, report, &story, &Proof::of(replays))?;
     timeline::draw(html, &story)?;
     put!(html, "</section>\n");

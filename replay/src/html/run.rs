@@ -434,7 +434,8 @@ impl Writer<'_> {
         failure::findings(html, replay)?;
         differences::list(html, replay.differences())?;
         if trees.take(replay) {
-            self.tree(html, replay, part_is_open(replay, self.summary))?;
+            let plains = self.tree(html, replay, part_is_open(replay, self.summary))?;
+            trees.left = trees.left.saturating_sub(plains);
         } else {
             not_drawn(html, replay)?;
         }
@@ -442,7 +443,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn tree(&self, html: &mut Html<'_>, replay: &TraceReplay, is_open: bool) -> Result<(), HtmlError> {
+    /// Gives how many spans without a record it drew.
+    fn tree(&self, html: &mut Html<'_>, replay: &TraceReplay, is_open: bool) -> Result<u64, HtmlError> {
         let story = Story::read(self.report.snapshot, replay.trace_id())?;
         let replays = std::slice::from_ref(replay);
         if is_open {
@@ -455,13 +457,12 @@ impl Writer<'_> {
             put!(html, "Both runs side by side</summary>\n");
             drift::sides(html, self.report, &before, &story, &Proof::of(replays))?;
         } else {
-            put!(html, (Counted(story.records.len() as u64, "record", "records")), " on ");
-            put!(html, (Counted(story.tree.len() as u64, "span", "spans")), "</summary>\n");
+            put!(html, (story.shown()), "</summary>\n");
             tree::draw(html, self.report, &story, &Proof::of(replays))?;
             timeline::draw(html, &story)?;
         }
         put!(html, "</details>\n");
-        Ok(())
+        Ok(story.plains.len() as u64)
     }
 
     /// The table of passes; gives how many of the first ones are drawn below it.

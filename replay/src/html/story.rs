@@ -1,14 +1,18 @@
 //! A trace as a page tells it, read from the ledger: its records on their spans, what the ledger keeps beside
 //! them, and which entries nobody can read. Memory is bounded by the number of records that a page draws.
 
+use std::collections::BTreeMap;
+
 use proofline_canon::Limits;
 use proofline_ledger::frame::MAX_BODY_BYTES;
 use proofline_ledger::{ArtifactKind, Entry, EntryFault, EntryStatus, Seq, Snapshot};
 use proofline_trace::{
-    Classification, Envelope, EnvelopeHash, ErrorKind, SpanRecord, SpanTree, TraceId, read_envelope,
+    Became, Classification, Envelope, EnvelopeHash, ErrorKind, ImportedSpan, Millis, OtelImport, SpanId,
+    SpanPlace, SpanRecord, SpanTree, TraceId, read_envelope,
 };
 
 use super::error::HtmlError;
+use super::words::Shown;
 use crate::alignment::{Run, RunRecord};
 
 /// Entries of one trace that are read for a page. A trace may have a million; nobody scrolls through them.
@@ -22,6 +26,81 @@ pub(super) struct Told {
     pub(super) span: SpanRecord,
     pub(super) envelope: Envelope,
     pub(super) refusal: Option<(Classification, ErrorKind)>,
+}
+
+/// A span that an import kept and that became no record.
+pub(super) struct Plain {
+    /// The entry that names it, and its key.
+    pub(super) seq: u64,
+    pub(super) key: EnvelopeHash,
+    pub(super) span: ImportedSpan,
+}
+
+impl Plain {
+    /// When it began, or ended where it does not say that; none where it says neither.
+    pub(super) fn at_ms(&self) -> Option<u64> {
+        [&self.span.start_unix_nano, &self.span.end_unix_nano]
+            .into_iter()
+            .map(|time| time.nanos())
+            .find(|nanos| *nanos > 0)
+            .map(|nanos| nanos / NANOS_PER_MS)
+    }
+
+    /// Whether it is that span, told by another import.
+    fn is_again(&self, other: &Self) -> bool {
+        let (one, other) = (&self.span, &other.span);
+        (one.content_sha256, one.became, &one.reason) == (other.content_sha256, other.became, &other.reason)
+    }
+}
+
+const NANOS_PER_MS: u64 = 1_000_000;
+
+/// Those of a trace.
+#[derive(Default)]
+pub(super) struct Plains {
+    by_id: BTreeMap<SpanId, Vec<Plain>>,
+    shapes: Vec<SpanPlace>,
+    refused: Vec<SpanPlace>,
+    left_out: usize,
+}
+
+impl Plains {
+    fn add(&mut self, seq: u64, key: EnvelopeHash, import: OtelImport) {
+        for span in import.spans.into_iter().filter(|span| span.became != Became::Call) {
+            let (span_id, parent_span_id, became) = (span.span_id, span.parent_span_id, span.became);
+            let plain = Plain { seq, key, span };
+            let there = self.by_id.entry(span_id).or_default();
+            if there.iter().any(|known| plain.is_again(known)) {
+                continue;
+            }
+            if self.shapes.len() + self.refused.len() >= ENTRIES_DRAWN {
+                self.left_out += 1;
+                continue;
+            }
+            let start_ms = Millis::saturating(plain.at_ms().unwrap_or_default());
+            let places = if became == Became::Refused { &mut self.refused } else { &mut self.shapes };
+            places.push(SpanPlace { span_id, parent_span_id, start_ms });
+            there.push(plain);
+        }
+    }
+
+    /// Where they stand: a shape of the tree before what was refused, which may have the id of another.
+    fn places(&self) -> impl Iterator<Item = SpanPlace> {
+        self.shapes.iter().chain(&self.refused).copied()
+    }
+
+    pub(super) fn on(&self, span_id: SpanId) -> &[Plain] {
+        self.by_id.get(&span_id).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.shapes.len() + self.refused.len()
+    }
+
+    /// Those beyond the first two thousand.
+    pub(super) const fn left_out(&self) -> usize {
+        self.left_out
+    }
 }
 
 /// An artifact about a trace.
@@ -43,6 +122,7 @@ pub(super) struct Story {
     pub(super) records: Vec<Told>,
     pub(super) beside: Vec<Beside>,
     pub(super) unread: Vec<Unread>,
+    pub(super) plains: Plains,
     pub(super) tree: SpanTree,
     /// Entries behind the last one that was read.
     pub(super) left_out: usize,
@@ -52,6 +132,7 @@ impl Story {
     pub(super) fn read(snapshot: &Snapshot, trace_id: TraceId) -> Result<Self, HtmlError> {
         let seqs = snapshot.of_trace(trace_id)?;
         let (mut records, mut beside, mut unread) = (Vec::new(), Vec::new(), Vec::new());
+        let mut plains = Plains::default();
         for seq in seqs.iter().take(ENTRIES_DRAWN) {
             match read(snapshot, *seq)? {
                 Ok(entry) => match take(&entry) {
@@ -59,15 +140,16 @@ impl Story {
                     Taken::Artifact(says) => {
                         beside.push(Beside { seq: seq.get(), key: entry.header.envelope_hash, says });
                     }
+                    Taken::Import(import) => plains.add(seq.get(), entry.header.envelope_hash, *import),
                     Taken::Nothing => {}
                     Taken::Fault(why) => unread.push(Unread { seq: seq.get(), why }),
                 },
                 Err(fault) => unread.push(fault),
             }
         }
-        let tree = SpanTree::build(records.iter().map(|told: &Told| told.span));
+        let tree = SpanTree::build_beside(records.iter().map(|told: &Told| told.span), plains.places());
         let left_out = seqs.len().saturating_sub(ENTRIES_DRAWN);
-        Ok(Self { trace_id, records, beside, unread, tree, left_out })
+        Ok(Self { trace_id, records, beside, unread, plains, tree, left_out })
     }
 
     /// A record by its entry.
@@ -85,8 +167,17 @@ impl Story {
         }))
     }
 
+    /// How much of it is drawn.
+    pub(super) fn shown(&self) -> Shown {
+        let spans = self.tree.spans().filter(|span| !span.records().is_empty()).count();
+        Shown(self.records.len() as u64, spans as u64, self.plains.len() as u64)
+    }
+
+    /// When the first of what is drawn began.
     pub(super) fn start_ms(&self) -> u64 {
-        self.records.iter().map(|told| told.span.start_ms.get()).min().unwrap_or_default()
+        let records = self.records.iter().map(|told| told.span.start_ms.get());
+        let plains = self.plains.by_id.values().flatten().filter_map(Plain::at_ms);
+        records.chain(plains).min().unwrap_or_default()
     }
 
     pub(super) fn end_ms(&self) -> u64 {
@@ -110,6 +201,7 @@ fn read(snapshot: &Snapshot, seq: Seq) -> Result<Result<Entry, Unread>, HtmlErro
 enum Taken {
     Record(Box<Told>),
     Artifact(String),
+    Import(Box<OtelImport>),
     Nothing,
     Fault(String),
 }
@@ -144,6 +236,7 @@ fn artifact(entry: &Entry) -> Taken {
         Ok(ArtifactKind::ProducerSignature(signature)) => {
             Taken::Artifact(format!("signature of {} over {}", signature.key, signature.envelope_sha256))
         }
+        Ok(ArtifactKind::OtelImport(import)) => Taken::Import(import),
         Ok(_) => Taken::Nothing,
         Err(refusal) => Taken::Fault(refusal.to_string()),
     }

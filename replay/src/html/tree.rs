@@ -7,8 +7,9 @@ use proofline_trace::{BlobRef, Envelope, SpanNode};
 use super::HtmlReport;
 use super::error::HtmlError;
 use super::markup::{Html, put};
+use super::plain;
 use super::standing::{Proof, Proven, Standing};
-use super::story::{Story, Told};
+use super::story::{Plain, Story, Told};
 use super::words::{Count, Counted};
 
 /// So many lists stand in each other; what is deeper follows on the last level and says how deep it is. Browsers
@@ -28,6 +29,12 @@ pub(super) fn draw(
     drawing.spans(html)?;
     drawing.beside(html)?;
     drawing.unread(html)
+}
+
+/// What stands on a span: a record, or the span itself where it became none.
+enum Drawn<'a> {
+    Record(&'a Told),
+    Plain(&'a Plain),
 }
 
 struct Drawing<'a> {
@@ -71,8 +78,10 @@ impl Drawing<'_> {
         has_children: bool,
         depth: Option<usize>,
     ) -> Result<(), HtmlError> {
-        let own: Vec<&Told> = span.records().iter().filter_map(|at| self.story.record(at.position)).collect();
-        let Some((first, others)) = own.split_first() else { return Ok(()) };
+        let own = span.records().iter().filter_map(|at| self.story.record(at.position)).map(Drawn::Record);
+        let plains = self.story.plains.on(span.span_id()).iter().map(Drawn::Plain);
+        let drawn: Vec<Drawn<'_>> = plains.chain(own).collect();
+        let Some((first, others)) = drawn.split_first() else { return Ok(()) };
         if has_children {
             put!(html, "<li><details open><summary>");
         } else {
@@ -102,11 +111,21 @@ impl Drawing<'_> {
         Ok(())
     }
 
-    fn headline(&self, html: &mut Html<'_>, told: &Told) -> Result<(), HtmlError> {
-        html.headline(told, self.story.start_ms())
+    fn headline(&self, html: &mut Html<'_>, drawn: &Drawn<'_>) -> Result<(), HtmlError> {
+        match drawn {
+            Drawn::Record(told) => html.headline(told, self.story.start_ms()),
+            Drawn::Plain(plain) => plain::headline(html, plain, self.story.start_ms()),
+        }
     }
 
-    fn statements(&self, html: &mut Html<'_>, told: &Told) -> Result<(), HtmlError> {
+    fn statements(&self, html: &mut Html<'_>, drawn: &Drawn<'_>) -> Result<(), HtmlError> {
+        match drawn {
+            Drawn::Record(told) => self.record(html, told),
+            Drawn::Plain(plain) => plain::statements(html, plain),
+        }
+    }
+
+    fn record(&self, html: &mut Html<'_>, told: &Told) -> Result<(), HtmlError> {
         put!(html, "<ul class=\"st\" role=\"list\">");
         for check in self.proof.failed_checks(told.seq) {
             put!(html, "<li class=\"fails\"><b class=\"x\">fails</b> the check <code>", (check));
@@ -270,6 +289,11 @@ impl Drawing<'_> {
                 put!(html, "entry ", (unread.seq), ": ", (unread.why), "</li>");
             }
             put!(html, "</ul>\n");
+        }
+        if self.story.plains.left_out() > 0 {
+            let more = self.story.plains.left_out() as u64;
+            put!(html, "<p class=\"cut\">", (Counted(more, "more span", "more spans")));
+            put!(html, " without a record of this trace are not drawn.</p>\n");
         }
         if self.story.left_out > 0 {
             put!(

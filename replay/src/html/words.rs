@@ -33,6 +33,20 @@ impl Display for Counted {
     }
 }
 
+/// How much a tree shows: records, spans, and spans without a record where there are any.
+pub(super) struct Shown(pub(super) u64, pub(super) u64, pub(super) u64);
+
+impl Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(records, spans, plains) = *self;
+        write!(f, "{} on {}", Counted(records, "record", "records"), Counted(spans, "span", "spans"))?;
+        if plains > 0 {
+            write!(f, ", and {}", Counted(plains, "span without a record", "spans without a record"))?;
+        }
+        Ok(())
+    }
+}
+
 /// A share of a whole as SVG takes it, two digits behind the point, rounded down.
 pub(super) struct Percent(pub(super) u64, pub(super) u64);
 

@@ -60,12 +60,12 @@ struct Claims<'a> {
 impl<'a> Claims<'a> {
     fn of(tree: &'a SpanTree) -> Self {
         let mut spans: Vec<Span<'a>> = tree.spans().filter_map(Span::of).collect();
-        // Every span is a node of the same index in either graph.
+        // Every span with records is a node of the same index in either graph; those without stand behind them.
         let mut graph = DiGraph::<(), ()>::new();
         let nodes: Vec<_> = spans.iter().map(|_| graph.add_node(())).collect();
         for (child, span) in nodes.iter().zip(&spans) {
             for (parent, _) in &span.parents {
-                if let Some(above) = tree.by_id.get(parent) {
+                if let Some(above) = tree.by_id.get(parent).filter(|above| above.index() < nodes.len()) {
                     graph.add_edge(*above, *child, ());
                 }
             }

@@ -258,3 +258,51 @@ mod any_tree {
         }
     }
 }
+
+fn places(list: &[(u64, u64, u32)]) -> Vec<SpanPlace> {
+    let place = |(span, parent, start_ms): &(u64, u64, u32)| SpanPlace {
+        span_id: id(*span),
+        parent_span_id: (*parent != 0).then(|| id(*parent)),
+        start_ms: Millis::from(*start_ms),
+    };
+    list.iter().map(place).collect()
+}
+
+#[test]
+fn spans_without_records_stand_where_they_say() {
+    let own = [(3, 2, 30), (4, 2, 20), (1, 0, 10)];
+    let beside = SpanTree::build_beside(records(&own), places(&[(2, 1, 15), (5, 2, 25), (1, 9, 1)]));
+    // The records of span 1 make it a root, whatever an import says of it.
+    assert_eq!(drawn(&beside), ["0:1|", "1:2|", "2:4", "2:5", "2:3|"]);
+    assert_eq!(beside.anomalies(), []);
+    assert!(beside.span(id(2)).unwrap().records().is_empty());
+    // Without them two calls have no parent.
+    let alone = tree(&own);
+    assert_eq!(alone.anomalies().len(), 2);
+    let shapes = [id(2), id(5)].into();
+    assert_eq!(beside.findings(), alone.findings_beside(&shapes));
+    assert_eq!(beside.findings(), []);
+}
+
+#[test]
+fn what_is_odd_about_spans_without_records_is_not_told_of_records() {
+    let of = |own: &[(u64, u64, u32)], others: &[(u64, u64, u32)]| {
+        SpanTree::build_beside(records(own), places(others))
+    };
+    // A root without records is one.
+    assert_eq!(of(&[(2, 1, 10)], &[(1, 0, 99)]).anomalies(), []);
+    // Orphans, second roots and circles of spans without records.
+    let odd = of(&[(1, 0, 10)], &[(2, 9, 1), (3, 0, 2), (4, 5, 3), (5, 4, 4), (6, 6, 5)]);
+    assert_eq!(odd.anomalies(), []);
+    assert_eq!(drawn(&odd), ["0:3", "0:1", "0:2", "0:4", "1:5|", "0:6|"]);
+    // A circle with a record on it.
+    let circle = of(&[(1, 2, 10)], &[(2, 1, 5)]);
+    let span_ids = [id(2), id(1)];
+    let found: Vec<&SpanAnomaly> = circle.anomalies().iter().collect();
+    assert_eq!(found.len(), 2);
+    assert_eq!(found[0], &SpanAnomaly::NoRoot);
+    assert!(
+        matches!(found[1], SpanAnomaly::Cycle { span_ids: ids } if ids.iter().all(|it| span_ids.contains(it)))
+    );
+    assert_eq!(drawn(&circle), ["0:1|", "1:2|"]);
+}
