@@ -146,8 +146,8 @@ pub struct Source {
     pub warnings: Vec<Counted>,
 }
 
-/// An import on its way: spans go in, and come out as entries of the ledger. What is mapped is committed while the spans
-/// behind it are mapped; so an error may be of spans that were taken before, and is the last answer.
+/// An import on its way: spans go in, and come out as entries of the ledger. What is mapped is committed while the
+/// spans behind it are mapped; so an error may be of spans that were taken before, and is the last answer.
 #[derive(Debug)]
 pub struct Importer<'a> {
     order: &'a ImportOrder,
