@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use proofline_ledger::disk::{Access, Disk, DiskFile, DiskLock};
 
-/// Files by path; folders spring up with them.
+/// Files by path; folders spring up with those that are laid out.
 #[derive(Debug, Default)]
 pub struct MemoryDisk {
     files: Mutex<BTreeMap<PathBuf, Arc<MemoryFile>>>,
@@ -32,6 +32,11 @@ impl MemoryDisk {
         let path = path.as_ref();
         hold(&self.folders).extend(path.ancestors().skip(1).map(Path::to_owned));
         hold(&self.files).insert(path.to_owned(), Arc::new(MemoryFile(Mutex::new(bytes.to_vec()))));
+    }
+
+    fn need_folder_of(&self, path: &Path) -> io::Result<()> {
+        let is_there = path.parent().is_none_or(|folder| hold(&self.folders).contains(folder));
+        if is_there { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
     }
 
     /// Every file under a folder, with its bytes.
@@ -88,6 +93,7 @@ impl Disk for MemoryDisk {
             (Some(_), Access::CreateNew) => Err(io::ErrorKind::AlreadyExists.into()),
             (Some(file), _) => Ok(file),
             (None, Access::CreateNew) => {
+                self.need_folder_of(path)?;
                 let file = Arc::new(MemoryFile::default());
                 hold(&self.files).insert(path.to_owned(), Arc::clone(&file));
                 Ok(file)
@@ -102,6 +108,7 @@ impl Disk for MemoryDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.need_folder_of(to)?;
         let mut files = hold(&self.files);
         let file = files.remove(from).ok_or(io::ErrorKind::NotFound)?;
         files.insert(to.to_owned(), file);

@@ -161,6 +161,8 @@ pub struct Blobs {
     /// True once a sync failed: a later sync that succeeds says nothing of what was written
     /// before, so everything offered from then on is written anew.
     distrusts: AtomicBool,
+    /// The folder of payloads was seen here.
+    is_there: AtomicBool,
     next_number: AtomicU64,
     /// Emptied temporary files of payloads that were refused while they streamed.
     spare: Mutex<Vec<Temporary>>,
@@ -214,6 +216,7 @@ impl Blobs {
             max_bytes: DEFAULT_MAX_BYTES,
             ready: std::array::from_fn(|_| AtomicBool::new(false)),
             distrusts: AtomicBool::new(false),
+            is_there: AtomicBool::new(false),
             next_number: AtomicU64::new(0),
             spare: Mutex::default(),
         }
@@ -420,17 +423,19 @@ impl Blobs {
         if let Some(spare) = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop() {
             return Ok(spare);
         }
-        let mut is_made = false;
+        // Looked at once: a look for each file of a large import adds up.
+        if !self.is_there.load(Ordering::Acquire) {
+            if !self.disk.exists(&self.dir) {
+                durable::create_dirs(&*self.disk, &self.dir).during("create", &self.dir)?;
+            }
+            self.is_there.store(true, Ordering::Release);
+        }
         loop {
             let number = self.next_number.fetch_add(1, Ordering::Relaxed);
             let path = self.dir.join(format!("{}-{number}{UNFINISHED}", std::process::id()));
             match self.disk.open(&path, Access::CreateNew) {
                 // Left by an earlier process of this number.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound && !is_made => {
-                    durable::create_dirs(&*self.disk, &self.dir).during("create", &self.dir)?;
-                    is_made = true;
-                }
                 file => {
                     let file = file.during("create", &path)?;
                     // An erasure removes what is not empty and not locked.

@@ -218,8 +218,12 @@ fn facts(report: &BundleReport) -> Vec<(&'static str, String)> {
     facts.push((
         "entries",
         format!(
-            "{}: {} accepted, {} refused, {} artifacts, {} of the ledger itself",
-            counts.entries, counts.accepted, counts.rejected, counts.artifacts, counts.system
+            "{}: {} accepted, {} refused, {}, {} of the ledger itself",
+            counts.entries,
+            counts.accepted,
+            counts.rejected,
+            counted(counts.artifacts, "artifact", "artifacts"),
+            counts.system
         ),
     ));
     facts.push(("payloads", payloads_text(&PayloadCounts::of(manifest))));
