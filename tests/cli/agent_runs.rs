@@ -224,7 +224,7 @@ fn what_a_policy_stops_in_each_run_is_what_a_count_says() {
         }
     }
     assert!(counted.values().sum::<u64>() > 60 && counted.len() > 30, "{counted:?}");
-    let (policy, rules) = (vectors("otel/airline.cedar"), vectors("otel/airline-rules.json"));
+    let (policy, rules) = (vectors("agent-runs/refunds.cedar"), vectors("agent-runs/rules.json"));
     let import = |governed: bool| {
         let ledger = Ledger::empty();
         let mut command = program();

@@ -18,7 +18,7 @@ from itertools import combinations
 from pathlib import Path
 
 VECTORS = Path(__file__).resolve().parent.parent
-POLICY, RULES = VECTORS / "otel/airline.cedar", VECTORS / "otel/airline-rules.json"
+POLICY, RULES = VECTORS / "agent-runs/refunds.cedar", VECTORS / "agent-runs/rules.json"
 BOUND = 100
 RANKS = ("policy_decision", "model_call", "tool_call")
 KEY = "attribute:resource:benchmark.task_id"
