@@ -1,7 +1,7 @@
 //! Key files: read a secret key, as `ssh` does only where nobody else can; read a public one, from its text or its
 //! file; write files that are there whole or not at all.
 
-use std::fs::{File, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -128,11 +128,9 @@ fn place_new(path: &Path, unfinished: NamedTempFile) -> io::Result<()> {
     File::open(folder_of(path))?.sync_all()
 }
 
-/// Writes a file whole and durable, in the place of one that may be there.
+/// Writes a file whole and durable, in the place of one that may be there; a device or a pipe is written into.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    let unfinished = unfinished(path, bytes, 0o666)?;
-    unfinished.persist(path).map_err(|error| unwritable(path, error.error))?;
-    sync_folder(path)
+    write_whole_with(path, |file| file.write_all(bytes).map_err(|source| unwritable(path, source)))
 }
 
 /// [`write_whole`] of what `write` gives, of any length.
@@ -140,12 +138,22 @@ pub(crate) fn write_whole_with<T>(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
+    if is_no_file(path) {
+        // A name put in its place would take `/dev/null` away from everybody.
+        let opened = OpenOptions::new().write(true).open(path);
+        return write(&mut opened.map_err(|source| unwritable(path, source))?);
+    }
     let mut unfinished = unfinished(path, &[], 0o666)?;
     let written = write(unfinished.as_file_mut())?;
     unfinished.as_file().sync_all().map_err(|source| unwritable(path, source))?;
     unfinished.persist(path).map_err(|error| unwritable(path, error.error))?;
     sync_folder(path)?;
     Ok(written)
+}
+
+/// Whether something is there that is neither a file nor a folder.
+fn is_no_file(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir())
 }
 
 /// The bytes in a file beside `path`, which goes away unless it gets that name.

@@ -92,3 +92,14 @@ fn what_cannot_be_written_leaves_nothing() {
     assert_eq!(refused.error().0, "output.unwritable");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
+
+/// A device is written into: a file in its place would take it away from everybody.
+#[test]
+fn a_device_keeps_its_place() {
+    let (ledger, folder) = (worked(), tempdir().unwrap());
+    let link = folder.path().join("nowhere");
+    std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+    ledger.run("html", &["--all", "--out", link.to_str().unwrap()]).well();
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
