@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use common::commit;
 use common::evidence::chain;
+use common::forged_index::forged_hashes;
 use common::reports::{At, Nobody, Sample, damaged, many, on, resume, shipped, write};
 use proofline_ledger::{Ledger, Options, Snapshot};
 use proofline_replay::report::{Batch, Part, Progress, ReportError, Shard};
@@ -322,6 +323,32 @@ fn a_part_is_the_same_from_wherever_it_goes_on() {
         assert_eq!(run(Some(place)).0, expected);
     }
     assert_other_damage(&sample);
+}
+
+/// Indexes are held against pieces of the log that are longer than the way between two checkpoints: what an index hides
+/// of entries that were checked before a stop is found after it.
+#[test]
+fn what_an_index_hides_is_found_from_wherever_a_run_goes_on() {
+    let sample = many(6000, Options { segment_bytes: 1 << 20, ..Options::default() });
+    // That of the genesis entry alone.
+    let index = sample.dir.join("log/00000000000000000000.idx");
+    let forged = forged_hashes(&fs::read(&index).unwrap(), |entries| entries[0][..8].fill(0xff));
+    fs::write(index, forged).unwrap();
+    let snapshot = sample.snapshot();
+    assert_eq!(snapshot.derived_damage(), []);
+    let run = |from: Option<Progress>| -> (Part, Vec<Progress>) {
+        let mut places = Places(Vec::new());
+        let part = replay_part(&snapshot, &Means::default(), &on(2), from, &mut places).unwrap();
+        (part, places.0)
+    };
+    let (expected, places) = run(None);
+    let codes =
+        |part: Part| -> Vec<&str> { part.conclude().damage.into_iter().map(|damage| damage.code).collect() };
+    assert_eq!(codes(expected.clone()), ["index.incomplete"]);
+    assert!(places.iter().filter(|place| place.traces() == 0).count() > 1, "two windows of the log at least");
+    for place in places {
+        assert_eq!(run(Some(place)).0, expected);
+    }
 }
 
 /// What opening comes upon was counted once, so it must be the same.

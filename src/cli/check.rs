@@ -138,15 +138,7 @@ fn chosen(args: &CheckArgs, snapshot: &Snapshot) -> Result<Option<BTreeSet<Trace
     if args.traces.is_empty() {
         return Ok(None);
     }
-    let mut traces = BTreeSet::new();
-    for begin in &args.traces {
-        let trace = begin.find(snapshot)?;
-        if snapshot.of_trace(trace)?.is_empty() {
-            return Err(CliError::NoSuchTrace(trace.to_string()));
-        }
-        traces.insert(trace);
-    }
-    Ok(Some(traces))
+    args.traces.iter().map(|begin| begin.find_there(snapshot)).collect::<Result<_, _>>().map(Some)
 }
 
 /// What a bundle has to hold so that it shows every violation.

@@ -193,14 +193,8 @@ impl ExportOtlpArgs {
         if self.trace.is_empty() {
             return Ok(None);
         }
-        let mut chosen = Vec::new();
-        for begin in &self.trace {
-            let trace = begin.find(snapshot)?;
-            if snapshot.of_trace(trace)?.is_empty() {
-                return Err(CliError::NoSuchTrace(trace.to_string()));
-            }
-            chosen.push(trace);
-        }
+        let chosen = self.trace.iter().map(|begin| begin.find_there(snapshot));
+        let mut chosen = chosen.collect::<Result<Vec<TraceId>, CliError>>()?;
         chosen.sort_unstable();
         chosen.dedup();
         Ok(Some(chosen))

@@ -160,11 +160,7 @@ impl HtmlArgs {
 
     fn subject(&self, snapshot: &Snapshot) -> Result<Subject, CliError> {
         if let [a, b] = self.drift.as_slice() {
-            let found = |id: TraceId| match snapshot.of_trace(id)?.is_empty() {
-                true => Err(CliError::NoSuchTrace(id.to_string())),
-                false => Ok(id),
-            };
-            return Ok(Subject::Drift(found(a.find(snapshot)?)?, found(b.find(snapshot)?)?));
+            return Ok(Subject::Drift(a.find_there(snapshot)?, b.find_there(snapshot)?));
         }
         let questions = self.question.questions()?;
         match questions.as_slice() {

@@ -82,7 +82,14 @@ impl TraceBegin {
         }
     }
 
-    /// The same among these, which ascend.
+    /// The same, which must have an entry: a whole id may be of no trace.
+    pub(crate) fn find_there(&self, snapshot: &Snapshot) -> Result<TraceId, CliError> {
+        let trace = self.find(snapshot)?;
+        let is_there = !snapshot.of_trace(trace)?.is_empty();
+        if is_there { Ok(trace) } else { Err(CliError::NoSuchTrace(trace.to_string())) }
+    }
+
+    /// [`TraceBegin::find`] among these, which ascend.
     pub(crate) fn find_among(&self, traces: &[TraceId]) -> Result<TraceId, CliError> {
         let mut found = traces.iter().filter(|id| id.to_string().starts_with(&self.0));
         match (found.next(), found.next()) {
