@@ -1,13 +1,11 @@
 //! Evidence from OpenTelemetry: what teams have already, brought under proof.
 //!
 //! [`read`](mod@read) takes OTLP traces from files, JSON or protobuf in every framing that is met, in bounded memory.
-//! [`Importer`]
-//! makes evidence of the spans: calls of models and tools become records with the decision of a policy before each,
-//! what
-//! was said becomes payloads, and an artifact of each trace names every span and what it became, so that an import
-//! can be
-//! repeated. [`import_file`] does both for a file, and ends with its account. [`Exporter`] gives traces back, with what
-//! the ledger proves of them, and [`write`](mod@write) writes them as OTLP.
+//! [`Importer`] makes evidence of the spans: calls of models and tools become records with the decision of a policy
+//! before each, what was said becomes payloads, and an artifact of each trace names every span and what it became, so
+//! that an import can be repeated. [`import_file`] does both for a file, and ends with its account. [`Exporter`] gives
+//! traces back, with what the ledger proves of them, and [`write`](mod@write) writes them as OTLP.
+//! [`generate`](mod@generate) makes telemetry to measure and test with.
 //! `docs/otel.md` has the mapping, `docs/otel-export.md` what an export adds.
 //!
 //! ```
@@ -48,6 +46,7 @@
 mod content;
 mod export;
 mod genai;
+pub mod generate;
 mod import;
 mod kept;
 mod payload;

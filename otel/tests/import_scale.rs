@@ -10,16 +10,15 @@
 )]
 
 mod made;
-mod stream;
 
 use std::io::Read;
 
 use made::{NOW_MS, init};
 use proofline_ledger::{Blobs, Ledger, Options};
+use proofline_otel::generate::{MESSAGE_SPANS, Telemetry, TelemetryPlan};
 use proofline_otel::read::ReadOptions;
 use proofline_otel::{ImportOrder, Imported, import_file};
 use proofline_trace::Capture;
-use stream::{MESSAGE_SPANS, Plan, Stream};
 
 /// Spans of an import.
 fn amount() -> u64 {
@@ -38,13 +37,13 @@ fn peak_bytes() -> Option<u64> {
 }
 
 /// Imports, and says by how much the peak of memory grew behind the first quarter.
-fn import(plan: Plan, capture: Capture) -> (Imported, u64) {
+fn import(plan: TelemetryPlan, capture: Capture) -> (Imported, u64) {
     let home = tempfile::tempdir().unwrap();
     init(home.path());
     let (ledger, blobs) =
         (Ledger::open(home.path(), Options::default()).unwrap(), Blobs::open(home.path()).unwrap());
     let order = ImportOrder { capture, ..ImportOrder::recording().unwrap() };
-    let mut input = Stream::new(plan);
+    let mut input = Telemetry::new(plan);
     let mut first_quarter = None;
     let mut watch = |spans: u64| {
         if spans >= plan.spans / 4 && first_quarter.is_none() {
@@ -58,7 +57,7 @@ fn import(plan: Plan, capture: Capture) -> (Imported, u64) {
     (imported, grew)
 }
 
-fn check(plan: Plan, imported: &Imported) {
+fn check(plan: TelemetryPlan, imported: &Imported) {
     let totals = &imported.account.totals;
     assert_eq!(totals.spans.get(), plan.spans);
     assert_eq!(totals.messages.get(), plan.spans / MESSAGE_SPANS);
@@ -72,7 +71,7 @@ fn check(plan: Plan, imported: &Imported) {
 #[test]
 fn many_spans_are_imported_in_bounded_memory() {
     let spans = amount();
-    let plan = Plan { spans, trace_spans: 300, contents: 500 };
+    let plan = TelemetryPlan { spans, trace_spans: 300, contents: 500, text_bytes: 0 };
     let (imported, grew) = import(plan, Capture::Structural);
     check(plan, &imported);
     // A context a trace; decision and call of two spans in three; the artifacts of 300 spans each, of which a piece may
@@ -81,7 +80,7 @@ fn many_spans_are_imported_in_bounded_memory() {
     assert!(imported.appended > records + spans / 300);
     assert!(grew < 64 << 20, "memory grew by {grew} bytes for three quarters of {spans} spans");
 
-    let plan = Plan { spans, trace_spans: spans, contents: 500 };
+    let plan = TelemetryPlan { spans, trace_spans: spans, contents: 500, text_bytes: 0 };
     let (imported, grew) = import(plan, Capture::Digest);
     check(plan, &imported);
     // Of one trace every span is known by heart.
@@ -89,28 +88,39 @@ fn many_spans_are_imported_in_bounded_memory() {
     assert!(grew < known, "memory grew by {grew} bytes for three quarters of {spans} spans of a trace");
 }
 
-/// The stream is what it says it is, wherever it is read.
+/// The file is what it says it is, wherever it is read.
 #[test]
-fn the_stream_is_one_file() {
+fn the_telemetry_is_one_file() {
     use std::io::{Seek, SeekFrom};
-    let plan = Plan { spans: 90, trace_spans: 30, contents: 7 };
+    // The last message is shorter, and a message has spans of two traces.
+    let plan = TelemetryPlan { spans: 95, trace_spans: 40, contents: 7, text_bytes: 20 };
     let mut whole = String::new();
-    Stream::new(plan).read_to_string(&mut whole).unwrap();
-    assert_eq!(whole.len() as u64, Stream::new(plan).size_bytes());
+    Telemetry::new(plan).read_to_string(&mut whole).unwrap();
+    assert_eq!(whole.len() as u64, Telemetry::new(plan).size_bytes());
     let lines: Vec<serde_json::Value> =
         whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines.len(), 3);
+    assert_eq!((lines.len(), Telemetry::new(plan).messages()), (4, 4));
     let spans = |line: &serde_json::Value| {
         line["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap().clone()
     };
-    assert_eq!(lines.iter().map(|line| spans(line).len()).sum::<usize>(), 90);
-    let traces: std::collections::BTreeSet<String> =
-        lines.iter().flat_map(spans).map(|span| span["traceId"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(traces.len(), 3);
-    for at in [0, 1, 1000, whole.len() - 5] {
-        let (mut stream, mut rest) = (Stream::new(plan), String::new());
-        stream.seek(SeekFrom::Start(at as u64)).unwrap();
-        stream.read_to_string(&mut rest).unwrap();
-        assert_eq!(rest, whole[at..]);
+    assert_eq!(lines.iter().map(|line| spans(line).len()).collect::<Vec<_>>(), [30, 30, 30, 5]);
+    let ids = |name: &str| -> std::collections::BTreeSet<String> {
+        lines.iter().flat_map(spans).map(|span| span[name].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!((ids("traceId").len(), ids("spanId").len()), (3, 95));
+    let answers: std::collections::BTreeSet<String> = lines
+        .iter()
+        .flat_map(spans)
+        .filter(|span| span["name"] == "execute_tool look_up")
+        .map(|span| span["attributes"][4]["value"]["stringValue"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(answers.len(), 7);
+    assert!(answers.iter().all(|answer| answer.len() == r#"{"paid":""}"#.len() + 10 + 20), "{answers:?}");
+    for at in [0, 1, 1000, whole.len() - 5, whole.len(), whole.len() + 9] {
+        let (mut telemetry, mut rest) = (Telemetry::new(plan), String::new());
+        telemetry.seek(SeekFrom::Start(at as u64)).unwrap();
+        telemetry.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, whole[at.min(whole.len())..]);
     }
+    assert_eq!(Telemetry::new(TelemetryPlan { spans: 0, ..plan }).size_bytes(), 0);
 }

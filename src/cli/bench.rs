@@ -22,11 +22,12 @@ use tempfile::TempDir;
 
 use super::bench_evidence::Evidence;
 use super::bench_machine::Machine;
+use super::bench_otlp::{self, BenchOtlpArgs};
 use super::bench_report::{Rate, ReplayRate, Report, rounded};
 use super::clock::Clock;
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::{Out, OutputArgs};
+use super::output::{Format, Out, OutputArgs};
 use super::progress::Progress;
 use super::safe::safe_path;
 use super::signals::Stop;
@@ -48,9 +49,12 @@ use super::signals::Stop;
 ///   proofline bench
 ///   proofline bench --records 100000 --dir /var/lib/evidence/bench
 ///   proofline bench --threads 1 --format json
+///   proofline bench otlp --spans 1000000
 #[derive(clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(verbatim_doc_comment, args_conflicts_with_subcommands = true)]
 pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    other: Option<BenchOther>,
     /// How many records to make
     #[arg(long, value_name = "N", default_value = "1000000", value_parser = clap::value_parser!(u64).range(1..))]
     records: u64,
@@ -64,7 +68,22 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
     #[command(flatten)]
-    pub(crate) output: OutputArgs,
+    output: OutputArgs,
+}
+
+/// What else can be measured.
+#[derive(clap::Subcommand)]
+enum BenchOther {
+    Otlp(BenchOtlpArgs),
+}
+
+impl BenchArgs {
+    pub(crate) const fn format(&self) -> Format {
+        match &self.other {
+            Some(BenchOther::Otlp(args)) => args.output.format,
+            None => self.output.format,
+        }
+    }
 }
 
 /// Records that are committed in one call.
@@ -78,12 +97,24 @@ const HASHINGS: usize = 3;
 
 /// Measures and reports.
 pub(crate) fn run(args: &BenchArgs, out: &mut Out) -> Result<Exit, CliError> {
+    if let Some(BenchOther::Otlp(args)) = &args.other {
+        return bench_otlp::run(args, out);
+    }
+    in_home(args.dir.as_deref(), |home, stop| measure(args, home, stop), |report| report.show(out))
+}
+
+/// Measures in a folder of which nothing is left unless it was named and the measurement came to its end.
+pub(super) fn in_home<R>(
+    dir: Option<&Path>,
+    measure: impl FnOnce(&Home, &Stop) -> Result<R, Ended>,
+    show: impl FnOnce(&R) -> Result<(), CliError>,
+) -> Result<Exit, CliError> {
     let stop = Stop::listen()?;
-    let mut home = Home::make(args.dir.as_deref())?;
-    match measure(args, &home, &stop) {
+    let mut home = Home::make(dir)?;
+    match measure(&home, &stop) {
         Ok(report) => {
             home.is_kept = true;
-            report.show(out)?;
+            show(&report)?;
             Ok(Exit::Ok)
         }
         Err(Ended::Asked(exit)) => Ok(exit),
@@ -92,7 +123,7 @@ pub(crate) fn run(args: &BenchArgs, out: &mut Out) -> Result<Exit, CliError> {
 }
 
 /// Why a measurement has no result.
-enum Ended {
+pub(super) enum Ended {
     /// A signal came.
     Asked(Exit),
     Failed(CliError),
@@ -117,7 +148,8 @@ fn measure(args: &BenchArgs, home: &Home, stop: &Stop) -> Result<Report, Ended> 
     for mode in [Mode::Forensic, Mode::Invariant] {
         for threads in [1, most].into_iter().take(if most > 1 { 2 } else { 1 }) {
             let replay_type = mode.replay_type();
-            let taken = replayed(&snapshot, mode.clone(), threads, args.records, stop)?;
+            let (summary, taken) = replayed(&snapshot, mode.clone(), threads, stop)?;
+            check(&summary, args.records)?;
             replays.push(ReplayRate { replay_type: replay_type.as_str(), threads, rate: of(taken) });
             hashing.measure();
         }
@@ -205,13 +237,13 @@ fn opened_ms(dir: &Path) -> Result<f64, CliError> {
     Ok(rounded(median(&mut taken).as_secs_f64() * 1e3, 1e3))
 }
 
-fn replayed(
+/// Replays everything, and says how long it took.
+pub(super) fn replayed(
     snapshot: &Snapshot,
     mode: Mode,
     threads: u64,
-    records: u64,
     stop: &Stop,
-) -> Result<Duration, Ended> {
+) -> Result<(Summary, Duration), Ended> {
     let threads = usize::try_from(threads).ok().and_then(NonZeroUsize::new);
     let plan = Plan { mode, threads, ..Plan::default() };
     let means = Means { policies: Some(&CedarEngine), ..Means::default() };
@@ -221,9 +253,7 @@ fn replayed(
         Err(ReplayError::Stopped) => return Err(stop.asked().map_or_else(stopped_unasked, Ended::Asked)),
         other => other?,
     };
-    let taken = begun.elapsed();
-    check(&summary, records)?;
-    Ok(taken)
+    Ok((summary, begun.elapsed()))
 }
 
 fn stopped_unasked() -> Ended {
@@ -235,8 +265,13 @@ fn check(summary: &Summary, records: u64) -> Result<(), CliError> {
     if (summary.verdict(), summary.verified) == (RunVerdict::AllWell, records) {
         return Ok(());
     }
+    Err(did_not_verify(summary))
+}
+
+/// That a replay of what was made here did not find it well.
+pub(super) fn did_not_verify(summary: &Summary) -> CliError {
     let failed = counted_failures(summary);
-    Err(CliError::Internal(format!("a replay of the records to measure with did not verify each: {failed}")))
+    CliError::Internal(format!("a replay of the records to measure with did not verify each: {failed}"))
 }
 
 fn counted_failures(summary: &Summary) -> String {
@@ -273,7 +308,7 @@ impl ReplaySink for Dropped<'_> {
 const LOOK: Duration = Duration::from_millis(50);
 
 /// A verification cannot be told to stop; it only reads, so whoever does not want its answer leaves it alone.
-fn verified(dir: &Path, records: u64, stop: &Stop) -> Result<Duration, Ended> {
+pub(super) fn verified(dir: &Path, records: u64, stop: &Stop) -> Result<Duration, Ended> {
     let (sender, answer) = mpsc::channel();
     let dir = dir.to_owned();
     thread::spawn(move || {
@@ -314,7 +349,7 @@ fn check_verified(report: &VerifyReport, records: u64) -> Result<(), CliError> {
     )))
 }
 
-fn heed(stop: &Stop) -> Result<(), Ended> {
+pub(super) fn heed(stop: &Stop) -> Result<(), Ended> {
     stop.asked().map_or(Ok(()), |exit| Err(Ended::Asked(exit)))
 }
 
@@ -354,8 +389,8 @@ impl Hashing {
 }
 
 /// Where the ledger lies. Unless it is to be kept, nothing is left of it.
-struct Home {
-    dir: PathBuf,
+pub(super) struct Home {
+    pub(super) dir: PathBuf,
     temporary: Option<TempDir>,
     /// Whether the folder was there, empty.
     was_there: bool,
@@ -390,7 +425,7 @@ impl Home {
     }
 
     /// The bytes of every file.
-    fn disk_bytes(&self) -> Result<u64, CliError> {
+    pub(super) fn disk_bytes(&self) -> Result<u64, CliError> {
         let unreadable = |source| CliError::Unreadable { name: safe_path(&self.dir), source };
         size_of(&self.dir).map_err(unreadable)
     }

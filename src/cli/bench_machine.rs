@@ -50,6 +50,17 @@ impl Machine {
     }
 }
 
+/// The most memory that this process had so far, where the system tells.
+pub(super) fn peak_memory_bytes() -> Option<u64> {
+    peak_of(&fs::read_to_string("/proc/self/status").ok()?)
+}
+
+/// A line of proc(5): `VmHWM:     5120 kB`, where a kB is 1,024 bytes.
+fn peak_of(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
 fn processor(cpuinfo: &str) -> Option<String> {
     let line = cpuinfo.lines().find(|line| line.starts_with("model name"))?;
     line.split_once(':').map(|(_, name)| name.trim().to_owned())
@@ -101,6 +112,13 @@ mod tests {
         assert_eq!(kind("/tmp/x/y").as_deref(), Some("xfs"));
         assert_eq!(kind("/tmpx").as_deref(), Some("ext4"));
         assert_eq!(kind_of_mount("", Path::new("/")), None);
+    }
+
+    #[test]
+    fn the_peak_of_memory_is_read() {
+        assert_eq!(peak_of("VmPeak:\t  9 kB\nVmHWM:\t    5120 kB\nVmRSS:\t 1 kB\n"), Some(5_242_880));
+        assert_eq!(peak_of("VmHWM:\t5120\n"), None);
+        assert_eq!(peak_of(""), None);
     }
 
     #[test]

@@ -87,7 +87,7 @@ pub(crate) struct ImportOtlpArgs {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-enum Level {
+pub(crate) enum Level {
     /// All of it
     #[default]
     Full,

@@ -8,6 +8,8 @@ mod backup;
 mod bench;
 mod bench_evidence;
 mod bench_machine;
+mod bench_otlp;
+mod bench_otlp_report;
 mod bench_report;
 mod blobs;
 mod branches;
@@ -271,7 +273,7 @@ impl Verb {
             Self::Export(args) => args.format(),
             Self::Import(args) => args.format(),
             Self::Backup(args) => args.output.format,
-            Self::Bench(args) => args.output.format,
+            Self::Bench(args) => args.format(),
             Self::Canon(args) => args.output.format,
             Self::Hash(args) => args.output.format,
             Self::Completions(args) => args.output.format,

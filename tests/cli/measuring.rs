@@ -91,6 +91,44 @@ fn a_bench_goes_into_a_folder_of_its_own_or_a_temporary_one() {
     assert_eq!(names(temporary.path()), Vec::<PathBuf>::new());
 }
 
+/// What is imported is counted from what the file is said to be, and by other verbs.
+#[test]
+fn an_import_is_measured_on_a_ledger_that_other_verbs_read() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("new");
+    let measured = |spans: &str, more: &[&str]| {
+        let mut command = program();
+        command.args(["bench", "otlp", "--format", "json", "--spans", spans]).args(more);
+        ran(&mut command).well().json().remove(0)
+    };
+    let named = dir.to_str().unwrap();
+    let report =
+        measured("301", &["--trace-spans", "100", "--contents", "60", "--text-bytes", "9", "--dir", named]);
+    assert_eq!((&report["spans"], &report["traces"]), (&301.into(), &4.into()));
+    // 201 calls, each with its decision, and the context of each trace.
+    assert_eq!(report["records"], 2 * 201 + 4);
+    // Sixty contents are of twenty chats and twenty tools' calls, each with two payloads; further there are a document
+    // of the spans of each trace, and the policy.
+    assert_eq!(report["payloads"], 2 * 40 + 4 + 1);
+    let stat = verb("stat", &dir).remove(0);
+    assert_eq!((&report["entries"], &report["traces"]), (&stat["entries"], &stat["traces"]));
+    assert_eq!(report["disk_bytes"], file_bytes(&dir));
+    assert_eq!(verb("verify", &dir).remove(0)["verdict"], "sound");
+    assert_eq!(report["peak_memory_bytes"].is_u64(), cfg!(target_os = "linux"));
+
+    // Contents come again only where that is asked for.
+    let report = measured("90", &["--capture", "digest", "--threads", "1"]);
+    assert_eq!((&report["contents"], &report["capture"]), (&Value::Null, &"digest".into()));
+    assert_eq!(report["payloads"], 2 * 60 + 3 + 1);
+    let temporary = tempfile::tempdir().unwrap();
+    let text = ran(program().args(["bench", "otlp", "--spans", "30"]).env("TMPDIR", temporary.path())).well();
+    assert!(text.stdout.starts_with("30 spans in 1 trace, "), "{}", text.stdout);
+    assert_eq!(names(temporary.path()), Vec::<PathBuf>::new());
+    for wrong in ["0", "99999999999"] {
+        ran(program().args(["bench", "otlp", "--spans", wrong])).exits(2);
+    }
+}
+
 /// The program listens before it makes a folder, so the signal comes at a time when it listens; with so many records
 /// it cannot be at its end.
 #[test]
@@ -101,9 +139,17 @@ fn a_signal_leaves_nothing_behind() {
             (home.path().join("temporary"), home.path().join("new"), home.path().join("empty"));
         fs::create_dir(&temporary).unwrap();
         fs::create_dir(&empty).unwrap();
-        for dir in [None, Some(&new), Some(&empty)] {
+        let records: &[&str] = &["bench", "--records", "1000000000"];
+        let spans: &[&str] = &["bench", "otlp", "--spans", "1000000000"];
+        for (dir, what) in [
+            (None, records),
+            (Some(&new), records),
+            (Some(&empty), records),
+            (None, spans),
+            (Some(&new), spans),
+        ] {
             let mut command = Command::new(env!("CARGO_BIN_EXE_proofline"));
-            command.args(["bench", "--records", "1000000000"]).env("TMPDIR", &temporary);
+            command.args(what).env("TMPDIR", &temporary);
             command.stdout(Stdio::piped()).stderr(Stdio::piped());
             if let Some(dir) = dir {
                 command.arg("--dir").arg(dir);

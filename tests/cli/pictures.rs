@@ -55,7 +55,7 @@ const VERBS: [&str; 47] = [
 ];
 
 /// Verbs below verbs.
-const STEPS: [(&str, &str); 22] = [
+const STEPS: [(&str, &str); 23] = [
     ("policy", "check"),
     ("report", "merge"),
     ("report", "convert"),
@@ -78,6 +78,7 @@ const STEPS: [(&str, &str); 22] = [
     ("verdicts", "verify"),
     ("import", "otlp"),
     ("export", "otlp"),
+    ("bench", "otlp"),
 ];
 
 #[test]

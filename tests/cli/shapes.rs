@@ -127,6 +127,13 @@ fn other_verbs_keep_their_shapes() {
     assert_shape(member(&measured, "verify"), rate);
     let (first, _) = member(&measured, "replays").trim_start_matches('[').split_once("},").unwrap();
     assert_shape(&format!("{first}}}"), &format!("replay_type threads {rate}"));
+    let imported = proofline(["bench", "otlp", "--spans", "30", "--format", "json"]).well().stdout;
+    assert_shape(
+        imported.trim_end(),
+        "program machine spans traces contents text_bytes capture telemetry_bytes records entries payloads \
+         payload_bytes threads made read import replay verify peak_memory_bytes disk_bytes page_cache kept_in",
+    );
+    assert_shape(member(&imported, "import"), "seconds spans_per_second mb_per_second");
     assert_shape(proofline(["man", "--format", "json"]).well().stdout.trim_end(), "page files");
     assert_shape(
         proofline(["completions", "fish", "--format", "json"]).well().stdout.trim_end(),
