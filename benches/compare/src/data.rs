@@ -1,7 +1,7 @@
 //! The records that every side gets, from the seeded generator that benches use too, and the ledgers made of them.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -89,31 +89,30 @@ pub(crate) struct Grown {
     pub(crate) canonical_bytes: u64,
     /// Records of each call and the time it took, in order.
     pub(crate) calls: Vec<(u64, Duration)>,
+    /// The same of appending the same bytes to a bare file and making them durable, in turn with the calls.
+    pub(crate) appends: Vec<(u64, Duration)>,
 }
 
-/// Makes a ledger of so many records; `canonical` gets the same bytes one after the other.
-pub(crate) fn grow(dir: &Path, count: u64, canonical: Option<&Path>) -> Result<Grown, Failure> {
+/// Makes a ledger of so many records. The file `canonical` gets the same bytes, in turn and durable like the commits: what
+/// it left unwritten would be written while a commit waits for the disk.
+pub(crate) fn grow(dir: &Path, count: u64, canonical: &Path) -> Result<Grown, Failure> {
     let ledger = new_ledger(dir)?;
-    let create = |path: &Path| File::create(path).map(BufWriter::new).map_err(Failure::io("make", path));
-    let mut file = canonical.map(create).transpose()?;
-    let mut grown = Grown { records: count, canonical_bytes: 0, calls: Vec::new() };
+    let mut file = File::create(canonical).map_err(Failure::io("make", canonical))?;
+    let mut grown = Grown { records: count, canonical_bytes: 0, calls: Vec::new(), appends: Vec::new() };
     let mut evidence = evidence(SEED);
     let mut left = count;
     while left > 0 {
         let size = left.min(GROUP as u64);
         let group: Vec<SealedEnvelope> =
             evidence.by_ref().take(usize::try_from(size).unwrap_or(GROUP)).collect();
-        let bytes = || group.iter().map(SealedEnvelope::canonical);
-        grown.calls.push((size, commit(&ledger, bytes())?));
-        grown.canonical_bytes += bytes().map(|bytes| bytes.len() as u64).sum::<u64>();
-        if let (Some(file), Some(path)) = (&mut file, canonical) {
-            bytes().try_for_each(|bytes| file.write_all(bytes)).map_err(Failure::io("write", path))?;
-        }
+        grown.calls.push((size, commit(&ledger, group.iter().map(SealedEnvelope::canonical))?));
+        let bytes: Vec<u8> = group.iter().flat_map(SealedEnvelope::canonical).copied().collect();
+        let begun = Instant::now();
+        let written = file.write_all(&bytes).and_then(|()| file.sync_data());
+        grown.appends.push((size, begun.elapsed()));
+        written.map_err(Failure::io("write", canonical))?;
+        grown.canonical_bytes += bytes.len() as u64;
         left -= size;
-    }
-    if let (Some(file), Some(path)) = (file, canonical) {
-        let synced = file.into_inner().map_err(std::io::IntoInnerError::into_error);
-        synced.and_then(|file| file.sync_all()).map_err(Failure::io("write", path))?;
     }
     Ok(grown)
 }

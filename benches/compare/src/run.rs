@@ -83,7 +83,7 @@ impl Run {
             return Ok((dir, grown.clone()));
         }
         eprintln!("  making a ledger of {records} records");
-        let grown = data::grow(&dir, records, Some(&self.canonical(records)))?;
+        let grown = data::grow(&dir, records, &self.canonical(records))?;
         self.ledgers.push(grown.clone());
         Ok((dir, grown))
     }

@@ -25,7 +25,7 @@ const WINDOWS: usize = 40;
 pub(crate) fn measure(run: &mut Run) -> Result<Vec<Line>, Failure> {
     let (small, large) = ((run.options.records / 10).max(1), run.big());
     let (dir, grown) = run.ledger(large)?;
-    let mut lines = vec![memory(run, &dir, large)?, committed(&grown, small)];
+    let mut lines = vec![memory(run, &dir, large)?, committed(&grown, small), appended(&grown, small)];
     run.curves.push(commit_curve(&grown));
     let mut sizes = vec![(small / 10).max(1), small, run.options.records, large];
     sizes.dedup();
@@ -156,10 +156,7 @@ fn nanoseconds(calls: &[(u64, Duration)]) -> f64 {
 
 /// The last records of the making, beside the first so many.
 fn committed(grown: &Grown, small: u64) -> Line {
-    let calls = usize::try_from(small).unwrap_or(0).div_ceil(crate::data::GROUP).clamp(1, grown.calls.len());
-    let first = nanoseconds(&grown.calls[..calls]);
-    let last = nanoseconds(&grown.calls[grown.calls.len() - calls..]);
-    let of_first: u64 = grown.calls[..calls].iter().map(|(records, _)| records).sum();
+    let (of_first, first, last) = ends(&grown.calls, small);
     Line {
         what: format!("commit, each of the last {of_first} of {} records", grown.records),
         ours: Figure::one(last, "ns"),
@@ -167,9 +164,30 @@ fn committed(grown: &Grown, small: u64) -> Line {
         theirs: Some(Figure::one(first, "ns")),
         ratio: last / first,
         target: Target::at_most(1.2, 1.05),
-        note: "groups of 1,000 into one ledger, once: no turns, so a machine that drifts shows here"
+        note: "groups of 1,000 into one ledger, once, in turn with the bare loop below: a disk that drifts shows in both"
             .to_owned(),
     }
+}
+
+/// The same of a bare loop, which no ledger makes dearer.
+fn appended(grown: &Grown, small: u64) -> Line {
+    let (of_first, first, last) = ends(&grown.appends, small);
+    Line {
+        what: format!("bare append and `fdatasync` of the same bytes, last {of_first} of {}", grown.records),
+        ours: Figure::one(last, "ns"),
+        yardstick: format!("each of the first {of_first}"),
+        theirs: Some(Figure::one(first, "ns")),
+        ratio: last / first,
+        target: None,
+        note: "what the disk does by itself, in turn with the commits above".to_owned(),
+    }
+}
+
+/// How many records the first calls have, and the time of each in the first and in the last calls.
+fn ends(calls: &[(u64, Duration)], small: u64) -> (u64, f64, f64) {
+    let count = usize::try_from(small).unwrap_or(0).div_ceil(crate::data::GROUP).clamp(1, calls.len());
+    let (first, last) = (&calls[..count], &calls[calls.len() - count..]);
+    (first.iter().map(|(records, _)| records).sum(), nanoseconds(first), nanoseconds(last))
 }
 
 /// The time of each record in ledgers of these sizes, and a curve of it.
@@ -212,19 +230,26 @@ fn against_small(sizes: &[u64], figures: &[Figure], small: u64) -> Line {
 }
 
 fn commit_curve(grown: &Grown) -> Curve {
-    let (mut points, mut records) = (Vec::new(), 0);
-    for window in grown.calls.chunks(grown.calls.len().div_ceil(WINDOWS).max(1)) {
-        records += window.iter().map(|(records, _)| records).sum::<u64>();
-        points.push((records as f64, nanoseconds(window)));
-    }
     Curve {
         name: "commit-size",
         title: "Commit in groups of 1,000, by size of the ledger".to_owned(),
         across: "records in the ledger",
         up: "ns a record",
         is_log: false,
-        series: vec![("proofline commit".to_owned(), points)],
+        series: vec![
+            ("proofline commit".to_owned(), windows(&grown.calls)),
+            ("bare append and fdatasync".to_owned(), windows(&grown.appends)),
+        ],
     }
+}
+
+fn windows(calls: &[(u64, Duration)]) -> Vec<(f64, f64)> {
+    let (mut points, mut records) = (Vec::new(), 0);
+    for window in calls.chunks(calls.len().div_ceil(WINDOWS).max(1)) {
+        records += window.iter().map(|(records, _)| records).sum::<u64>();
+        points.push((records as f64, nanoseconds(window)));
+    }
+    points
 }
 
 #[cfg(test)]

@@ -32,8 +32,8 @@ pub(crate) fn disk(run: &mut Run) -> Result<Vec<Line>, Failure> {
 pub(crate) fn measure(run: &mut Run) -> Result<Vec<Line>, Failure> {
     let records = run.options.records;
     // A ledger of its own: the kills add to it.
-    let dir = run.fresh();
-    crate::data::grow(&dir, records, None)?;
+    let (dir, canonical) = (run.fresh(), run.fresh());
+    crate::data::grow(&dir, records, &canonical)?;
     files::warm(&dir)?;
     let times =
         in_turns(run.options.rounds, &mut [&mut || opened("open", &dir), &mut || opened("read", &dir)])?;
