@@ -47,6 +47,7 @@
 
 mod content;
 mod export;
+mod form;
 mod genai;
 mod import;
 mod kept;

@@ -5,9 +5,9 @@ use opentelemetry_proto::tonic::common::v1::AnyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use proofline_canon::{Object, Sha256Digest, Value, WriteError};
 
+use crate::content::in_otlp;
 use crate::payload::digest_of;
 use crate::spelling::Spelling;
-use crate::value::in_otlp;
 
 /// The payloads of a call, as far as they are at hand.
 #[derive(Debug, Clone, Copy, Default)]
