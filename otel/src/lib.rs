@@ -65,6 +65,7 @@ pub use opentelemetry_proto;
 
 pub use export::{
     ExportError, ExportTally, ExportVerdict, ExportVerdicts, ExportedTrace, Exporter, RecordedVerdict,
+    Together, WrittenTrace,
 };
 pub use import::{
     AskedOf, Identity, ImportError, ImportFileError, ImportOrder, Imported, Importer, MAPPER, MAPPER_VERSION,
