@@ -55,6 +55,7 @@ mod payload;
 pub mod read;
 mod restore;
 mod rules;
+mod shape;
 mod spans_document;
 mod spelling;
 mod value;
