@@ -1,13 +1,13 @@
 //! The canonical form of a span: all that OTLP says of it, its resource and its scope, as canonical JSON. JSON and
 //! protobuf of the same span have the same form, and its SHA-256 is what the span is known by.
 
-use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope};
 use opentelemetry_proto::tonic::resource::v1::Resource;
-use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
-use opentelemetry_proto::tonic::trace::v1::{Span, Status};
-use proofline_canon::{Object, Profile, Sha256Digest, Sha256Hasher, Value, WriteError, hex};
+use opentelemetry_proto::tonic::trace::v1::Span;
+use proofline_canon::{Object, Profile, Sha256Digest, Sha256Hasher, Value, WriteError};
 
-use crate::value::attributes_in_otlp;
+use crate::form::{self, Members};
+use crate::value::double;
 
 /// What a span stands in.
 #[derive(Debug, Clone, Copy)]
@@ -21,22 +21,18 @@ pub(crate) struct Surroundings<'a> {
 impl Surroundings<'_> {
     /// The resource, as the documents of spans have it.
     pub(crate) fn resource_value(&self) -> Value {
-        let mut out = Members::default();
-        out.put("attributes", attributes_in_otlp(&self.resource.attributes));
-        out.count("droppedAttributesCount", self.resource.dropped_attributes_count);
-        out.text("schemaUrl", self.resource_schema_url);
-        out.done()
+        Known::of(|members| {
+            form::resource(members, self.resource);
+            members.some_text("schemaUrl", self.resource_schema_url);
+        })
     }
 
     /// The scope, the same.
     pub(crate) fn scope_value(&self) -> Value {
-        let mut out = Members::default();
-        out.text("name", &self.scope.name);
-        out.text("version", &self.scope.version);
-        out.put("attributes", attributes_in_otlp(&self.scope.attributes));
-        out.count("droppedAttributesCount", self.scope.dropped_attributes_count);
-        out.text("schemaUrl", self.scope_schema_url);
-        out.done()
+        Known::of(|members| {
+            form::scope(members, self.scope);
+            members.some_text("schemaUrl", self.scope_schema_url);
+        })
     }
 
     /// Whether these are the very same, as the spans of one batch have them. Equal ones may be said to be others.
@@ -83,96 +79,56 @@ impl Beginning {
 
 /// A span in OTLP's JSON form; what says nothing is left out.
 pub(crate) fn span_value(span: &Span) -> Value {
-    let mut out = Members::default();
-    out.text("traceId", &hex(&span.trace_id));
-    out.text("spanId", &hex(&span.span_id));
-    out.text("traceState", &span.trace_state);
-    out.text("parentSpanId", &hex(&span.parent_span_id));
-    out.count("flags", span.flags);
-    out.text("name", &span.name);
-    if span.kind != 0 {
-        out.put("kind", Value::from(i64::from(span.kind)));
-    }
-    out.nanos("startTimeUnixNano", span.start_time_unix_nano);
-    out.nanos("endTimeUnixNano", span.end_time_unix_nano);
-    out.put("attributes", attributes_in_otlp(&span.attributes));
-    out.count("droppedAttributesCount", span.dropped_attributes_count);
-    out.put("events", Value::array(span.events.iter().map(event_value)));
-    out.count("droppedEventsCount", span.dropped_events_count);
-    out.put("links", Value::array(span.links.iter().map(link_value)));
-    out.count("droppedLinksCount", span.dropped_links_count);
-    out.put("status", status_value(span.status.as_ref()));
-    out.done()
+    Known::of(|members| form::span(members, span))
 }
 
-fn event_value(event: &Event) -> Value {
-    let mut out = Members::default();
-    out.nanos("timeUnixNano", event.time_unix_nano);
-    out.text("name", &event.name);
-    out.put("attributes", attributes_in_otlp(&event.attributes));
-    out.count("droppedAttributesCount", event.dropped_attributes_count);
-    out.done()
-}
-
-fn link_value(link: &Link) -> Value {
-    let mut out = Members::default();
-    out.text("traceId", &hex(&link.trace_id));
-    out.text("spanId", &hex(&link.span_id));
-    out.text("traceState", &link.trace_state);
-    out.put("attributes", attributes_in_otlp(&link.attributes));
-    out.count("droppedAttributesCount", link.dropped_attributes_count);
-    out.count("flags", link.flags);
-    out.done()
-}
-
-fn status_value(status: Option<&Status>) -> Value {
-    let mut out = Members::default();
-    if let Some(status) = status {
-        out.text("message", &status.message);
-        if status.code != 0 {
-            out.put("code", Value::from(i64::from(status.code)));
+/// The value of an attribute, such as `{"stringValue":"x"}`; the empty value is `{}`.
+pub(crate) fn in_otlp(value: Option<&AnyValue>) -> Value {
+    Known::of(|members| {
+        if let Some(value) = value {
+            form::any_value(members, value);
         }
-    }
-    out.done()
+    })
 }
 
-/// Members of an object, without those that say nothing: OTLP has no difference between a default and nothing.
+/// The members of an object that a span is known by.
 #[derive(Default)]
-struct Members(Object);
+struct Known(Vec<(&'static str, Value)>);
 
-impl Members {
-    fn put(&mut self, name: &str, value: Value) {
-        let is_empty = match &value {
-            Value::Array(items) => items.is_empty(),
-            Value::Object(members) => members.is_empty(),
-            _ => false,
-        };
-        if !is_empty {
-            self.0.insert(name, value);
-        }
+impl Known {
+    fn of(fill: impl FnOnce(&mut Self)) -> Value {
+        let mut members = Self::default();
+        fill(&mut members);
+        Value::object(members.0)
+    }
+}
+
+impl Members for Known {
+    const IS_KNOWN_BY: bool = true;
+
+    fn text(&mut self, name: &'static str, text: &str) {
+        self.0.push((name, Value::from(text)));
     }
 
-    fn text(&mut self, name: &str, text: &str) {
-        if !text.is_empty() {
-            self.put(name, Value::from(text));
-        }
+    fn flag(&mut self, name: &'static str, flag: bool) {
+        self.0.push((name, Value::from(flag)));
     }
 
-    fn count(&mut self, name: &str, count: u32) {
-        if count != 0 {
-            self.put(name, Value::from(u64::from(count)));
-        }
+    fn integer(&mut self, name: &'static str, integer: i64) {
+        self.0.push((name, Value::from(integer)));
     }
 
-    /// In decimal digits, as OTLP has integers of 64 bits.
-    fn nanos(&mut self, name: &str, nanos: u64) {
-        if nanos != 0 {
-            self.put(name, Value::from(nanos.to_string()));
-        }
+    fn double(&mut self, name: &'static str, number: f64) {
+        self.0.push((name, double(number)));
     }
 
-    fn done(self) -> Value {
-        Value::Object(self.0)
+    fn object(&mut self, name: &'static str, fill: impl FnOnce(&mut Self)) {
+        self.0.push((name, Self::of(fill)));
+    }
+
+    fn list<T>(&mut self, name: &'static str, items: &[T], each: impl Fn(&mut Self, &T)) {
+        let items = items.iter().map(|item| Self::of(|members| each(members, item)));
+        self.0.push((name, Value::array(items)));
     }
 }
 

@@ -232,6 +232,19 @@ mod tests {
         DOCUMENT.replace("SHA", &digest.to_string())
     }
 
+    /// The same, where the result came in pieces.
+    fn shaped() -> String {
+        let text = r#"{"content": "done"}"#;
+        let said = Value::object([("stringValue", text)]).to_canonical(Profile::Content).unwrap();
+        let stand_in = format!(
+            r#"{{"sha256":"{}","shape":{{"content":{{"$payload":"/response/result"}}}},"size_bytes":39,"spelling":{{"ascii":true,"orders":[],"spaced":true}}}}"#,
+            Sha256Digest::of(&said),
+        );
+        let digest = Sha256Digest::of(br#"{"stringValue":"done"}"#);
+        let plain = format!(r#"{{"sha256":"{digest}","size_bytes":23}}"#);
+        document().replace("gen_ai.tool.call.result", "gen_ai.event.content").replace(&plain, &stand_in)
+    }
+
     fn result(text: &str) -> (Option<Value>, Option<Value>) {
         (None, Some(Value::object([("result", text)])))
     }
@@ -259,6 +272,26 @@ mod tests {
     }
 
     #[test]
+    fn what_came_in_pieces_is_put_together_or_missed() {
+        let read = |payloads: (Option<Value>, Option<Value>)| {
+            kept_spans(shaped().as_bytes(), trace(), &mut |_| payloads.clone()).unwrap().remove(0)
+        };
+        let value = |kept: &KeptSpan| {
+            crate::value::text(&kept.placed.span.attributes, "gen_ai.event.content").map(str::to_owned)
+        };
+        let same = read(result("done"));
+        assert_eq!((value(&same).as_deref(), same.restated.len()), (Some(r#"{"content": "done"}"#), 0));
+        let other = read(result("other"));
+        assert_eq!(value(&other).as_deref(), Some(r#"{"content": "other"}"#));
+        assert_eq!(other.restated, ["gen_ai.event.content"]);
+        let gone = read((None, None));
+        assert_eq!(
+            (value(&gone), gone.missing),
+            (None, vec!["gen_ai.event.content".to_owned(), "status.message".to_owned()])
+        );
+    }
+
+    #[test]
     fn what_is_no_document_gives_no_spans() {
         let read = |text: &str, trace: TraceId| kept_spans(text.as_bytes(), trace, &mut |_| (None, None));
         let document = document();
@@ -275,11 +308,13 @@ mod tests {
             assert!(read(&document.replacen(from, to, 1), trace()).is_err(), "{to}");
         }
         // Cut anywhere, and with any byte changed: an error or spans, and never a fault.
-        for at in 0..document.len() {
-            assert!(read(&document[..at], trace()).is_err());
-            let mut bytes = document.clone().into_bytes();
-            bytes[at] ^= 1;
-            let _ = kept_spans(&bytes, trace(), &mut |_| result("done"));
+        for document in [&document, &shaped()] {
+            for at in 0..document.len() {
+                assert!(read(&document[..at], trace()).is_err());
+                let mut bytes = document.clone().into_bytes();
+                bytes[at] ^= 1;
+                let _ = kept_spans(&bytes, trace(), &mut |_| result("done"));
+            }
         }
         let whole = r#"{"capture":"digest","trace_id":"01010101010101010101010101010101","type":"proofline.otel.spans","#;
         let whole = format!(r#"{whole}"version":"1","whole":{{"sha256":"x","size_bytes":1}}}}"#);

@@ -45,6 +45,7 @@
 
 mod content;
 mod export;
+mod form;
 mod genai;
 pub mod generate;
 mod import;
@@ -53,6 +54,7 @@ mod payload;
 pub mod read;
 mod restore;
 mod rules;
+mod shape;
 mod spans_document;
 mod spelling;
 mod value;
@@ -63,6 +65,7 @@ pub use opentelemetry_proto;
 
 pub use export::{
     ExportError, ExportTally, ExportVerdict, ExportVerdicts, ExportedTrace, Exporter, RecordedVerdict,
+    Together, WrittenTrace,
 };
 pub use import::{
     AskedOf, Identity, ImportError, ImportFileError, ImportOrder, Imported, Importer, MAPPER, MAPPER_VERSION,

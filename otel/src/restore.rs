@@ -5,9 +5,10 @@ use opentelemetry_proto::tonic::common::v1::AnyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use proofline_canon::{Object, Sha256Digest, Value, WriteError};
 
+use crate::content::in_otlp;
 use crate::payload::digest_of;
+use crate::shape::{Places, text_of};
 use crate::spelling::Spelling;
-use crate::value::in_otlp;
 
 /// The payloads of a call, as far as they are at hand.
 #[derive(Debug, Clone, Copy, Default)]
@@ -54,18 +55,17 @@ impl Pieces<'_> {
     pub(crate) fn restore(&self, key: &str, stand_in: &Value) -> Option<Restored> {
         let wanted: Sha256Digest = stand_in.get("sha256")?.as_str()?.parse().ok()?;
         let spelling = stand_in.get("spelling").and_then(Spelling::from_value);
+        if let Some(shape) = stand_in.get(SHAPE) {
+            let text = text_of(shape, spelling.as_ref(), *self)?;
+            return Some(if is_of(&text, &wanted) { Restored::Same(text) } else { Restored::Restated(text) });
+        }
         let mut all = self.meant(key).into_iter().map(|meant| match (meant, &spelling) {
             (Value::String(text), _) => text,
             (meant, Some(spelling)) => spelling.write(&meant),
             (meant, None) => Spelling::PLAIN.write(&meant),
         });
         let first = all.next()?;
-        let is_same = |text: &String| {
-            let value = Value::object([("stringValue", text.as_str())]);
-            value
-                .to_canonical(proofline_canon::Profile::Content)
-                .is_ok_and(|it| Sha256Digest::of(&it) == wanted)
-        };
+        let is_same = |text: &String| is_of(text, &wanted);
         if is_same(&first) {
             return Some(Restored::Same(first));
         }
@@ -96,6 +96,27 @@ impl Pieces<'_> {
             _ => Vec::new(),
         }
     }
+}
+
+/// What stands for a text of which the payloads of a call have parts; none where they have none of it.
+pub(crate) fn shaped(places: &Places<'_>, value: Option<&AnyValue>) -> Result<Option<Value>, WriteError> {
+    let Some(Any::StringValue(text)) = value.and_then(|value| value.value.as_ref()) else { return Ok(None) };
+    let Some((shape, spelling)) = places.shape(text) else { return Ok(None) };
+    let Value::Object(mut stand_in) = digest_of(&in_otlp(value))? else { return Ok(None) };
+    stand_in.insert(SHAPE, shape);
+    if let Some(spelling) = spelling {
+        stand_in.insert("spelling", spelling.to_value());
+    }
+    Ok(Some(Value::Object(stand_in)))
+}
+
+/// The member of a stand-in that says how a text is made of parts of the payloads.
+const SHAPE: &str = "shape";
+
+/// Whether a text, as the value of an attribute, has this digest.
+fn is_of(text: &str, wanted: &Sha256Digest) -> bool {
+    let value = Value::object([("stringValue", text)]);
+    value.to_canonical(proofline_canon::Profile::Content).is_ok_and(|it| Sha256Digest::of(&it) == *wanted)
 }
 
 fn is_of_system(message: &Value) -> bool {

@@ -7,9 +7,10 @@ use proofline_canon::{Object, Value, WriteError};
 use proofline_trace::{Capture, TraceId};
 
 use crate::content::Surroundings;
-use crate::genai::is_content;
+use crate::genai::{is_content, is_message_event, is_older_content};
 use crate::payload::digest_of;
-use crate::restore::Pieces;
+use crate::restore::{Pieces, shaped};
+use crate::shape::Places;
 
 /// What the document is, to those who meet it as a payload.
 pub const SPANS_CONTENT_TYPE: &str = "application/vnd.proofline.otel-spans+json";
@@ -38,16 +39,19 @@ impl<'a> SpansDocument<'a> {
         payloads: Pieces<'_>,
         capture: Capture,
     ) -> Result<(), WriteError> {
-        let keep = Keep { capture, payloads };
+        let in_pieces = capture == Capture::Full && says_in_pieces(span);
+        let places = in_pieces.then(|| Places::of(payloads));
+        let keep = Keep { capture, payloads, places: places.as_ref() };
         let mut whole = match value {
             Value::Object(members) => members,
             _ => Object::new(),
         };
-        keep.attributes(&mut whole, &span.attributes)?;
+        keep.attributes(&mut whole, &span.attributes, false)?;
         if let Some(Value::Array(events)) = whole.get_mut("events") {
             for (event, source) in events.iter_mut().zip(&span.events) {
                 if let Value::Object(event) = event {
-                    keep.attributes(event, &source.attributes)?;
+                    let is_message = is_message_event(&source.name);
+                    keep.attributes(event, &source.attributes, is_message)?;
                 }
             }
         }
@@ -113,22 +117,36 @@ fn place(list: &mut Vec<Value>, value: Value) -> u64 {
     at as u64
 }
 
+/// Whether messages of a span are events, or attributes that are parts of them.
+fn says_in_pieces(span: &Span) -> bool {
+    span.events.iter().any(|event| is_message_event(&event.name))
+        || span.attributes.iter().any(|attribute| is_older_content(&attribute.key))
+}
+
 /// What of the attributes stays.
 #[derive(Clone, Copy)]
 struct Keep<'a> {
     capture: Capture,
     payloads: Pieces<'a>,
+    /// What the payloads have, where the span says it in pieces.
+    places: Option<&'a Places<'a>>,
 }
 
 impl Keep<'_> {
-    /// Tells some of the attributes that an object has by digest.
-    fn attributes(self, object: &mut Object, attributes: &[KeyValue]) -> Result<(), WriteError> {
+    /// Tells some of the attributes that an object has by digest. Those of a message are what was said.
+    fn attributes(
+        self,
+        object: &mut Object,
+        attributes: &[KeyValue],
+        is_message: bool,
+    ) -> Result<(), WriteError> {
         let Some(Value::Array(kept)) = object.get_mut("attributes") else { return Ok(()) };
         for (kept, source) in kept.iter_mut().zip(attributes) {
-            if self.may_stand_in(&source.key)
+            let is_said = is_message && self.places.is_some();
+            if (is_said || self.may_stand_in(&source.key))
                 && let Value::Object(kept) = kept
                 && let Some(value) = kept.get_mut("value")
-                && let Some(stand_in) = self.stand_in(source, value)?
+                && let Some(stand_in) = self.stand_in(source, value, is_message)?
             {
                 *value = stand_in;
             }
@@ -139,16 +157,27 @@ impl Keep<'_> {
     /// A resource or a scope, which is not of one call: no payload gives back what it has.
     fn surroundings(self, value: Value, attributes: &[KeyValue]) -> Result<Value, WriteError> {
         let Value::Object(mut members) = value else { return Ok(value) };
-        let keep = Keep { payloads: Pieces::default(), ..self };
-        keep.attributes(&mut members, attributes)?;
+        let keep = Keep { payloads: Pieces::default(), places: None, ..self };
+        keep.attributes(&mut members, attributes, false)?;
         Ok(Value::Object(members))
     }
 
     /// The digest that stands for the value of an attribute, written as `value`; none where that stays.
-    fn stand_in(self, attribute: &KeyValue, value: &Value) -> Result<Option<Value>, WriteError> {
-        match self.capture {
-            Capture::Full => self.payloads.stand_in(&attribute.key, attribute.value.as_ref()),
-            Capture::Structural | Capture::Digest => digest_of(value).map(Some),
+    fn stand_in(
+        self,
+        attribute: &KeyValue,
+        value: &Value,
+        is_message: bool,
+    ) -> Result<Option<Value>, WriteError> {
+        match (self.capture, self.places) {
+            (Capture::Full, Some(places)) if is_message || is_older_content(&attribute.key) => {
+                match shaped(places, attribute.value.as_ref())? {
+                    None => self.payloads.stand_in(&attribute.key, attribute.value.as_ref()),
+                    stand_in => Ok(stand_in),
+                }
+            }
+            (Capture::Full, _) => self.payloads.stand_in(&attribute.key, attribute.value.as_ref()),
+            (Capture::Structural | Capture::Digest, _) => digest_of(value).map(Some),
         }
     }
 

@@ -1,5 +1,4 @@
-//! Values of OTLP as JSON: in OTLP's own form, which tells every type apart, and as plain content, which is what an
-//! instrumentation meant.
+//! Values of OTLP as plain content, which is what an instrumentation meant.
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
@@ -7,38 +6,6 @@ use proofline_canon::{Limits, Number, Profile, Value, base64, parse};
 
 /// A text that is to be read as JSON may have this many levels; the documents around it have some of their own.
 const TEXT_LIMITS: Limits = Limits::CONTENT.with_max_bytes(usize::MAX).with_max_depth(64);
-
-/// A value in OTLP's form, such as `{"stringValue":"x"}`; the empty value is `{}`.
-pub(crate) fn in_otlp(value: Option<&AnyValue>) -> Value {
-    let one = |name: &str, value: Value| Value::object([(name, value)]);
-    match value.and_then(|value| value.value.as_ref()) {
-        Some(Any::StringValue(text)) => one("stringValue", Value::from(text.as_str())),
-        Some(Any::BoolValue(flag)) => one("boolValue", Value::from(*flag)),
-        Some(Any::IntValue(number)) => one("intValue", Value::from(number.to_string())),
-        Some(Any::DoubleValue(number)) => one("doubleValue", double(*number)),
-        Some(Any::BytesValue(bytes)) => one("bytesValue", Value::from(base64(bytes))),
-        Some(Any::ArrayValue(array)) => {
-            let items = Value::array(array.values.iter().map(|item| in_otlp(Some(item))));
-            one("arrayValue", Value::object([("values", items)]))
-        }
-        Some(Any::KvlistValue(list)) => {
-            one("kvlistValue", Value::object([("values", attributes_in_otlp(&list.values))]))
-        }
-        // A reference into a dictionary that traces do not have.
-        Some(Any::StringValueStrindex(_)) | None => Value::Object(proofline_canon::Object::new()),
-    }
-}
-
-/// Attributes in OTLP's form, in the order in which they came.
-pub(crate) fn attributes_in_otlp(attributes: &[KeyValue]) -> Value {
-    let pair = |attribute: &KeyValue| {
-        Value::object([
-            ("key", Value::from(attribute.key.as_str())),
-            ("value", in_otlp(attribute.value.as_ref())),
-        ])
-    };
-    Value::array(attributes.iter().map(pair))
-}
 
 /// A double, or the name of what JSON has no number for.
 pub(crate) fn double(number: f64) -> Value {

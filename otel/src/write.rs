@@ -1,16 +1,13 @@
 //! OTLP written: JSON lines of one spelling, and protobuf behind varint lengths. Fields stand in the
 //! order of their numbers, defaults are left out, and the same value is the same bytes everywhere.
 
-use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
-use opentelemetry_proto::tonic::common::v1::{
-    AnyValue, EntityRef, InstrumentationScope, KeyValue, KeyValueList,
-};
+use opentelemetry_proto::tonic::common::v1::{EntityRef, InstrumentationScope};
 use opentelemetry_proto::tonic::resource::v1::Resource;
-use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status, TracesData};
-use proofline_canon::{base64, hex, plain_len};
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, TracesData};
+use proofline_canon::plain_len;
 use prost::Message;
 
+use crate::form::{self, Members};
 use crate::read::SpanBatch;
 
 /// One line of OTLP/JSON, with its newline: ids in lower-case hex, 64-bit integers in quotes,
@@ -37,10 +34,10 @@ use crate::read::SpanBatch;
 /// ```
 #[must_use]
 pub fn json_line(traces: &TracesData) -> String {
-    let mut out = String::new();
-    object(&mut out, |members| members.list("resourceSpans", &traces.resource_spans, resource_spans));
-    out.push('\n');
-    out
+    let mut text = Text { out: String::new(), is_first: true };
+    text.braced(|members| members.some_list("resourceSpans", &traces.resource_spans, resource_spans));
+    text.out.push('\n');
+    text.out
 }
 
 /// One protobuf message behind its length as a varint.
@@ -50,86 +47,77 @@ pub fn protobuf_frame(traces: &TracesData) -> Vec<u8> {
 }
 
 /// An object that is being written.
-struct Members<'o> {
-    out: &'o mut String,
-    first: bool,
+struct Text {
+    out: String,
+    is_first: bool,
 }
 
-fn object(out: &mut String, write: impl FnOnce(&mut Members<'_>)) {
-    out.push('{');
-    write(&mut Members { out, first: true });
-    out.push('}');
-}
-
-impl Members<'_> {
+impl Text {
     /// The name of a member; its value is written next. Names have nothing to escape.
     fn name(&mut self, name: &str) -> &mut String {
-        self.out.push_str(if self.first { "\"" } else { ",\"" });
-        self.first = false;
+        self.out.push_str(if self.is_first { "\"" } else { ",\"" });
+        self.is_first = false;
         self.out.push_str(name);
         self.out.push_str("\":");
-        self.out
+        &mut self.out
     }
 
-    fn quoted(&mut self, name: &str, plain: &str) {
-        let out = self.name(name);
-        out.push('"');
-        out.push_str(plain);
-        out.push('"');
+    /// An object, as an item or behind the name of a member.
+    fn braced(&mut self, fill: impl FnOnce(&mut Self)) {
+        self.out.push('{');
+        self.is_first = true;
+        fill(self);
+        self.out.push('}');
+        self.is_first = false;
     }
 
-    fn text(&mut self, name: &str, value: &str) {
-        if !value.is_empty() {
-            text(self.name(name), value);
+    fn bracketed<T>(&mut self, items: &[T], each: impl Fn(&mut Self, &T)) {
+        self.out.push('[');
+        for (at, item) in items.iter().enumerate() {
+            if at > 0 {
+                self.out.push(',');
+            }
+            each(self, item);
         }
+        self.out.push(']');
     }
 
-    fn id(&mut self, name: &str, id: &[u8]) {
-        if !id.is_empty() {
-            self.quoted(name, &hex(id));
-        }
-    }
-
-    fn nanos(&mut self, name: &str, value: u64) {
-        if value != 0 {
-            self.quoted(name, &value.to_string());
-        }
-    }
-
-    fn number<N: Default + PartialEq + ToString>(&mut self, name: &str, value: N) {
-        if value != N::default() {
-            self.name(name).push_str(&value.to_string());
-        }
-    }
-
-    fn list<T>(&mut self, name: &str, items: &[T], each: fn(&mut Members<'_>, &T)) {
+    fn some_texts(&mut self, name: &str, items: &[String]) {
         if !items.is_empty() {
-            array(self.name(name), items, |out, item| object(out, |members| each(members, item)));
-        }
-    }
-
-    fn optional<T>(&mut self, name: &str, value: Option<&T>, each: fn(&mut Members<'_>, &T)) {
-        if let Some(value) = value {
-            object(self.name(name), |members| each(members, value));
-        }
-    }
-
-    fn texts(&mut self, name: &str, items: &[String]) {
-        if !items.is_empty() {
-            array(self.name(name), items, |out, item| text(out, item));
+            self.name(name);
+            self.bracketed(items, |out, item| text(&mut out.out, item));
         }
     }
 }
 
-fn array<T>(out: &mut String, items: &[T], each: impl Fn(&mut String, &T)) {
-    out.push('[');
-    for (at, item) in items.iter().enumerate() {
-        if at > 0 {
-            out.push(',');
-        }
-        each(out, item);
+impl Members for Text {
+    const IS_KNOWN_BY: bool = false;
+
+    fn text(&mut self, name: &'static str, value: &str) {
+        text(self.name(name), value);
     }
-    out.push(']');
+
+    fn flag(&mut self, name: &'static str, flag: bool) {
+        self.name(name).push_str(if flag { "true" } else { "false" });
+    }
+
+    fn integer(&mut self, name: &'static str, integer: i64) {
+        self.name(name).push_str(&integer.to_string());
+    }
+
+    fn double(&mut self, name: &'static str, value: f64) {
+        double(self.name(name), value);
+    }
+
+    fn object(&mut self, name: &'static str, fill: impl FnOnce(&mut Self)) {
+        self.name(name);
+        self.braced(fill);
+    }
+
+    fn list<T>(&mut self, name: &'static str, items: &[T], each: impl Fn(&mut Self, &T)) {
+        self.name(name);
+        self.bracketed(items, |out, item| out.braced(|members| each(members, item)));
+    }
 }
 
 /// A string, with the escapes of RFC 8785 §3.2.2.2.
@@ -155,101 +143,30 @@ fn text(out: &mut String, text: &str) {
     out.push('"');
 }
 
-fn resource_spans(members: &mut Members<'_>, value: &ResourceSpans) {
-    members.optional("resource", value.resource.as_ref(), resource);
-    members.list("scopeSpans", &value.scope_spans, scope_spans);
-    members.text("schemaUrl", &value.schema_url);
-}
-
-fn resource(members: &mut Members<'_>, value: &Resource) {
-    members.list("attributes", &value.attributes, key_value);
-    members.number("droppedAttributesCount", value.dropped_attributes_count);
-    members.list("entityRefs", &value.entity_refs, entity_ref);
-}
-
-fn entity_ref(members: &mut Members<'_>, value: &EntityRef) {
-    members.text("schemaUrl", &value.schema_url);
-    members.text("type", &value.r#type);
-    members.texts("idKeys", &value.id_keys);
-    members.texts("descriptionKeys", &value.description_keys);
-}
-
-fn scope_spans(members: &mut Members<'_>, value: &ScopeSpans) {
-    members.optional("scope", value.scope.as_ref(), scope);
-    members.list("spans", &value.spans, span);
-    members.text("schemaUrl", &value.schema_url);
-}
-
-fn scope(members: &mut Members<'_>, value: &InstrumentationScope) {
-    members.text("name", &value.name);
-    members.text("version", &value.version);
-    members.list("attributes", &value.attributes, key_value);
-    members.number("droppedAttributesCount", value.dropped_attributes_count);
-}
-
-fn span(members: &mut Members<'_>, value: &Span) {
-    members.id("traceId", &value.trace_id);
-    members.id("spanId", &value.span_id);
-    members.text("traceState", &value.trace_state);
-    members.id("parentSpanId", &value.parent_span_id);
-    members.text("name", &value.name);
-    members.number("kind", value.kind);
-    members.nanos("startTimeUnixNano", value.start_time_unix_nano);
-    members.nanos("endTimeUnixNano", value.end_time_unix_nano);
-    members.list("attributes", &value.attributes, key_value);
-    members.number("droppedAttributesCount", value.dropped_attributes_count);
-    members.list("events", &value.events, event);
-    members.number("droppedEventsCount", value.dropped_events_count);
-    members.list("links", &value.links, link);
-    members.number("droppedLinksCount", value.dropped_links_count);
-    members.optional("status", value.status.as_ref(), status);
-    members.number("flags", value.flags);
-}
-
-fn event(members: &mut Members<'_>, value: &Event) {
-    members.nanos("timeUnixNano", value.time_unix_nano);
-    members.text("name", &value.name);
-    members.list("attributes", &value.attributes, key_value);
-    members.number("droppedAttributesCount", value.dropped_attributes_count);
-}
-
-fn link(members: &mut Members<'_>, value: &Link) {
-    members.id("traceId", &value.trace_id);
-    members.id("spanId", &value.span_id);
-    members.text("traceState", &value.trace_state);
-    members.list("attributes", &value.attributes, key_value);
-    members.number("droppedAttributesCount", value.dropped_attributes_count);
-    members.number("flags", value.flags);
-}
-
-fn status(members: &mut Members<'_>, value: &Status) {
-    members.text("message", &value.message);
-    members.number("code", value.code);
-}
-
-fn key_value(members: &mut Members<'_>, value: &KeyValue) {
-    members.text("key", &value.key);
-    members.optional("value", value.value.as_ref(), any_value);
-}
-
-/// The kind of a value is written whatever the value is: an empty text is not the empty value.
-fn any_value(members: &mut Members<'_>, value: &AnyValue) {
-    match &value.value {
-        None | Some(Any::StringValueStrindex(_)) => {}
-        Some(Any::StringValue(value)) => text(members.name("stringValue"), value),
-        Some(Any::BoolValue(value)) => {
-            members.name("boolValue").push_str(if *value { "true" } else { "false" })
-        }
-        Some(Any::IntValue(value)) => members.quoted("intValue", &value.to_string()),
-        Some(Any::DoubleValue(value)) => double(members.name("doubleValue"), *value),
-        Some(Any::ArrayValue(array)) => object(members.name("arrayValue"), |members| {
-            members.list("values", &array.values, any_value);
-        }),
-        Some(Any::KvlistValue(KeyValueList { values })) => object(members.name("kvlistValue"), |members| {
-            members.list("values", values, key_value);
-        }),
-        Some(Any::BytesValue(bytes)) => members.quoted("bytesValue", &base64(bytes)),
+fn resource_spans(members: &mut Text, value: &ResourceSpans) {
+    if let Some(value) = &value.resource {
+        members.object("resource", |members| {
+            form::resource(members, value);
+            members.some_list("entityRefs", &value.entity_refs, entity_ref);
+        });
     }
+    members.some_list("scopeSpans", &value.scope_spans, scope_spans);
+    members.some_text("schemaUrl", &value.schema_url);
+}
+
+fn entity_ref(members: &mut Text, value: &EntityRef) {
+    members.some_text("schemaUrl", &value.schema_url);
+    members.some_text("type", &value.r#type);
+    members.some_texts("idKeys", &value.id_keys);
+    members.some_texts("descriptionKeys", &value.description_keys);
+}
+
+fn scope_spans(members: &mut Text, value: &ScopeSpans) {
+    if let Some(value) = &value.scope {
+        members.object("scope", |members| form::scope(members, value));
+    }
+    members.some_list("spans", &value.spans, form::span);
+    members.some_text("schemaUrl", &value.schema_url);
 }
 
 /// The shortest digits that are this double again; the three that JSON has no number for in quotes.

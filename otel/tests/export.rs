@@ -13,13 +13,17 @@
 mod made;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use made::{by_rules, count, entries, id, import, init, message, run, span, text, trace, try_import, under};
 use proofline_ledger::{Blobs, EntryKind, Snapshot};
 use proofline_otel::opentelemetry_proto::tonic::trace::v1::TracesData;
 use proofline_otel::write::{json_line, protobuf_frame};
-use proofline_otel::{ExportTally, ExportVerdicts, ExportedTrace, Exporter, ImportOrder};
+use proofline_otel::{
+    ExportError, ExportTally, ExportVerdicts, ExportedTrace, Exporter, ImportOrder, Together,
+};
 use proofline_trace::Capture;
 use prost::Message;
 use serde_json::{Value, json};
@@ -397,4 +401,58 @@ fn what_is_gone_is_accounted_for() {
     let rows = spans(&lines(&messages), false)[&trace(0)].clone();
     assert_eq!(rows[2]["span"]["name"], "a tool");
     assert_eq!(rows[2]["span"]["parentSpanId"], json!(id(0)));
+}
+
+/// However little may wait to be taken, what comes is the same, in the same order; and no trace is begun before what
+/// waits was taken, where one thread works.
+#[test]
+fn traces_come_in_order_whatever_may_wait() {
+    let home = tempfile::tempdir().unwrap();
+    init(home.path());
+    import(home.path(), &governed(), &vectors("desk.otlp.jsonl"));
+    import(home.path(), &governed(), &vectors("desk-older.otlp.jsonl"));
+    let (snapshot, blobs) = (Snapshot::open(home.path()).unwrap(), Blobs::open(home.path()).unwrap());
+    let exporter = Exporter::new(&snapshot, Some(&blobs));
+    let mut traces = snapshot.traces_after(None, usize::MAX).unwrap();
+    // One without a span among them.
+    traces.insert(3, trace(77).parse().unwrap());
+    let asked: Vec<_> = traces.into_iter().map(|trace| (trace, ExportVerdicts::None)).collect();
+    let all = exporter.traces(&asked, None).unwrap();
+    let expected: Vec<_> = all.iter().map(|it| (it.message.as_ref().map(protobuf_frame), it.tally)).collect();
+    assert_eq!((expected.len(), expected.iter().filter(|it| it.0.is_none()).count()), (9, 1));
+    let longest = expected.iter().filter_map(|it| it.0.as_ref()).map(Vec::len).max().unwrap();
+    for (threads, most_bytes) in [1, 3]
+        .into_iter()
+        .flat_map(|threads| [1, 100, longest, 2 * longest, usize::MAX].map(|it| (threads, it)))
+    {
+        let (waiting, most_waiting) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let write = |message: &TracesData| {
+            let bytes = protobuf_frame(message);
+            let now = waiting.fetch_add(bytes.len(), Ordering::SeqCst) + bytes.len();
+            most_waiting.fetch_max(now, Ordering::SeqCst);
+            bytes
+        };
+        let together =
+            Together { threads: NonZeroUsize::new(threads), most_bytes: most_bytes.try_into().unwrap() };
+        let mut found = Vec::new();
+        exporter
+            .each::<ExportError>(&asked, together, &write, &mut |it| {
+                waiting.fetch_sub(it.message.as_ref().map_or(0, Vec::len), Ordering::SeqCst);
+                found.push((it.message, it.tally));
+                Ok(())
+            })
+            .unwrap();
+        assert!(found == expected, "{threads} threads, {most_bytes} bytes");
+        // What waits is below the bound when a trace is begun, and each thread may begin one.
+        let most = most_bytes.saturating_add(threads * longest);
+        assert!(most_waiting.into_inner() < most, "{threads} threads, {most_bytes} bytes");
+    }
+    // Who takes may stop, and is given nothing more.
+    let mut taken = 0;
+    let together = Together { threads: None, most_bytes: NonZeroUsize::MAX };
+    let stopped = exporter.each(&asked, together, &protobuf_frame, &mut |_| {
+        taken += 1;
+        if taken == 2 { Err(ExportError::Threads("enough".to_owned())) } else { Ok(()) }
+    });
+    assert!(stopped.is_err() && taken == 2);
 }

@@ -12,12 +12,17 @@
 mod made;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use made::{by_rules, entries, import, init, under};
+use made::{by_rules, entries, import, init, try_import, under};
 use proofline_ledger::{ArtifactKind, EntryKind};
+use proofline_otel::opentelemetry_proto::tonic::trace::v1::TracesData;
+use proofline_otel::read::{Item, ReadOptions, read as read_spans};
+use proofline_otel::write::protobuf_frame;
 use proofline_otel::{ImportOrder, Imported};
-use proofline_trace::{Became, Capture};
+use proofline_trace::{Became, Capture, ImportedSpan};
 use serde_json::Value;
 
 fn folder() -> PathBuf {
@@ -49,15 +54,8 @@ fn calls(dir: &Path) -> BTreeMap<String, (EntryKind, Value)> {
     named.collect()
 }
 
-fn check(name: &str, imported: &Imported, dir: &Path) {
-    let expected = expected(name);
-    let totals = &imported.account.totals;
-    let counts = [totals.spans, totals.model_calls, totals.tool_calls, totals.shapes, totals.denied]
-        .map(|it| it.get());
-    let named =
-        ["spans", "model_call", "tool_call", "shape", "denied"].map(|it| expected[it].as_u64().unwrap());
-    assert_eq!(counts, named);
-    let calls = calls(dir);
+/// What became of each span, by its trace and id.
+fn rows(dir: &Path) -> BTreeMap<(String, String), ImportedSpan> {
     let mut rows = BTreeMap::new();
     for entry in entries(dir).iter().filter(|it| it.kind == EntryKind::Artifact) {
         if let Ok(ArtifactKind::OtelImport(import)) = ArtifactKind::read(entry.body.as_bytes()) {
@@ -66,11 +64,24 @@ fn check(name: &str, imported: &Imported, dir: &Path) {
             }
         }
     }
+    rows
+}
+
+fn check(name: &str, imported: &Imported, dir: &Path) {
+    let expected = expected(name);
+    let totals = &imported.account.totals;
+    let counts = [totals.spans, totals.model_calls, totals.tool_calls, totals.shapes, totals.denied]
+        .map(|it| it.get());
+    let named =
+        ["spans", "model_call", "tool_call", "shape", "denied"].map(|it| expected[it].as_u64().unwrap());
+    assert_eq!(counts, named);
+    let (calls, rows) = (calls(dir), rows(dir));
     let each = expected["each"].as_array().unwrap();
     assert_eq!(rows.len(), each.len());
     for one in each {
         let key = |name: &str| one[name].as_str().unwrap().to_owned();
         let row = &rows[&(key("trace_id"), key("span_id"))];
+        assert_eq!(row.content_sha256.to_string(), key("content_sha256"), "{one}");
         if key("became") == "shape" {
             assert_eq!(row.became, Became::Shape);
             continue;
@@ -94,6 +105,33 @@ fn golden_spans_become_what_they_should() {
         check(name, &imported, home.path());
         let reasons: Vec<&str> = imported.reasons.iter().map(|it| it.what.as_str()).collect();
         assert_eq!(reasons, ["no-cancelling", "refund-limit"]);
+    }
+}
+
+/// Every kind of value, and what says nothing in each way of saying it, from JSON and from protobuf.
+#[test]
+fn spans_are_known_by_what_they_say() {
+    let text = read("forms.otlp.jsonl");
+    let mut protobuf = Vec::new();
+    read_spans(&mut Cursor::new(&text), &ReadOptions::default(), &mut |item| {
+        let Item::Batch(batch) = item else { panic!("{item:?}") };
+        protobuf.extend(protobuf_frame(&TracesData::from(&batch)));
+        Ok::<(), Infallible>(())
+    })
+    .unwrap();
+    let expected = expected("forms");
+    let each = expected["each"].as_array().unwrap();
+    for bytes in [text.as_bytes(), &protobuf] {
+        let home = tempfile::tempdir().unwrap();
+        init(home.path());
+        let imported = try_import(home.path(), &ImportOrder::recording().unwrap(), bytes).unwrap();
+        assert_eq!(imported.account.totals.spans.get(), each.len() as u64);
+        let rows = rows(home.path());
+        for one in each {
+            let key = |name: &str| one[name].as_str().unwrap().to_owned();
+            let row = &rows[&(key("trace_id"), key("span_id"))];
+            assert_eq!(row.content_sha256.to_string(), key("content_sha256"), "{one}");
+        }
     }
 }
 

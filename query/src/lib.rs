@@ -64,6 +64,7 @@ mod record;
 mod run;
 mod subject;
 pub mod table;
+mod traces;
 
 pub use cell::Datum;
 pub use count::{Group, count_by};
@@ -73,3 +74,4 @@ pub use filter::{Comparison, Filter, Literal};
 pub use parse::{MAX_DEPTH, MAX_FILTER_BYTES, MAX_TERMS};
 pub use plan::{Plan, Way};
 pub use run::{Cost, Event, Hit, QueryError, Question, Undecided, answer};
+pub use traces::{TracesFound, traces_with};

@@ -14,7 +14,9 @@ use std::fs;
 
 use common::{ask, filter, ledger};
 use proofline_ledger::{ArchiveOrder, Seq, Snapshot, archive};
-use proofline_query::{BodyPath, Comparison, Field, FieldType, Filter, Literal, Question};
+use proofline_query::{
+    BodyPath, Comparison, Field, FieldType, Filter, Literal, QueryError, Question, traces_with,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -217,4 +219,37 @@ fn what_is_damaged_is_told_and_fits_nothing() {
         let missing: Vec<&u64> = expected.iter().filter(|seq| !found.seqs.contains(seq)).collect();
         assert!(missing.is_empty() && found.seqs.iter().all(|seq| expected.contains(seq)), "{missing:?}");
     }
+}
+
+#[test]
+fn of_traces_that_are_archived_nobody_says_that_they_fit_or_do_not() {
+    let home = ledger(21, 20, 16 << 10);
+    let out = tempfile::tempdir().unwrap();
+    let find = |snapshot: &Snapshot, text: &str| {
+        let mut none = |it| -> Result<(), QueryError> { panic!("{it:?}") };
+        traces_with(snapshot, &Question::new(filter(text)), &mut none).unwrap().0
+    };
+    let before = Snapshot::open(home.path()).unwrap();
+    let text = "record_type = tool_call and outcome.status = ok";
+    let whole = find(&before, text);
+    assert!(whole.undecided.is_empty() && whole.fitting.len() > 5);
+    let order = ArchiveOrder {
+        before: Seq::new(100),
+        out: &out.path().join("archive"),
+        place: "",
+        now_ms: common::NOW_MS,
+    };
+    archive(home.path(), &order, &mut |_| {}).unwrap();
+    let after = Snapshot::open(home.path()).unwrap();
+    let away = after.archived().iter().map(|segment| segment.entries).sum::<u64>();
+    // Every trace that fits by what is there fitted before; of others with an entry that is away nobody can say.
+    let found = find(&after, text);
+    let there = find(&before, &format!("{text} and seq >= {away}"));
+    let touched = find(&before, &format!("kind in (accepted, rejected) and seq < {away}"));
+    assert_eq!(found.fitting, there.fitting);
+    let undecided = touched.fitting.difference(&there.fitting).copied().collect();
+    assert_eq!(found.undecided, undecided);
+    assert!(!found.undecided.is_empty() && found.fitting.len() < whole.fitting.len());
+    // What headers say is known.
+    assert_eq!(find(&after, "kind = rejected"), find(&before, "kind = rejected"));
 }

@@ -10,13 +10,15 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
 use common::naive::{Item, World};
 use common::{ask, is_full, ledger};
 use proofline_ledger::Snapshot;
-use proofline_query::{Datum, Event, Field, FieldType, Filter, QueryError, Question, Way, answer, count_by};
+use proofline_query::{
+    Datum, Event, Field, FieldType, Filter, QueryError, Question, Way, answer, count_by, traces_with,
+};
 use proofline_vectors::SplitMix64;
 use serde_json::Value;
 
@@ -300,4 +302,35 @@ fn plans_use_what_the_filter_says() {
     ));
     assert!(by_time.by_recorded_at && by_time.way == Way::Scan);
     assert!((1..=7).contains(&by_time.candidates()), "{by_time:?}");
+}
+
+/// Traces by filter: those of the entries that the slow twin lets through, on any number of threads.
+#[test]
+fn traces_with_an_entry_that_fits_are_those_of_the_slow_twin() {
+    let rounds = if is_full() { 100_000 } else { 400 };
+    let home = ledger(4, 30, 16 << 10);
+    let snapshot = Snapshot::open(home.path()).unwrap();
+    let world = World::of(&snapshot);
+    let mut chooser = Chooser { random: SplitMix64::new(12), world: &world, names: names() };
+    let (mut some, mut none) = (0, 0);
+    for _ in 0..rounds {
+        let text = chooser.filter(3, false);
+        let filter: Filter = text.parse().unwrap();
+        let fits = world.items.iter().filter(|item| world.fits(item, &filter));
+        let expected: BTreeSet<String> = fits
+            .filter_map(|item| world.look(item, "trace_id"))
+            .map(|id| id.as_str().unwrap().to_owned())
+            .collect();
+        // Which entries are the first in the log says nothing of traces.
+        let question =
+            Question { threads: threads(1 + chooser.below(3)), limit: Some(1), ..Question::new(filter) };
+        let mut damage = |it| -> Result<(), QueryError> { panic!("{it:?}") };
+        let (found, ..) = traces_with(&snapshot, &question, &mut damage).unwrap();
+        let fitting: BTreeSet<String> = found.fitting.iter().map(ToString::to_string).collect();
+        assert_eq!(fitting, expected, "{text}");
+        assert!(found.undecided.is_empty());
+        some += usize::from(!expected.is_empty() && expected.len() < 30);
+        none += usize::from(expected.is_empty());
+    }
+    assert!(some * 4 > rounds && none > 10, "{some} {none}");
 }

@@ -9,7 +9,7 @@ use proofline::canon::{ContentStore, Sha256Digest, Sha256Hasher};
 use proofline::ledger::{Blobs, Seq, Snapshot};
 use proofline::otel::opentelemetry_proto::tonic::trace::v1::TracesData;
 use proofline::otel::write::{json_line, protobuf_frame};
-use proofline::otel::{ExportTally, ExportVerdict, ExportVerdicts, ExportedTrace, Exporter};
+use proofline::otel::{ExportTally, ExportVerdict, ExportVerdicts, Exporter, Together};
 use proofline::policy::CedarEngine;
 use proofline::replay::{Means, Mode, Plan, Selection, TraceReplay, replay};
 use proofline::trace::TraceId;
@@ -21,15 +21,14 @@ use super::clock::Clock;
 use super::entry_view::warn_of_damage;
 use super::error::CliError;
 use super::exit::Exit;
+use super::export_choice::{Choice, ChoiceArgs};
 use super::key_file::write_whole_with;
-use super::otel_error::OtelTrouble;
 use super::output::{self, Format, Out, OutputArgs};
 use super::phrase::counted;
 use super::progress::Progress;
 use super::replay::closed;
-use super::safe::{safe_json, safe_path};
+use super::safe::{safe, safe_json, safe_path};
 use super::table::{Cell, Column, plain, row, titles};
-use super::trace::TraceBegin;
 
 /// Writes traces as OTLP, with what the ledger proves of them beside the spans
 ///
@@ -39,25 +38,28 @@ use super::trace::TraceBegin;
 /// the status of a span is left as it is. One message a trace. The same ledger
 /// gives the same bytes. See docs/otel-export.md.
 ///
+/// A filter is one of `query`: traces with an entry that fits are written, whole.
+///
 /// Verdicts are those of a forensic replay that is run now, or of --mode; with
 /// --verdicts recorded the newest that the ledger keeps, each with how many
 /// records came after it.
 ///
 /// Exits as `replay` does: with 3 when the log is damaged, else with 1 when a
-/// verdict failed. What is not at hand any more is counted, and fails nothing.
+/// verdict failed, else with 4 when nobody can say of a trace whether it fits.
+/// What is not at hand any more is counted, and fails nothing.
 ///
 /// Examples:
 ///   proofline export otlp ledger --out spans.otlp.jsonl
 ///   proofline export otlp ledger --trace 4bf9 --verdicts recorded --out -
+///   proofline export otlp ledger 'decision.result = deny' --out denied.jsonl
 ///   proofline export otlp ledger --mode invariant --to protobuf --out spans.pb
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct ExportOtlpArgs {
     /// The ledger's folder
     dir: PathBuf,
-    /// This trace, by its first digits; may be given again [default: all]
-    #[arg(long, value_name = "ID", value_parser = TraceBegin::parse)]
-    trace: Vec<TraceBegin>,
+    #[command(flatten)]
+    choice: ChoiceArgs,
     /// The file to write, in the place of one that may be there; `-` for the standard output, and the
     /// account then goes to the standard error
     #[arg(long, value_name = "FILE", default_value = "-")]
@@ -127,8 +129,10 @@ impl Question {
     }
 }
 
-/// Traces that are replayed, written and forgotten together.
+/// Traces that are replayed together.
 const TRACES_TOGETHER: usize = 64;
+/// Bytes of written traces that may wait for those before them.
+const WAITING_BYTES: NonZeroUsize = NonZeroUsize::MIN.saturating_add((32 << 20) - 1);
 
 /// The account, as JSON shows it.
 #[derive(Serialize)]
@@ -160,6 +164,10 @@ struct AccountLine {
     findings: u64,
     damaged_entries: u64,
     archived_entries: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filter: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undecided_traces: Option<u64>,
 }
 
 /// Exports, and accounts for it.
@@ -171,9 +179,11 @@ pub(crate) fn run(args: &ExportOtlpArgs, out: &mut Out) -> Result<Exit, CliError
     if is_stream && args.form == Form::Protobuf && output::is_terminal() {
         return Err(CliError::Usage("protobuf is binary, and this is a terminal: name a file with --out"));
     }
+    let filter = args.choice.filter()?;
     let snapshot = args.archives.snapshot(&args.dir)?;
     let payloads = blobs::of_ledger(&args.dir)?;
-    let job = Job { args, snapshot: &snapshot, payloads: payloads.as_ref(), chosen: args.chosen(&snapshot)? };
+    let choice = args.choice.choose(filter, &snapshot, args.threads, args.output.format)?;
+    let job = Job { args, snapshot: &snapshot, payloads: payloads.as_ref(), choice };
     let written = if is_stream {
         job.write(&mut BufWriter::new(io::stdout().lock()), CliError::Output)?
     } else {
@@ -181,24 +191,12 @@ pub(crate) fn run(args: &ExportOtlpArgs, out: &mut Out) -> Result<Exit, CliError
         write_whole_with(&args.out, |file| job.write(&mut BufWriter::new(file), unwritable))?
     };
     job.tell(&written, if is_stream { None } else { Some(out) })?;
+    job.choice.tell(args.output.format);
     let damaged = warn_of_damage(args.output.format, &snapshot);
     let is_damaged = written.tally.damaged_entries > 0;
-    let damaged = Exit::first([damaged, Exit::when(is_damaged, Exit::DamagedLedger)]);
-    Ok(Exit::first([damaged, Exit::when(written.tally.failed > 0, Exit::Failed)]))
-}
-
-impl ExportOtlpArgs {
-    /// The traces, ascending; none where all are meant.
-    fn chosen(&self, snapshot: &Snapshot) -> Result<Option<Vec<TraceId>>, CliError> {
-        if self.trace.is_empty() {
-            return Ok(None);
-        }
-        let chosen = self.trace.iter().map(|begin| begin.find_there(snapshot));
-        let mut chosen = chosen.collect::<Result<Vec<TraceId>, CliError>>()?;
-        chosen.sort_unstable();
-        chosen.dedup();
-        Ok(Some(chosen))
-    }
+    let (choosing_damaged, undecided) = job.choice.exits();
+    let damaged = Exit::first([damaged, choosing_damaged, Exit::when(is_damaged, Exit::DamagedLedger)]);
+    Ok(Exit::first([damaged, Exit::when(written.tally.failed > 0, Exit::Failed), undecided]))
 }
 
 /// What was written.
@@ -212,7 +210,7 @@ struct Job<'a> {
     args: &'a ExportOtlpArgs,
     snapshot: &'a Snapshot,
     payloads: Option<&'a Blobs>,
-    chosen: Option<Vec<TraceId>>,
+    choice: Choice,
 }
 
 impl Job<'_> {
@@ -227,22 +225,24 @@ impl Job<'_> {
     ) -> Result<Written, CliError> {
         let (mut tally, mut bytes, mut hasher) = (ExportTally::default(), 0, Sha256Hasher::new());
         let closed = closed(self.snapshot, self.payloads)?;
+        let exporter = Exporter::new(self.snapshot, self.store());
         let progress = Progress::beside_results("traces");
         let mut after = None;
         loop {
-            let traces = self.traces_after(after)?;
+            let traces = self.choice.after(self.snapshot, after, TRACES_TOGETHER)?;
             let Some(last) = traces.last().copied() else { break };
             let asked = self.asked(&traces, &closed)?;
-            let exporter = Exporter::new(self.snapshot, self.store());
-            let exported = exporter.traces(&asked, self.args.threads).map_err(OtelTrouble::from)?;
-            for ExportedTrace { message, tally: of_trace } in exported {
-                tally.add(&of_trace);
-                if let Some(message) = message.map(|it| self.bytes_of(&it)) {
+            let together = Together { threads: self.args.threads, most_bytes: WAITING_BYTES };
+            let write = |message: &TracesData| self.bytes_of(message);
+            exporter.each::<CliError>(&asked, together, &write, &mut |trace| {
+                tally.add(&trace.tally);
+                if let Some(message) = trace.message {
                     out.write_all(&message).map_err(&unwritable)?;
                     hasher.update(&message);
                     bytes += message.len() as u64;
                 }
-            }
+                Ok(())
+            })?;
             progress.advance(traces.len() as u64);
             after = Some(last);
         }
@@ -260,17 +260,6 @@ impl Job<'_> {
             Form::Json if self.is_seen() => safe_json(json_line(message)).into_bytes(),
             Form::Json => json_line(message).into_bytes(),
             Form::Protobuf => protobuf_frame(message),
-        }
-    }
-
-    /// The next traces, ascending.
-    fn traces_after(&self, after: Option<TraceId>) -> Result<Vec<TraceId>, CliError> {
-        match &self.chosen {
-            None => Ok(self.snapshot.traces_after(after, TRACES_TOGETHER)?),
-            Some(chosen) => {
-                let rest = chosen.iter().filter(|it| after.is_none_or(|after| **it > after));
-                Ok(rest.take(TRACES_TOGETHER).copied().collect())
-            }
         }
     }
 
@@ -318,7 +307,10 @@ impl Job<'_> {
             (Some(out), false) => self.show(written, out),
             (None, true) => output::aside(&self.line(written)),
             (None, false) => {
-                output::note(Format::Text, "otel.exported", &sentence(&written.tally));
+                let none_fits = self.choice.filter.is_some() && written.tally.traces == 0;
+                let none_fits = if none_fits { "no trace has an entry that fits: " } else { "" };
+                let said = format!("{none_fits}{}", sentence(&written.tally));
+                output::note(Format::Text, "otel.exported", &said);
                 Ok(())
             }
         }
@@ -357,6 +349,8 @@ impl Job<'_> {
             findings: tally.findings,
             damaged_entries: tally.damaged_entries,
             archived_entries: tally.archived_entries,
+            filter: self.choice.filter.as_ref().map(ToString::to_string),
+            undecided_traces: self.choice.undecided(),
         }
     }
 
@@ -364,6 +358,11 @@ impl Job<'_> {
         let tally = &written.tally;
         let spans = counted(tally.spans, "span", "spans");
         out.line(format_args!("{spans} of {}", counted(tally.traces, "trace", "traces")))?;
+        if let Some(filter) = &self.choice.filter {
+            let which =
+                if tally.traces == 0 { "no trace has an entry that fits" } else { "with an entry that fits" };
+            out.line(format_args!("{which}: {}", safe(&filter.to_string())))?;
+        }
         let paint = out.paint();
         let bad: &dyn Fn(&str) -> String = &|text| paint.bad(text);
         let groups: [(&str, &[Line]); 3] = [

@@ -47,6 +47,7 @@ mod erasing;
 mod error;
 mod exit;
 mod export;
+mod export_choice;
 mod export_otlp;
 mod gone;
 mod hash;

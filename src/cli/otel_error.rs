@@ -79,3 +79,9 @@ impl From<OtelTrouble> for CliError {
         Self::Otel(Box::new(error))
     }
 }
+
+impl From<ExportError> for CliError {
+    fn from(error: ExportError) -> Self {
+        OtelTrouble::from(error).into()
+    }
+}

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use proofline::ledger::{Action, Ledger as Writer, Options};
 use proofline::proof::{SecretKey, Signer};
 
-use crate::run::{Ledger, Ran, member_names, proofline, vectors};
+use crate::run::{Ledger, Ran, json_lines, member_names, proofline, vectors};
 
 /// The key of the seed of thirty-two nines, by the reference in `vectors/`.
 const SECRET: &str = "PRIVATE+KEY+ledger.example/test+e4204de3+AQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJ";
@@ -259,4 +259,41 @@ fn traces_are_exported_without_what_is_away() {
     let account: serde_json::Value = serde_json::from_str(without.stderr.lines().next().unwrap()).unwrap();
     assert!(account["archived_entries"].as_u64().unwrap() > 0, "{account}");
     assert_eq!(account["damaged_entries"], 0);
+}
+
+/// Of a trace whose bodies are away nobody can say whether it fits: it is left out, and told.
+#[test]
+fn traces_of_which_nobody_can_say_whether_they_fit_are_told() {
+    let shelf = Shelf::new();
+    let export = |more: &[&str]| {
+        let fixed = ["export", "otlp", shelf.dir(), "--format", "json", "--verdicts", "none"];
+        proofline([&fixed, more].concat())
+    };
+    let (of_body, of_header) = ("record_type = tool_call", "kind = accepted");
+    let whole = export(&[of_body]).exits(0);
+    let fitting: usize = whole.json().len();
+    assert!(fitting > 2);
+    shelf.archive_all().well();
+    let without = export(&[of_body]).exits(4);
+    let lines = json_lines(&without.stderr);
+    let account = lines.iter().find(|it| it["event"] == "exported").unwrap();
+    let error = lines.iter().find(|it| it["error"]["code"] == "query.undecided").unwrap();
+    let (traces, undecided) =
+        (account["traces"].as_u64().unwrap(), account["undecided_traces"].as_u64().unwrap());
+    // Those that fit are written, or nobody can say of them.
+    assert!(undecided > 0 && traces + undecided >= fitting as u64, "{account}");
+    let said = format!("of {undecided} traces nobody can say");
+    assert!(error["error"]["message"].as_str().unwrap().starts_with(&said), "{error}");
+    let first = |line: &serde_json::Value| {
+        line["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["traceId"].as_str().unwrap().to_owned()
+    };
+    let written: Vec<String> = without.json().iter().map(first).collect();
+    assert_eq!(written.len() as u64, traces);
+    let whole_traces: Vec<String> = whole.json().iter().map(first).collect();
+    assert!(written.iter().all(|it| whole_traces.contains(it)));
+    // What headers say is known, and with the archive at hand all is as it was.
+    let known = export(&[of_header]).exits(0);
+    let account: serde_json::Value = serde_json::from_str(known.stderr.lines().next().unwrap()).unwrap();
+    assert_eq!(account["undecided_traces"], 0);
+    assert!(export(&[of_body, "--archive", shelf.out()]).exits(0).stdout == whole.stdout);
 }

@@ -20,6 +20,7 @@ mod diff;
 mod drift;
 mod erasing;
 mod evidence;
+mod export_filter;
 mod export_otlp;
 mod hostile;
 mod html;

@@ -2,6 +2,7 @@
 
 `desk.otlp.jsonl` is in the conventions of today, `desk-older.otlp.jsonl` has a run of it as events (1.36 and before), with trace ids
 of its own. `desk.cedar` forbids cancelling, and refunds above a bound; `desk-rules.json` lets a policy see amounts.
+`forms.otlp.jsonl` has all that a span can have, in the corners of each, for what spans are known by.
 """
 
 from __future__ import annotations
@@ -42,6 +43,49 @@ def text(key, value) -> dict:
 
 def number(key, value) -> dict:
     return {"key": key, "value": {"intValue": str(value)}}
+
+
+RESOURCE = {"attributes": [text("service.name", "desk"), text("deployment.environment.name", "test")]}
+SCOPE = {"name": "desk.tracing", "version": "1.0"}
+# What stands for itself in a value, and what a number is in it.
+PLAIN = {"stringValue", "boolValue", "intValue", "bytesValue"}
+
+
+def any_value(value: dict) -> dict:
+    """A value whose kind is said, whatever it is; lists have their items, if there are none."""
+    if not value:
+        return {}
+    ((kind, inside),) = value.items()
+    if kind in PLAIN:
+        return {kind: inside}
+    if kind == "doubleValue":
+        return {kind: inside if isinstance(inside, str) else canon.Number(repr(inside))}
+    each = {"arrayValue": any_value, "kvlistValue": attribute}[kind]
+    return {kind: {"values": [each(item) for item in inside.get("values", [])]}}
+
+
+def attribute(pair: dict) -> dict:
+    return {"key": pair.get("key", ""), "value": any_value(pair.get("value", {}))}
+
+
+def said(members: dict) -> dict:
+    """An object of OTLP without what says nothing: empty texts and lists, zeros, and a status without message and code."""
+    each = {"attributes": attribute, "events": said, "links": said}
+    out = {}
+    for name, value in members.items():
+        if name in each:
+            value = [each[name](item) for item in value]
+        elif isinstance(value, dict):
+            value = said(value)
+        # Numbers of 64 bits are texts.
+        if value not in ("", 0, "0", [], {}):
+            out[name] = value
+    return out
+
+
+def known_by(resource: dict, scope: dict, span: dict) -> str:
+    """A resource and a scope have their schema's URL within."""
+    return canon.sha256(canon.write({"resource": said(resource), "scope": said(scope), "span": said(span)}, "content"))
 
 
 class Run:
@@ -131,9 +175,11 @@ class Run:
             self.expect(self.span("POST", 3, [text("http.request.method", "POST")], parent=inner["spanId"], ms=10), "shape")
 
     def message(self) -> str:
-        resource = {"attributes": [text("service.name", "desk"), text("deployment.environment.name", "test")]}
-        scope = {"name": "desk.tracing", "version": "1.0"}
-        return compact({"resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": scope, "spans": self.spans}]}]}) + "\n"
+        return compact({"resourceSpans": [{"resource": RESOURCE, "scopeSpans": [{"scope": SCOPE, "spans": self.spans}]}]}) + "\n"
+
+    def known(self) -> list:
+        """What is expected, each with what its span is known by."""
+        return [{**one, "content_sha256": known_by(RESOURCE, SCOPE, span)} for one, span in zip(self.expected, self.spans)]
 
 
 def payloads(kind, request, response, absent=()) -> dict:
@@ -176,11 +222,73 @@ def runs(older: bool) -> list:
 def expected() -> dict:
     out = {}
     for name, older in (("desk", False), ("desk-older", True)):
-        spans = [span for run in runs(older) for span in run.expected]
+        spans = [span for run in runs(older) for span in run.known()]
         count = {became: sum(span["became"] == became for span in spans) for became in ("model_call", "tool_call", "shape")}
         denied = sum(span.get("denied", False) for span in spans)
         out[name] = {"spans": len(spans), **count, "denied": denied, "each": spans}
+    out["forms"] = {"each": [
+        {"trace_id": span["traceId"], "span_id": span["spanId"], "content_sha256": known_by(FORMS_RESOURCE | url, FORMS_SCOPE | url, span)}
+        for url, span in zip(URLS, forms())
+    ]}
     return out
+
+
+FORMS_RESOURCE = {"attributes": [text("service.name", "forms"), {"key": "host", "value": {"kvlistValue": {}}}], "droppedAttributesCount": 2}
+FORMS_SCOPE = {"name": "forms", "version": "", "attributes": [text("a", "")], "droppedAttributesCount": 0}
+VALUES = [
+    {}, None, {"stringValue": ""}, {"stringValue": "\u001b[31m \"quoted\" caf\u00e9 \U0001f600 \u2028"}, {"boolValue": False}, {"boolValue": True},
+    {"intValue": "0"}, {"intValue": str(-(1 << 63))}, {"intValue": str((1 << 63) - 1)},
+    *({"doubleValue": value} for value in (0.0, -0.0, 1.0, -1.5, 0.1, 1e21, 1e-7, 123456789.125, 5e-324, 1.7976931348623157e308)),
+    *({"doubleValue": value} for value in ("NaN", "Infinity", "-Infinity")),
+    {"bytesValue": ""}, {"bytesValue": "AAEC/+8="}, {"arrayValue": {}}, {"arrayValue": {"values": []}},
+    {"arrayValue": {"values": [{}, {"arrayValue": {"values": [{"arrayValue": {}}, {"doubleValue": -0.0}]}}, {"kvlistValue": {}}]}},
+    {"kvlistValue": {}}, {"kvlistValue": {"values": [
+        {"key": "k", "value": {"intValue": "1"}}, {"key": "", "value": {}}, {"key": "k", "value": {"kvlistValue": {"values": [{"key": "bare"}]}}},
+    ]}},
+]
+
+
+def forms() -> list:
+    """All that a span can have: each kind of value, and what says nothing, said and not."""
+    trace, made = canon.sha256(b"forms")[:32], []
+
+    def span(**members):
+        made.append({
+            "traceId": trace, "spanId": canon.sha256(f"forms {len(made)}".encode())[:16], "name": f"span {len(made)}",
+            "startTimeUnixNano": "1790000000000000000", "endTimeUnixNano": "1790000000000000001", **members,
+        })
+        return made[-1]["spanId"]
+
+    values = [{"key": f"v{at}", **({} if value is None else {"value": value})} for at, value in enumerate(VALUES)]
+    root = span(attributes=values + [{"value": {"stringValue": "no key"}}, {"key": "v2", "value": {"boolValue": True}}])
+    # A status that says nothing, in each way of saying it, and those that do.
+    for status in ({}, {"code": 0}, {"message": ""}, {"code": 1}, {"code": 2, "message": "went wrong"}, {"message": "unset"}):
+        span(parentSpanId=root, status=status)
+    span(parentSpanId=root, traceState="vendor=1", flags=257, kind=3, droppedAttributesCount=3, droppedEventsCount=4, droppedLinksCount=4294967295)
+    span(parentSpanId=root, traceState="", flags=0, kind=0, droppedAttributesCount=0, attributes=[], events=[], links=[], name="")
+    span(parentSpanId=root, events=[
+        {"timeUnixNano": "17", "name": "exception", "droppedAttributesCount": 1, "attributes": [text("exception.message", "secret")]},
+        {"name": "bare"}, {}, {"timeUnixNano": "0", "name": "", "attributes": values[:3]},
+    ])
+    span(parentSpanId=root, links=[
+        {"traceId": "9" * 32, "spanId": "8" * 16, "traceState": "x=1", "flags": 1, "droppedAttributesCount": 5, "attributes": values[-1:]},
+        {"traceId": "9" * 32, "spanId": "7" * 16, "flags": 0}, {},
+    ])
+    return made
+
+
+# Of the first span, and of the others.
+URLS = [{"schemaUrl": "https://schema.example/1"}] + [{}] * 20
+
+
+def forms_message() -> str:
+    """The spans in a resource and a scope, the first with the URLs of schemas."""
+    first, *others = forms()
+    made = [
+        {"resource": FORMS_RESOURCE, "scopeSpans": [{"scope": FORMS_SCOPE, "spans": spans, **url}], **url}
+        for url, spans in ((URLS[0], [first]), (URLS[1], others))
+    ]
+    return compact({"resourceSpans": made}) + "\n"
 
 
 def shipped() -> dict:
@@ -188,6 +296,7 @@ def shipped() -> dict:
     out = {
         "otel/desk.otlp.jsonl": "".join(run.message() for run in runs(False)),
         "otel/desk-older.otlp.jsonl": "".join(run.message() for run in runs(True)),
+        "otel/forms.otlp.jsonl": forms_message(),
         "otel/desk.cedar": POLICY, "otel/desk-rules.json": json.dumps(RULES, indent=2) + "\n",
     }
     return {path: data.encode("ascii") for path, data in out.items()}

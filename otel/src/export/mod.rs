@@ -10,10 +10,10 @@ mod gather;
 mod marks;
 mod own;
 mod record_span;
+mod several;
 mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroUsize;
 
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::resource::v1::Resource;
@@ -21,7 +21,6 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, TracesDat
 use proofline_canon::{ContentStore, Limits, Sha256Digest, StoreError, Value, parse};
 use proofline_ledger::{EntryFault, Snapshot};
 use proofline_trace::{Capture, EnvelopeHash, ImportedSpan, OtelImport, SpanId, TraceId};
-use rayon::prelude::*;
 use thiserror::Error;
 
 use crate::kept::{PlacedSpan, kept_spans};
@@ -31,6 +30,7 @@ use marks::{From, Marked};
 
 pub use account::ExportTally;
 pub(crate) use own::{own_spans, without_marks};
+pub use several::{Together, WrittenTrace};
 pub use verdict::{ExportVerdict, ExportVerdicts, RecordedVerdict};
 
 /// Why a trace was not exported. Damage, and content that is not at hand, are no errors: the tally counts them.
@@ -115,22 +115,6 @@ impl<'a> Exporter<'a> {
         tally.archived_entries = gathered.archived;
         let message = (!spans.is_empty()).then(|| message(spans));
         Ok(ExportedTrace { message, tally })
-    }
-
-    /// Several, in the order asked for, by as many threads as are named, else one a processor.
-    ///
-    /// # Errors
-    /// [`ExportError`] of the first that has one.
-    pub fn traces(
-        &self,
-        asked: &[(TraceId, ExportVerdicts)],
-        threads: Option<NonZeroUsize>,
-    ) -> Result<Vec<ExportedTrace>, ExportError> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.map_or(0, NonZeroUsize::get)).build();
-        let pool = pool.map_err(|error| ExportError::Threads(error.to_string()))?;
-        let all: Vec<Result<ExportedTrace, ExportError>> =
-            pool.install(|| asked.par_iter().map(|(trace, verdicts)| self.trace(*trace, verdicts)).collect());
-        all.into_iter().collect()
     }
 }
 

@@ -156,8 +156,17 @@ pub(crate) fn is_content(key: &str) -> bool {
         "exception.message",
         "exception.stacktrace",
     ];
-    NAMED.contains(&key)
-        || ["gen_ai.prompt", "gen_ai.completion"]
-            .iter()
-            .any(|name| key.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+    NAMED.contains(&key) || is_older_content(key)
+}
+
+/// Attributes that hold messages, or parts of them, by older habits.
+pub(crate) fn is_older_content(key: &str) -> bool {
+    ["gen_ai.prompt", "gen_ai.completion"]
+        .iter()
+        .any(|name| key.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+}
+
+/// Whether an event is a message: its attributes are what was said.
+pub(crate) fn is_message_event(name: &str) -> bool {
+    older::is_message(name)
 }

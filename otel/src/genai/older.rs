@@ -18,12 +18,14 @@ const CHOICE: &str = "gen_ai.choice";
 const PROMPT: &str = "gen_ai.content.prompt";
 const COMPLETION: &str = "gen_ai.content.completion";
 
+/// Whether an event of this name is a message.
+pub(super) fn is_message(name: &str) -> bool {
+    ROLES.iter().any(|(known, _)| *known == name) || [CHOICE, PROMPT, COMPLETION].contains(&name)
+}
+
 /// Whether a span has any of these events.
 pub(super) fn has_messages(span: &Span) -> bool {
-    span.events.iter().any(|event| {
-        let name = event.name.as_str();
-        ROLES.iter().any(|(known, _)| *known == name) || [CHOICE, PROMPT, COMPLETION].contains(&name)
-    })
+    span.events.iter().any(|event| is_message(&event.name))
 }
 
 /// Input and output.
