@@ -23,6 +23,7 @@ mod evidence;
 mod export_otlp;
 mod hostile;
 mod html;
+mod import_at_once;
 mod import_otlp;
 mod imported;
 mod log;

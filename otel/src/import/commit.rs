@@ -7,7 +7,8 @@ use proofline_ledger::{Action, Blobs, Ledger, Outcome, Submission};
 use proofline_trace::{ErrorKind, TraceId};
 
 use super::ImportError;
-use super::map::Mapped;
+use super::map::{Mapped, Piece};
+use super::tally::Tally;
 
 /// Names of payloads in memory, of 32 bytes each.
 const MOST_KEPT: usize = 1 << 18;
@@ -15,8 +16,28 @@ const MOST_KEPT: usize = 1 << 18;
 /// Pieces that are mapped and not committed yet.
 #[derive(Debug)]
 pub(super) struct Ready {
+    /// What they were mapped from, until the turn that commits them begins.
+    pub(super) pieces: Vec<Piece>,
     pub(super) mapped: Vec<Mapped>,
     pub(super) recorded_at_ms: u64,
+}
+
+/// What of the account came with pieces.
+#[derive(Debug, Default)]
+pub(super) struct Committed {
+    pub(super) tally: Tally,
+    pub(super) new_spans: u64,
+}
+
+impl Committed {
+    fn of(mapped: &[Mapped]) -> Self {
+        let mut committed = Self::default();
+        for piece in mapped {
+            committed.tally.add(&piece.tally);
+            committed.new_spans += piece.new_spans;
+        }
+        committed
+    }
 }
 
 /// Where pieces go.
@@ -47,7 +68,7 @@ impl<'a> Committer<'a> {
     }
 
     /// Commits pieces in one call.
-    pub(super) fn commit(&mut self, ready: &Ready) -> Result<(), ImportError> {
+    pub(super) fn commit(&mut self, ready: Ready) -> Result<Committed, ImportError> {
         self.keep_payloads(&ready.mapped)?;
         let steps: Vec<Step<'_>> = ready.mapped.iter().flat_map(steps).collect();
         let actions: Vec<Action<'_>> = steps.iter().map(Step::action).collect();
@@ -59,7 +80,7 @@ impl<'a> Committer<'a> {
             };
             self.appended += u64::from(is_new);
         }
-        Ok(())
+        Ok(Committed::of(&ready.mapped))
     }
 
     fn keep_payloads(&mut self, mapped: &[Mapped]) -> Result<(), ImportError> {
@@ -92,8 +113,8 @@ fn steps(mapped: &Mapped) -> impl Iterator<Item = Step<'_>> {
     let evidence = |canonical, is_denied| What::Evidence { canonical, is_denied };
     let contexts = mapped.contexts.iter().map(move |context| evidence(context.canonical(), false));
     let calls = mapped.calls.iter().flat_map(move |call| {
-        let decision = evidence(call.decision.canonical(), false);
-        let attempt = (!call.is_there).then(|| evidence(call.call.canonical(), call.is_denied));
+        let decision = evidence(&call.decision, false);
+        let attempt = (!call.is_there).then(|| evidence(&call.call, call.is_denied));
         std::iter::once(decision).chain(attempt)
     });
     let entry = mapped.entry.as_deref().map(What::Entry);

@@ -5,6 +5,9 @@
 //! committed for it under which policy; a span that is named is skipped, refused ones included. A piece of a trace is
 //! committed in one order: contexts, then decision and call of each span, then the entry that names them. So whatever
 //! of it an import left that was killed is a beginning of the same order, and the next import finds it and goes on.
+//!
+//! Spans are mapped and committed in turns, of which one import of a ledger has one at a time. What a turn mapped and
+//! the next one commits is mapped anew where another import had its turn in between.
 
 mod commit;
 mod file;
@@ -27,7 +30,7 @@ use crate::content::Surroundings;
 use crate::export::{own_spans, without_marks};
 use crate::read::{Item, SpanBatch};
 use commit::{Committer, Ready};
-use known::Known;
+use known::{Known, KnownTrace};
 use map::{Mapped, Piece, PieceSpan, map};
 use tally::{Tally, counted};
 
@@ -157,7 +160,12 @@ pub struct Importer<'a> {
     waiting_bytes: u64,
     /// What is mapped and not committed yet.
     ready: Option<Ready>,
+    /// Entries of the ledger at the end of the last turn.
+    seen_entries: Option<u64>,
     has_failed: bool,
+    /// Spans that were taken.
+    taken: u64,
+    /// Counts of what is committed.
     tally: Tally,
     /// Spans that an export of this ledger made of its records.
     own_spans: u64,
@@ -178,7 +186,9 @@ impl<'a> Importer<'a> {
             waiting: Vec::new(),
             waiting_bytes: 0,
             ready: None,
+            seen_entries: None,
             has_failed: false,
+            taken: 0,
             tally: Tally::default(),
             own_spans: 0,
             new_spans: 0,
@@ -186,7 +196,7 @@ impl<'a> Importer<'a> {
     }
 
     /// Takes what a reading gives. Spans wait until there are some thousands of them; what is then committed is
-    /// recorded at `recorded_at_ms`.
+    /// recorded at `recorded_at_ms`, and imports of the ledger do so in turn: this waits for the one that is at it.
     ///
     /// # Errors
     /// [`ImportError`].
@@ -194,6 +204,7 @@ impl<'a> Importer<'a> {
         match item {
             Item::Batch(batch) => self.add(batch, recorded_at_ms),
             Item::Refused(refused) => {
+                self.taken += 1;
                 self.tally.spans += 1;
                 self.tally.unreadable(refused.code());
                 Ok(())
@@ -204,11 +215,12 @@ impl<'a> Importer<'a> {
     /// Spans that were taken so far.
     #[must_use]
     pub const fn spans(&self) -> u64 {
-        self.tally.spans + self.waiting.len() as u64
+        self.taken
     }
 
     fn add(&mut self, batch: SpanBatch, recorded_at_ms: u64) -> Result<(), ImportError> {
         for read in batch.spans {
+            self.taken += 1;
             self.waiting_bytes += read.bytes;
             let within = Surroundings {
                 resource: &batch.resource,
@@ -229,7 +241,7 @@ impl<'a> Importer<'a> {
                 scope_schema_url: Arc::clone(&batch.scope_schema_url),
             });
             if self.waiting.len() >= PIECE_SPANS || self.waiting_bytes >= PIECE_BYTES {
-                self.map_waiting(recorded_at_ms)?;
+                self.in_turn(|import| import.map_and_commit(recorded_at_ms))?;
             }
         }
         Ok(())
@@ -240,10 +252,10 @@ impl<'a> Importer<'a> {
     /// # Errors
     /// [`ImportError`].
     pub fn finish(mut self, source: Source, recorded_at_ms: u64) -> Result<Imported, ImportError> {
-        self.map_waiting(recorded_at_ms)?;
-        if let Some(ready) = self.ready.take() {
-            self.committer.commit(&ready)?;
-        }
+        self.in_turn(|import| {
+            import.map_and_commit(recorded_at_ms)?;
+            import.map_and_commit(recorded_at_ms) // nothing waits: it commits what was mapped
+        })?;
         self.tally.messages = source.messages;
         let account = ImportAccount {
             source_sha256: source.sha256,
@@ -278,7 +290,7 @@ impl<'a> Importer<'a> {
         of_reading
     }
 
-    /// Counts so far.
+    /// Counts of what is committed.
     #[must_use]
     pub fn totals(&self) -> ImportTotals {
         self.tally.totals()
@@ -298,16 +310,39 @@ impl<'a> Importer<'a> {
         Ok(())
     }
 
-    /// Maps what waits, while what was mapped before is committed.
-    fn map_waiting(&mut self, recorded_at_ms: u64) -> Result<(), ImportError> {
+    /// Works while no other import of the ledger does, and on what is known now.
+    fn in_turn(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<(), ImportError>,
+    ) -> Result<(), ImportError> {
         if self.has_failed {
             return Err(ImportError::Program("it goes on after it failed".to_owned()));
         }
-        let result = self.map_and_commit(recorded_at_ms);
-        self.has_failed = result.is_err();
-        result
+        self.has_failed = true;
+        let ledger = self.committer.ledger();
+        let turn = ledger.import_turn()?;
+        if self.seen_entries.is_some_and(|seen| turn.may_have_imports_behind(seen)) {
+            self.map_anew()?;
+        }
+        // What is mapped holds for this turn, and what it was mapped from is not needed again.
+        self.ready.iter_mut().for_each(|ready| ready.pieces = Vec::new());
+        work(self)?;
+        self.seen_entries = Some(ledger.entries());
+        self.has_failed = false;
+        Ok(())
     }
 
+    /// Forgets what was known of the ledger, and what was mapped by it.
+    fn map_anew(&mut self) -> Result<(), ImportError> {
+        self.known = Known::default();
+        let Some(Ready { pieces, recorded_at_ms, .. }) = self.ready.take() else { return Ok(()) };
+        let known = self.known_of(&pieces)?;
+        let mapped = map_each(&pieces, &known, self.order)?;
+        self.make_ready(pieces, known, mapped, recorded_at_ms);
+        Ok(())
+    }
+
+    /// Maps what waits, while what was mapped before is committed.
     fn map_and_commit(&mut self, recorded_at_ms: u64) -> Result<(), ImportError> {
         self.waiting_bytes = 0;
         let (mut pieces, without) = pieces(std::mem::take(&mut self.waiting));
@@ -315,29 +350,49 @@ impl<'a> Importer<'a> {
         for _ in 0..without {
             self.tally.unreadable("trace-id");
         }
-        // What is not committed yet is in memory: a trace that is not can be read.
-        let mut known = Vec::with_capacity(pieces.len());
         for piece in &mut pieces {
-            known.push(self.known.take(self.committer.ledger(), piece.trace_id)?);
             self.leave_own(piece)?;
         }
+        let known = self.known_of(&pieces)?;
         let (order, committer, ready) = (self.order, &mut self.committer, self.ready.take());
-        let commit = || ready.map_or(Ok(()), |ready| committer.commit(&ready));
-        let map_all =
-            || pieces.par_iter().zip(&known).map(|(piece, known)| map(piece, known, order)).collect();
-        let (committed, mapped): (_, Result<Vec<Mapped>, ImportError>) = rayon::join(commit, map_all);
-        committed?;
-        let mut mapped = mapped?;
-        self.known.begin_batch();
-        for ((piece, known), mapped) in pieces.iter().zip(&mut known).zip(&mut mapped) {
-            self.tally.add(&mapped.tally);
-            self.new_spans += mapped.import.as_ref().map_or(0, |import| import.spans.len() as u64);
-            known.learn(mapped);
-            self.known.put(piece.trace_id, std::mem::take(known));
+        let commit = || ready.map_or(Ok(None), |ready| committer.commit(ready).map(Some));
+        let (committed, mapped) = rayon::join(commit, || map_each(&pieces, &known, order));
+        if let Some(committed) = committed? {
+            self.tally.add(&committed.tally);
+            self.new_spans += committed.new_spans;
         }
-        self.ready = Some(Ready { mapped, recorded_at_ms });
+        self.make_ready(pieces, known, mapped?, recorded_at_ms);
         Ok(())
     }
+
+    /// What is known of the trace of each piece. What is not committed yet is in memory: a trace that is not can be read.
+    fn known_of(&mut self, pieces: &[Piece]) -> Result<Vec<KnownTrace>, ImportError> {
+        let mut known = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            known.push(self.known.take(self.committer.ledger(), piece.trace_id)?);
+        }
+        Ok(known)
+    }
+
+    /// Keeps what was mapped for the next commit, and what is known once it is there.
+    fn make_ready(
+        &mut self,
+        pieces: Vec<Piece>,
+        known: Vec<KnownTrace>,
+        mut mapped: Vec<Mapped>,
+        recorded_at_ms: u64,
+    ) {
+        self.known.begin_batch();
+        for (mut known, mapped) in known.into_iter().zip(&mut mapped) {
+            known.learn(mapped);
+            self.known.put(mapped.trace_id, known);
+        }
+        self.ready = Some(Ready { pieces, mapped, recorded_at_ms });
+    }
+}
+
+fn map_each(pieces: &[Piece], known: &[KnownTrace], order: &ImportOrder) -> Result<Vec<Mapped>, ImportError> {
+    pieces.par_iter().zip(known).map(|(piece, known)| map(piece, known, order)).collect()
 }
 
 fn asked(tally: &Tally) -> Vec<AskedOf> {
