@@ -365,7 +365,8 @@ impl<'a> Importer<'a> {
         Ok(())
     }
 
-    /// What is known of the trace of each piece. What is not committed yet is in memory: a trace that is not can be read.
+    /// What is known of the trace of each piece. What is not committed yet is in memory: a trace that is not in
+    /// memory can be read.
     fn known_of(&mut self, pieces: &[Piece]) -> Result<Vec<KnownTrace>, ImportError> {
         let mut known = Vec::with_capacity(pieces.len());
         for piece in pieces {

@@ -1,6 +1,6 @@
 //! The slow twin: every entry as JSON by another parser, every name a path through it, every filter asked of every
-//! entry. It shares with the crate the tree of the filter and nothing else. What a name says of each entry is found once
-//! for all filters.
+//! entry. It shares with the crate the tree of the filter and nothing else. What a name says of each entry is found
+//! once, for all filters.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
