@@ -198,3 +198,25 @@ fn threads_that_import_the_same_spans_keep_each_once() {
     });
     assert_as_one_by_one(home.path(), &order, std::slice::from_ref(&file), "threads");
 }
+
+/// A thread of a pool that waits for a part of its import may be given another import to work at. That one must not
+/// wait for what the first holds.
+#[test]
+fn imports_on_the_threads_of_one_pool_end() {
+    let order = under(NO_CANCELLING);
+    let file = lines(&(0..4).map(denied_run).collect::<Vec<_>>());
+    let home = tempfile::tempdir().unwrap();
+    init(home.path());
+    let blobs = Blobs::open(home.path()).unwrap();
+    let ledger = Ledger::open(home.path(), Options::default()).unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    pool.scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|_| {
+                let mut import = Stepping::new(&ledger, &blobs, &order, &file);
+                while import.step() {}
+            });
+        }
+    });
+    assert_as_one_by_one(home.path(), &order, std::slice::from_ref(&file), "one pool");
+}

@@ -6,8 +6,8 @@
 //! committed in one order: contexts, then decision and call of each span, then the entry that names them. So whatever
 //! of it an import left that was killed is a beginning of the same order, and the next import finds it and goes on.
 //!
-//! Spans are mapped and committed in turns, of which one import of a ledger has one at a time. What a turn mapped and
-//! the next one commits is mapped anew where another import had its turn in between.
+//! Spans are committed in turns, of which one import of a ledger has one at a time. What was mapped before is mapped
+//! anew where another import had its turn since the ledger was asked what is known.
 
 mod commit;
 mod file;
@@ -160,8 +160,6 @@ pub struct Importer<'a> {
     waiting_bytes: u64,
     /// What is mapped and not committed yet.
     ready: Option<Ready>,
-    /// Entries of the ledger at the end of the last turn.
-    seen_entries: Option<u64>,
     has_failed: bool,
     /// Spans that were taken.
     taken: u64,
@@ -182,11 +180,10 @@ impl<'a> Importer<'a> {
         Ok(Self {
             order,
             known: Known::default(),
-            committer: Committer::new(ledger, blobs),
+            committer: Committer::new(ledger, blobs, order),
             waiting: Vec::new(),
             waiting_bytes: 0,
             ready: None,
-            seen_entries: None,
             has_failed: false,
             taken: 0,
             tally: Tally::default(),
@@ -196,7 +193,7 @@ impl<'a> Importer<'a> {
     }
 
     /// Takes what a reading gives. Spans wait until there are some thousands of them; what is then committed is
-    /// recorded at `recorded_at_ms`, and imports of the ledger do so in turn: this waits for the one that is at it.
+    /// recorded at `recorded_at_ms`. Imports of a ledger commit in turn: this waits for one that is at it.
     ///
     /// # Errors
     /// [`ImportError`].
@@ -241,7 +238,7 @@ impl<'a> Importer<'a> {
                 scope_schema_url: Arc::clone(&batch.scope_schema_url),
             });
             if self.waiting.len() >= PIECE_SPANS || self.waiting_bytes >= PIECE_BYTES {
-                self.in_turn(|import| import.map_and_commit(recorded_at_ms))?;
+                self.map_waiting(recorded_at_ms)?;
             }
         }
         Ok(())
@@ -252,10 +249,8 @@ impl<'a> Importer<'a> {
     /// # Errors
     /// [`ImportError`].
     pub fn finish(mut self, source: Source, recorded_at_ms: u64) -> Result<Imported, ImportError> {
-        self.in_turn(|import| {
-            import.map_and_commit(recorded_at_ms)?;
-            import.map_and_commit(recorded_at_ms) // nothing waits: it commits what was mapped
-        })?;
+        self.map_waiting(recorded_at_ms)?;
+        self.map_waiting(recorded_at_ms)?; // nothing waits any more: it commits what was mapped
         self.tally.messages = source.messages;
         let account = ImportAccount {
             source_sha256: source.sha256,
@@ -310,35 +305,13 @@ impl<'a> Importer<'a> {
         Ok(())
     }
 
-    /// Works while no other import of the ledger does, and on what is known now.
-    fn in_turn(
-        &mut self,
-        work: impl FnOnce(&mut Self) -> Result<(), ImportError>,
-    ) -> Result<(), ImportError> {
+    fn map_waiting(&mut self, recorded_at_ms: u64) -> Result<(), ImportError> {
         if self.has_failed {
             return Err(ImportError::Program("it goes on after it failed".to_owned()));
         }
         self.has_failed = true;
-        let ledger = self.committer.ledger();
-        let turn = ledger.import_turn()?;
-        if self.seen_entries.is_some_and(|seen| turn.may_have_imports_behind(seen)) {
-            self.map_anew()?;
-        }
-        // What is mapped holds for this turn, and what it was mapped from is not needed again.
-        self.ready.iter_mut().for_each(|ready| ready.pieces = Vec::new());
-        work(self)?;
-        self.seen_entries = Some(ledger.entries());
+        self.map_and_commit(recorded_at_ms)?;
         self.has_failed = false;
-        Ok(())
-    }
-
-    /// Forgets what was known of the ledger, and what was mapped by it.
-    fn map_anew(&mut self) -> Result<(), ImportError> {
-        self.known = Known::default();
-        let Some(Ready { pieces, recorded_at_ms, .. }) = self.ready.take() else { return Ok(()) };
-        let known = self.known_of(&pieces)?;
-        let mapped = map_each(&pieces, &known, self.order)?;
-        self.make_ready(pieces, known, mapped, recorded_at_ms);
         Ok(())
     }
 
@@ -353,21 +326,28 @@ impl<'a> Importer<'a> {
         for piece in &mut pieces {
             self.leave_own(piece)?;
         }
-        let known = self.known_of(&pieces)?;
+        let mut known = self.known_of(&pieces)?;
         let (order, committer, ready) = (self.order, &mut self.committer, self.ready.take());
         let commit = || ready.map_or(Ok(None), |ready| committer.commit(ready).map(Some));
         let (committed, mapped) = rayon::join(commit, || map_each(&pieces, &known, order));
-        if let Some(committed) = committed? {
+        let (committed, mut mapped) = (committed?, mapped?);
+        if let Some(committed) = committed {
             self.tally.add(&committed.tally);
             self.new_spans += committed.new_spans;
+            if committed.is_anew {
+                self.known = Known::default();
+                known = self.known_of(&pieces)?;
+                mapped = map_each(&pieces, &known, order)?;
+            }
         }
-        self.make_ready(pieces, known, mapped?, recorded_at_ms);
+        self.make_ready(pieces, known, mapped, recorded_at_ms);
         Ok(())
     }
 
     /// What is known of the trace of each piece. What is not committed yet is in memory: a trace that is not in
     /// memory can be read.
     fn known_of(&mut self, pieces: &[Piece]) -> Result<Vec<KnownTrace>, ImportError> {
+        self.committer.begin_to_know();
         let mut known = Vec::with_capacity(pieces.len());
         for piece in pieces {
             known.push(self.known.take(self.committer.ledger(), piece.trace_id)?);
