@@ -19,6 +19,7 @@ mod error;
 mod examining;
 pub mod frame;
 pub mod gate;
+mod importing;
 mod index;
 mod ledger;
 mod line;
@@ -65,6 +66,7 @@ pub use checkpoints::{
 pub use erasure::{Erasure, ErasureRefusal, Erasures, Hold, References, Referring};
 pub use error::{ArtifactRefusal, Damage, LedgerError};
 pub use gate::{DeclaredDigest, DeclaredType, Submission};
+pub use importing::ImportTurn;
 pub use ledger::{Genesis, Ledger, is_ledger};
 pub use line::{EvidenceLine, WRAPPER_BYTES, commit_line_front};
 pub use mark::{MARK_FILE, Mark, MarkReading, decode_marks};

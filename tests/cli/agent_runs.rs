@@ -1,5 +1,6 @@
 //! The recorded airline runs, counted from their files alone and by the program: what a policy stops in each run, and
-//! where the trials of a task part. `vectors/reference/agent_runs.py` counts the same a third time.
+//! where the trials of a task part first. `vectors/reference/agent_runs.py` counts the same a third time, and every
+//! place behind the first.
 
 use std::collections::BTreeMap;
 use std::fs;

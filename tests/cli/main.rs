@@ -24,6 +24,7 @@ mod export_filter;
 mod export_otlp;
 mod hostile;
 mod html;
+mod import_at_once;
 mod import_otlp;
 mod imported;
 mod log;

@@ -26,9 +26,10 @@ const SOURCES: [&str; 10] = [
 ];
 
 /// Texts that look like a code and are none.
-const OTHERS: [&str; 4] = [
+const OTHERS: [&str; 5] = [
     "archive.lock",   // a file's name
     "bundle.json",    // a member's name
+    "import.lock",    // a file's name
     "log.proof",      // a member's name
     "catalogue.lock", // a file's name
 ];

@@ -200,6 +200,14 @@ impl Log {
         self.at_work(|log| log.decide_and_append(group, options))
     }
 
+    /// Takes in what others appended, as a group does first.
+    pub(crate) fn follow_others(&mut self) -> Result<(), LedgerError> {
+        self.at_work(|log| {
+            let _held = log.lock.take()?;
+            log.catch_up()
+        })
+    }
+
     /// Work on the log, by one that is not out. A panic in the middle of it, of a disk that an embedder brought, is as
     /// a failed write: nobody knows how far it got.
     fn at_work<T, E: From<LedgerError>>(

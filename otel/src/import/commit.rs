@@ -7,7 +7,10 @@ use proofline_ledger::{Action, Blobs, Ledger, Outcome, Submission};
 use proofline_trace::{ErrorKind, TraceId};
 
 use super::ImportError;
-use super::map::Mapped;
+use super::known::KnownTrace;
+use super::map::{Mapped, Piece, map};
+use super::order::ImportOrder;
+use super::tally::Tally;
 
 /// Names of payloads in memory, of 32 bytes each.
 const MOST_KEPT: usize = 1 << 18;
@@ -15,8 +18,45 @@ const MOST_KEPT: usize = 1 << 18;
 /// Pieces that are mapped and not committed yet.
 #[derive(Debug)]
 pub(super) struct Ready {
+    /// What they were mapped from.
+    pub(super) pieces: Vec<Piece>,
     pub(super) mapped: Vec<Mapped>,
     pub(super) recorded_at_ms: u64,
+}
+
+impl Ready {
+    /// Maps by what the ledger knows now. On this thread alone: one that waits for others may be given work meanwhile,
+    /// another import for one, which would wait for the turn that this one has.
+    fn map_anew(&mut self, ledger: &Ledger, order: &ImportOrder) -> Result<(), ImportError> {
+        self.mapped.clear();
+        for piece in &self.pieces {
+            let mut known = KnownTrace::read(ledger, piece.trace_id)?;
+            let mut mapped = map(piece, &known, order)?;
+            known.learn(&mut mapped);
+            self.mapped.push(mapped);
+        }
+        Ok(())
+    }
+}
+
+/// What of the account came with pieces.
+#[derive(Debug, Default)]
+pub(super) struct Committed {
+    pub(super) tally: Tally,
+    pub(super) new_spans: u64,
+    /// Whether they were mapped anew: what was known before does not hold.
+    pub(super) is_anew: bool,
+}
+
+impl Committed {
+    fn of(mapped: &[Mapped], is_anew: bool) -> Self {
+        let mut committed = Self { is_anew, ..Self::default() };
+        for piece in mapped {
+            committed.tally.add(&piece.tally);
+            committed.new_spans += piece.new_spans;
+        }
+        committed
+    }
 }
 
 /// Where pieces go.
@@ -24,6 +64,10 @@ pub(super) struct Ready {
 pub(super) struct Committer<'a> {
     ledger: &'a Ledger,
     blobs: &'a Blobs,
+    order: &'a ImportOrder,
+    /// How many entries there were before the ledger was asked for what is known, or when what was known by that was
+    /// committed.
+    seen_entries: Option<u64>,
     /// Payloads that this import made durable, or found erased: equal ones come often.
     kept: HashSet<Sha256Digest>,
     pub(super) appended: u64,
@@ -31,8 +75,14 @@ pub(super) struct Committer<'a> {
 }
 
 impl<'a> Committer<'a> {
-    pub(super) fn new(ledger: &'a Ledger, blobs: &'a Blobs) -> Self {
-        Self { ledger, blobs, kept: HashSet::new(), appended: 0, erased_payloads: 0 }
+    pub(super) fn new(ledger: &'a Ledger, blobs: &'a Blobs, order: &'a ImportOrder) -> Self {
+        let (kept, seen_entries) = (HashSet::new(), None);
+        Self { ledger, blobs, order, seen_entries, kept, appended: 0, erased_payloads: 0 }
+    }
+
+    /// The ledger is about to be asked for what is known.
+    pub(super) fn begin_to_know(&mut self) {
+        self.seen_entries.get_or_insert_with(|| self.ledger.entries());
     }
 
     pub(super) const fn ledger(&self) -> &'a Ledger {
@@ -46,8 +96,14 @@ impl<'a> Committer<'a> {
         Ok(())
     }
 
-    /// Commits pieces in one call.
-    pub(super) fn commit(&mut self, ready: &Ready) -> Result<(), ImportError> {
+    /// Commits pieces in one call and one turn.
+    pub(super) fn commit(&mut self, mut ready: Ready) -> Result<Committed, ImportError> {
+        let turn = self.ledger.import_turn()?;
+        let is_anew = self.seen_entries.is_none_or(|seen| turn.may_have_imports_behind(seen));
+        if is_anew {
+            ready.map_anew(self.ledger, self.order)?;
+        }
+        ready.pieces = Vec::new(); // some megabytes that nobody needs again
         self.keep_payloads(&ready.mapped)?;
         let steps: Vec<Step<'_>> = ready.mapped.iter().flat_map(steps).collect();
         let actions: Vec<Action<'_>> = steps.iter().map(Step::action).collect();
@@ -59,7 +115,8 @@ impl<'a> Committer<'a> {
             };
             self.appended += u64::from(is_new);
         }
-        Ok(())
+        self.seen_entries = Some(self.ledger.entries());
+        Ok(Committed::of(&ready.mapped, is_anew))
     }
 
     fn keep_payloads(&mut self, mapped: &[Mapped]) -> Result<(), ImportError> {
@@ -92,8 +149,8 @@ fn steps(mapped: &Mapped) -> impl Iterator<Item = Step<'_>> {
     let evidence = |canonical, is_denied| What::Evidence { canonical, is_denied };
     let contexts = mapped.contexts.iter().map(move |context| evidence(context.canonical(), false));
     let calls = mapped.calls.iter().flat_map(move |call| {
-        let decision = evidence(call.decision.canonical(), false);
-        let attempt = (!call.is_there).then(|| evidence(call.call.canonical(), call.is_denied));
+        let decision = evidence(&call.decision, false);
+        let attempt = (!call.is_there).then(|| evidence(&call.call, call.is_denied));
         std::iter::once(decision).chain(attempt)
     });
     let entry = mapped.entry.as_deref().map(What::Entry);

@@ -131,9 +131,9 @@ impl KnownTrace {
     /// they are not made again.
     pub(crate) fn learn(&mut self, mapped: &mut Mapped) {
         for call in &mut mapped.calls {
-            call.is_there = call.is_denied && self.claim(call.call.hash());
+            call.is_there = call.is_denied && self.claim(call.hash);
         }
-        mapped.import.iter().for_each(|import| self.add_rows(import));
+        mapped.import.take().iter().for_each(|import| self.add_rows(import));
         for context in &mapped.contexts {
             if let Envelope::AuthContext(record) = context.envelope() {
                 self.contexts.push((context.hash(), record.clone()));

@@ -75,8 +75,12 @@ pub(crate) struct Piece {
 /// A call that is to be committed.
 #[derive(Debug)]
 pub(crate) struct MappedCall {
-    pub(crate) decision: SealedEnvelope,
-    pub(crate) call: SealedEnvelope,
+    /// The decision's bytes, and the context that it names.
+    pub(crate) decision: Vec<u8>,
+    auth_context: EnvelopeHash,
+    /// The call's.
+    pub(crate) call: Vec<u8>,
+    pub(crate) hash: EnvelopeHash,
     pub(crate) is_denied: bool,
     /// A refused attempt that an import before left.
     pub(crate) is_there: bool,
@@ -89,10 +93,12 @@ pub(crate) struct Mapped {
     pub(crate) contexts: Vec<SealedEnvelope>,
     pub(crate) calls: Vec<MappedCall>,
     pub(crate) payloads: Vec<Payload>,
-    /// None where every span was known.
+    /// None where every span was known, and once it is learnt.
     pub(crate) import: Option<OtelImport>,
     /// The import's bytes.
     pub(crate) entry: Option<Vec<u8>>,
+    /// Spans that the import names.
+    pub(crate) new_spans: u64,
     pub(crate) tally: Tally,
 }
 
@@ -124,6 +130,7 @@ pub(crate) fn map(piece: &Piece, known: &KnownTrace, order: &ImportOrder) -> Res
         }
     }
     let contexts = mapper.new_contexts(&calls);
+    let new_spans = rows.len() as u64;
     let import = if rows.is_empty() {
         None
     } else {
@@ -134,7 +141,7 @@ pub(crate) fn map(piece: &Piece, known: &KnownTrace, order: &ImportOrder) -> Res
         Some(OtelImport { target_trace_id: piece.trace_id, mapping: order.mapping(), document, spans: rows })
     };
     let entry = import.as_ref().map(OtelImport::canonical);
-    Ok(Mapped { trace_id: piece.trace_id, contexts, calls, payloads, import, entry, tally })
+    Ok(Mapped { trace_id: piece.trace_id, contexts, calls, payloads, import, entry, new_spans, tally })
 }
 
 fn content_type(text: &str) -> Result<ContentType, ImportError> {
@@ -406,18 +413,11 @@ impl<'a> Mapper<'a> {
             response,
             outcome: outcome(&it.span),
         });
-        let call = call.seal();
-        let records = CallRecords {
-            auth_context_sha256: context.hash,
-            decision_sha256: decision.hash(),
-            record_sha256: call.hash(),
-        };
-        Ok(Ok(MadeCall {
-            records,
-            call: MappedCall { decision, call, is_denied, is_there: false },
-            payloads,
-            documents,
-        }))
+        let (auth_context, (_, decision, decision_sha256)) = (context.hash, decision.into_parts());
+        let (_, call, hash) = call.seal().into_parts();
+        let records = CallRecords { auth_context_sha256: auth_context, decision_sha256, record_sha256: hash };
+        let call = MappedCall { decision, auth_context, call, hash, is_denied, is_there: false };
+        Ok(Ok(MadeCall { records, call, payloads, documents }))
     }
 
     fn trace_context(&self, read: &ReadSpan) -> TraceContext {
@@ -493,12 +493,7 @@ impl<'a> Mapper<'a> {
 
     /// Those that calls of the piece name and the ledger has not.
     fn new_contexts(&mut self, calls: &[MappedCall]) -> Vec<SealedEnvelope> {
-        let is_named = |hash: EnvelopeHash| {
-            calls.iter().any(|call| match call.decision.envelope() {
-                Envelope::PolicyDecision(decision) => decision.auth_context_envelope_sha256 == hash,
-                _ => false,
-            })
-        };
+        let is_named = |hash: EnvelopeHash| calls.iter().any(|call| call.auth_context == hash);
         let mut new = Vec::new();
         for (_, context) in &mut self.contexts {
             if context.sealed.is_some() && is_named(context.hash) {

@@ -5,6 +5,9 @@
 //! committed for it under which policy; a span that is named is skipped, refused ones included. A piece of a trace is
 //! committed in one order: contexts, then decision and call of each span, then the entry that names them. So whatever
 //! of it an import left that was killed is a beginning of the same order, and the next import finds it and goes on.
+//!
+//! Spans are committed in turns, of which one import of a ledger has one at a time. What was mapped before is mapped
+//! anew where another import had its turn since the ledger was asked what is known.
 
 mod commit;
 mod file;
@@ -27,7 +30,7 @@ use crate::content::Surroundings;
 use crate::export::{own_spans, without_marks};
 use crate::read::{Item, SpanBatch};
 use commit::{Committer, Ready};
-use known::Known;
+use known::{Known, KnownTrace};
 use map::{Mapped, Piece, PieceSpan, map};
 use tally::{Tally, counted};
 
@@ -158,6 +161,9 @@ pub struct Importer<'a> {
     /// What is mapped and not committed yet.
     ready: Option<Ready>,
     has_failed: bool,
+    /// Spans that were taken.
+    taken: u64,
+    /// Counts of what is committed.
     tally: Tally,
     /// Spans that an export of this ledger made of its records.
     own_spans: u64,
@@ -174,11 +180,12 @@ impl<'a> Importer<'a> {
         Ok(Self {
             order,
             known: Known::default(),
-            committer: Committer::new(ledger, blobs),
+            committer: Committer::new(ledger, blobs, order),
             waiting: Vec::new(),
             waiting_bytes: 0,
             ready: None,
             has_failed: false,
+            taken: 0,
             tally: Tally::default(),
             own_spans: 0,
             new_spans: 0,
@@ -186,7 +193,7 @@ impl<'a> Importer<'a> {
     }
 
     /// Takes what a reading gives. Spans wait until there are some thousands of them; what is then committed is
-    /// recorded at `recorded_at_ms`.
+    /// recorded at `recorded_at_ms`. Imports of a ledger commit in turn: this waits for one that is at it.
     ///
     /// # Errors
     /// [`ImportError`].
@@ -194,6 +201,7 @@ impl<'a> Importer<'a> {
         match item {
             Item::Batch(batch) => self.add(batch, recorded_at_ms),
             Item::Refused(refused) => {
+                self.taken += 1;
                 self.tally.spans += 1;
                 self.tally.unreadable(refused.code());
                 Ok(())
@@ -204,11 +212,12 @@ impl<'a> Importer<'a> {
     /// Spans that were taken so far.
     #[must_use]
     pub const fn spans(&self) -> u64 {
-        self.tally.spans + self.waiting.len() as u64
+        self.taken
     }
 
     fn add(&mut self, batch: SpanBatch, recorded_at_ms: u64) -> Result<(), ImportError> {
         for read in batch.spans {
+            self.taken += 1;
             self.waiting_bytes += read.bytes;
             let within = Surroundings {
                 resource: &batch.resource,
@@ -241,9 +250,7 @@ impl<'a> Importer<'a> {
     /// [`ImportError`].
     pub fn finish(mut self, source: Source, recorded_at_ms: u64) -> Result<Imported, ImportError> {
         self.map_waiting(recorded_at_ms)?;
-        if let Some(ready) = self.ready.take() {
-            self.committer.commit(&ready)?;
-        }
+        self.map_waiting(recorded_at_ms)?; // nothing waits any more: it commits what was mapped
         self.tally.messages = source.messages;
         let account = ImportAccount {
             source_sha256: source.sha256,
@@ -278,7 +285,7 @@ impl<'a> Importer<'a> {
         of_reading
     }
 
-    /// Counts so far.
+    /// Counts of what is committed.
     #[must_use]
     pub fn totals(&self) -> ImportTotals {
         self.tally.totals()
@@ -298,16 +305,17 @@ impl<'a> Importer<'a> {
         Ok(())
     }
 
-    /// Maps what waits, while what was mapped before is committed.
     fn map_waiting(&mut self, recorded_at_ms: u64) -> Result<(), ImportError> {
         if self.has_failed {
             return Err(ImportError::Program("it goes on after it failed".to_owned()));
         }
-        let result = self.map_and_commit(recorded_at_ms);
-        self.has_failed = result.is_err();
-        result
+        self.has_failed = true;
+        self.map_and_commit(recorded_at_ms)?;
+        self.has_failed = false;
+        Ok(())
     }
 
+    /// Maps what waits, while what was mapped before is committed.
     fn map_and_commit(&mut self, recorded_at_ms: u64) -> Result<(), ImportError> {
         self.waiting_bytes = 0;
         let (mut pieces, without) = pieces(std::mem::take(&mut self.waiting));
@@ -315,29 +323,57 @@ impl<'a> Importer<'a> {
         for _ in 0..without {
             self.tally.unreadable("trace-id");
         }
-        // What is not committed yet is in memory: a trace that is not can be read.
-        let mut known = Vec::with_capacity(pieces.len());
         for piece in &mut pieces {
-            known.push(self.known.take(self.committer.ledger(), piece.trace_id)?);
             self.leave_own(piece)?;
         }
+        let mut known = self.known_of(&pieces)?;
         let (order, committer, ready) = (self.order, &mut self.committer, self.ready.take());
-        let commit = || ready.map_or(Ok(()), |ready| committer.commit(&ready));
-        let map_all =
-            || pieces.par_iter().zip(&known).map(|(piece, known)| map(piece, known, order)).collect();
-        let (committed, mapped): (_, Result<Vec<Mapped>, ImportError>) = rayon::join(commit, map_all);
-        committed?;
-        let mut mapped = mapped?;
-        self.known.begin_batch();
-        for ((piece, known), mapped) in pieces.iter().zip(&mut known).zip(&mut mapped) {
-            self.tally.add(&mapped.tally);
-            self.new_spans += mapped.import.as_ref().map_or(0, |import| import.spans.len() as u64);
-            known.learn(mapped);
-            self.known.put(piece.trace_id, std::mem::take(known));
+        let commit = || ready.map_or(Ok(None), |ready| committer.commit(ready).map(Some));
+        let (committed, mapped) = rayon::join(commit, || map_each(&pieces, &known, order));
+        let (committed, mut mapped) = (committed?, mapped?);
+        if let Some(committed) = committed {
+            self.tally.add(&committed.tally);
+            self.new_spans += committed.new_spans;
+            if committed.is_anew {
+                self.known = Known::default();
+                known = self.known_of(&pieces)?;
+                mapped = map_each(&pieces, &known, order)?;
+            }
         }
-        self.ready = Some(Ready { mapped, recorded_at_ms });
+        self.make_ready(pieces, known, mapped, recorded_at_ms);
         Ok(())
     }
+
+    /// What is known of the trace of each piece. What is not committed yet is in memory: a trace that is not in
+    /// memory can be read.
+    fn known_of(&mut self, pieces: &[Piece]) -> Result<Vec<KnownTrace>, ImportError> {
+        self.committer.begin_to_know();
+        let mut known = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            known.push(self.known.take(self.committer.ledger(), piece.trace_id)?);
+        }
+        Ok(known)
+    }
+
+    /// Keeps what was mapped for the next commit, and what is known once it is there.
+    fn make_ready(
+        &mut self,
+        pieces: Vec<Piece>,
+        known: Vec<KnownTrace>,
+        mut mapped: Vec<Mapped>,
+        recorded_at_ms: u64,
+    ) {
+        self.known.begin_batch();
+        for (mut known, mapped) in known.into_iter().zip(&mut mapped) {
+            known.learn(mapped);
+            self.known.put(mapped.trace_id, known);
+        }
+        self.ready = Some(Ready { pieces, mapped, recorded_at_ms });
+    }
+}
+
+fn map_each(pieces: &[Piece], known: &[KnownTrace], order: &ImportOrder) -> Result<Vec<Mapped>, ImportError> {
+    pieces.par_iter().zip(known).map(|(piece, known)| map(piece, known, order)).collect()
 }
 
 fn asked(tally: &Tally) -> Vec<AskedOf> {

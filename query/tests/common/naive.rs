@@ -1,7 +1,10 @@
 //! The slow twin: every entry as JSON by another parser, every name a path through it, every filter asked of every
-//! entry. It shares with the crate the tree of the filter and nothing else.
+//! entry. It shares with the crate the tree of the filter and nothing else. What a name says of each entry is found
+//! once, for all filters.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use proofline_ledger::{EntryStatus, Snapshot};
 use proofline_query::{Comparison, Filter, Literal};
@@ -20,11 +23,16 @@ pub(crate) struct World {
     pub(crate) items: Vec<Item>,
     /// Accepted records by their hash.
     accepted: BTreeMap<String, usize>,
+    /// What names said so far.
+    columns: RefCell<BTreeMap<String, Column>>,
 }
+
+/// What a name says of each entry.
+type Column = Rc<Vec<Option<Value>>>;
 
 impl World {
     pub(crate) fn of(snapshot: &Snapshot) -> Self {
-        let mut world = Self { items: Vec::new(), accepted: BTreeMap::new() };
+        let mut world = Self { items: Vec::new(), accepted: BTreeMap::new(), columns: RefCell::default() };
         for seq in 0..snapshot.entries() {
             let entry = snapshot.entry(proofline_ledger::Seq::new(seq)).unwrap().unwrap();
             let body: Value = serde_json::from_slice(&entry.body).unwrap();
@@ -102,26 +110,52 @@ impl World {
         Some(json!(self.same_trace(item)?.filter(is_of_kind).count()))
     }
 
-    pub(crate) fn fits(&self, item: &Item, filter: &Filter) -> bool {
+    /// What a name says of each entry.
+    pub(crate) fn column(&self, name: &str) -> Column {
+        if let Some(known) = self.columns.borrow().get(name) {
+            return Rc::clone(known);
+        }
+        let column = Rc::new(self.items.iter().map(|item| self.look(item, name)).collect());
+        self.columns.borrow_mut().insert(name.to_owned(), Rc::clone(&column));
+        column
+    }
+
+    /// Which entries a filter lets through.
+    pub(crate) fn fitting(&self, filter: &Filter) -> Vec<bool> {
+        let both = |one: &Filter, other: &Filter, how: fn(bool, bool) -> bool| {
+            let pairs = self.fitting(one).into_iter().zip(self.fitting(other));
+            pairs.map(|(one, other)| how(one, other)).collect()
+        };
+        let each = |name: &str, fits: &dyn Fn(&Value) -> bool| {
+            self.column(name).iter().map(|own| own.as_ref().is_some_and(fits)).collect()
+        };
         match filter {
-            Filter::All => true,
-            Filter::Not(within) => !self.fits(item, within),
-            Filter::And(one, other) => self.fits(item, one) && self.fits(item, other),
-            Filter::Or(one, other) => self.fits(item, one) || self.fits(item, other),
-            Filter::AnyOfTrace(within) => {
-                self.same_trace(item).is_some_and(|mut all| all.any(|other| self.fits(other, within)))
-            }
-            Filter::Exists(field) => self.look(item, &field.to_string()).is_some(),
+            Filter::All => vec![true; self.items.len()],
+            Filter::Not(within) => self.fitting(within).into_iter().map(|fits| !fits).collect(),
+            Filter::And(one, other) => both(one, other, |one, other| one && other),
+            Filter::Or(one, other) => both(one, other, |one, other| one || other),
+            Filter::AnyOfTrace(within) => self.in_traces_of(&self.fitting(within)),
+            Filter::Exists(field) => each(&field.to_string(), &|_| true),
             Filter::Compare { field, how, value } => {
                 let name = field.to_string();
-                self.look(item, &name).is_some_and(|own| compares(&name, &own, *how, value))
+                each(&name, &|own| compares(&name, own, *how, value))
             }
             Filter::In { field, values } => {
                 let name = field.to_string();
-                let own = self.look(item, &name);
-                own.is_some_and(|own| values.iter().any(|it| compares(&name, &own, Comparison::Equal, it)))
+                each(&name, &|own| values.iter().any(|it| compares(&name, own, Comparison::Equal, it)))
             }
         }
+    }
+
+    /// The entries in whose traces one of these stands.
+    fn in_traces_of(&self, chosen: &[bool]) -> Vec<bool> {
+        let traces = self.column("trace_id");
+        let of_chosen = traces.iter().zip(chosen).filter(|(_, is_chosen)| **is_chosen);
+        let found: Vec<&str> = of_chosen.filter_map(|(trace, _)| trace.as_ref()?.as_str()).collect();
+        let is_found = |trace: &Option<Value>| {
+            trace.as_ref().and_then(Value::as_str).is_some_and(|trace| found.contains(&trace))
+        };
+        traces.iter().map(is_found).collect()
     }
 }
 

@@ -1,11 +1,12 @@
 //! A trace as a page tells it, read from the ledger: its records on their spans, what the ledger keeps beside
-//! them, and which entries nobody can read. Memory is bounded by the number of records that a page draws.
+//! them, and which entries nobody can read. Memory is bounded by the number of records that a page draws, and 32 bytes
+//! for each span of an import that it does not draw.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use proofline_canon::Limits;
+use proofline_canon::{Limits, Sha256Digest, Sha256Hasher};
 use proofline_ledger::frame::MAX_BODY_BYTES;
-use proofline_ledger::{ArtifactKind, Entry, EntryFault, EntryStatus, Seq, Snapshot};
+use proofline_ledger::{ArtifactKind, Entry, EntryFault, EntryKind, EntryStatus, Seq, Snapshot};
 use proofline_trace::{
     Became, Classification, Envelope, EnvelopeHash, ErrorKind, ImportedSpan, Millis, OtelImport, SpanId,
     SpanPlace, SpanRecord, SpanTree, TraceId, read_envelope,
@@ -51,6 +52,16 @@ impl Plain {
         let (one, other) = (&self.span, &other.span);
         (one.content_sha256, one.became, &one.reason) == (other.content_sha256, other.became, &other.reason)
     }
+
+    /// The same for two of which nothing else is kept: those that are the same have the same mark.
+    fn mark(&self) -> Sha256Digest {
+        let mut hasher = Sha256Hasher::new();
+        hasher.update(self.span.span_id.as_bytes());
+        hasher.update(self.span.content_sha256.as_bytes());
+        hasher.update(self.span.became.as_str().as_bytes());
+        hasher.update(self.span.reason.as_ref().map_or("", |reason| reason.as_str()).as_bytes());
+        hasher.finalize()
+    }
 }
 
 const NANOS_PER_MS: u64 = 1_000_000;
@@ -61,7 +72,8 @@ pub(super) struct Plains {
     by_id: BTreeMap<SpanId, Vec<Plain>>,
     shapes: Vec<SpanPlace>,
     refused: Vec<SpanPlace>,
-    left_out: usize,
+    /// The marks of those that are not drawn.
+    left_out: BTreeSet<Sha256Digest>,
 }
 
 impl Plains {
@@ -74,7 +86,7 @@ impl Plains {
                 continue;
             }
             if self.shapes.len() + self.refused.len() >= ENTRIES_DRAWN {
-                self.left_out += 1;
+                self.left_out.insert(plain.mark());
                 continue;
             }
             let start_ms = Millis::saturating(plain.at_ms().unwrap_or_default());
@@ -98,8 +110,8 @@ impl Plains {
     }
 
     /// Those beyond the first two thousand.
-    pub(super) const fn left_out(&self) -> usize {
-        self.left_out
+    pub(super) fn left_out(&self) -> usize {
+        self.left_out.len()
     }
 }
 
@@ -124,7 +136,7 @@ pub(super) struct Story {
     pub(super) unread: Vec<Unread>,
     pub(super) plains: Plains,
     pub(super) tree: SpanTree,
-    /// Entries behind the last one that was read.
+    /// Entries behind the last one that is drawn, without those that name spans of imports.
     pub(super) left_out: usize,
 }
 
@@ -147,8 +159,16 @@ impl Story {
                 Err(fault) => unread.push(fault),
             }
         }
+        // What spans became stands behind their records, so behind all that is drawn in a long trace.
+        let behind = seqs.get(ENTRIES_DRAWN..).unwrap_or_default();
+        let mut left_out = behind.len();
+        for seq in behind {
+            if let Some((key, import)) = import_at(snapshot, *seq)? {
+                plains.add(seq.get(), key, *import);
+                left_out -= 1;
+            }
+        }
         let tree = SpanTree::build_beside(records.iter().map(|told: &Told| told.span), plains.places());
-        let left_out = seqs.len().saturating_sub(ENTRIES_DRAWN);
         Ok(Self { trace_id, records, beside, unread, plains, tree, left_out })
     }
 
@@ -195,6 +215,23 @@ fn read(snapshot: &Snapshot, seq: Seq) -> Result<Result<Entry, Unread>, HtmlErro
         Err(EntryFault::Damaged(damage)) => unread(damage.to_string()),
         Err(EntryFault::Archived(entry)) => unread(entry.to_string()),
         Err(fault) => Err(fault.into()),
+    }
+}
+
+/// The entry of an import, if this is one that can be read: of others the header alone is looked at.
+fn import_at(snapshot: &Snapshot, seq: Seq) -> Result<Option<(EnvelopeHash, Box<OtelImport>)>, HtmlError> {
+    let is_artifact = match snapshot.header(seq) {
+        Ok(header) => header.is_some_and(|header| header.status.kind() == EntryKind::Artifact),
+        Err(EntryFault::Damaged(_) | EntryFault::Archived(_)) => false,
+        Err(fault) => return Err(fault.into()),
+    };
+    if !is_artifact {
+        return Ok(None);
+    }
+    let Ok(entry) = read(snapshot, seq)? else { return Ok(None) };
+    match take(&entry) {
+        Taken::Import(import) => Ok(Some((entry.header.envelope_hash, import))),
+        _ => Ok(None),
     }
 }
 
