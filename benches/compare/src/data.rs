@@ -93,7 +93,7 @@ pub(crate) struct Grown {
     pub(crate) appends: Vec<(u64, Duration)>,
 }
 
-/// Makes a ledger of so many records. The file `canonical` gets the same bytes, in turn and durable like the commits: what
+/// Makes a ledger of so many records. The file `canonical` gets the same bytes, in turn and durable like commits: what
 /// it left unwritten would be written while a commit waits for the disk.
 pub(crate) fn grow(dir: &Path, count: u64, canonical: &Path) -> Result<Grown, Failure> {
     let ledger = new_ledger(dir)?;
