@@ -1,5 +1,5 @@
-//! Turns of imports. What a ledger knows of spans is spread over its log, and an import goes by it: it commits in turns,
-//! of which one import of a ledger has one at a time, and sees then whether what it read still holds.
+//! Turns of imports. What a ledger knows of spans is spread over its log, and an import goes by it: it commits in
+//! turns, of which one import of a ledger has one at a time, and sees then whether what it read still holds.
 
 use std::fmt;
 
