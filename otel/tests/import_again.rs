@@ -87,14 +87,16 @@ fn a_trace_in_pieces_has_one_context_and_an_artifact_a_piece() {
 }
 
 #[test]
-fn a_piece_without_its_root_stands_below_the_span_that_it_names() {
+fn a_piece_without_its_root_has_its_context_at_its_first_call() {
     let home = tempfile::tempdir().unwrap();
     init(home.path());
     import(home.path(), &ImportOrder::recording().unwrap(), &message(&run(0, &[])[1..]));
     let kept = entries(home.path());
     let context = kept.iter().find(|it| it.body.contains("\"auth_context\"")).unwrap();
-    assert!(context.body.contains(&format!("\"span_id\":\"{}\"", made::id(0))));
-    assert!(context.body.contains("\"span_kind\":\"root\""));
+    assert!(context.body.contains(&format!("\"span_id\":\"{}\"", made::id(1))));
+    // That the agent's span, which nobody has sent, is a root is not claimed.
+    assert!(context.body.contains(&format!("\"parent_span_id\":\"{}\"", made::id(0))));
+    assert!(!context.body.contains("\"span_kind\":\"root\""));
 }
 
 #[test]

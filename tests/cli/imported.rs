@@ -210,6 +210,54 @@ fn runs_are_known_by_an_attribute() {
     assert_snapshot!("drift_by_key", shown.exits(1).stdout);
 }
 
+/// A gate that compares nothing must not open: a run without a single record is compared with nobody, and told.
+#[test]
+fn a_run_that_did_nothing_is_no_run_that_is_the_same() {
+    let ledger = Ledger::empty();
+    let task = json!([{"key": "task", "value": {"stringValue": "7"}}]);
+    let agent = |trace| operation(span(trace, 1, None, "invoke_agent desk", 0), "invoke_agent");
+    let tool = |trace| operation(span(trace, 2, Some(1), "execute_tool a", 10), "execute_tool");
+    import(&ledger, &[(task.clone(), vec![agent(0x31), tool(0x31)])], &[]).well();
+    import(&ledger, &[(task.clone(), vec![agent(0x32), tool(0x32)]), (task, vec![agent(0x33)])], &[]).well();
+    let key = ["--key", "attribute:resource:task", "--format", "json"];
+    let lines = ledger.run("drift", &key).exits(1).json();
+    let verdicts: Vec<&str> =
+        lines[..lines.len() - 1].iter().map(|line| line["verdict"].as_str().unwrap()).collect();
+    assert_eq!(verdicts, ["same", "not_compared"]);
+    let summary = &lines.last().unwrap()["summary"];
+    assert_eq!((&summary["alone"], &summary["without_key"]), (&0.into(), &0.into()));
+    // Records say no actor where there is none: such a run has no key, and is counted.
+    let by_actor = ledger.run("drift", &["--key", "actor", "--format", "json"]).well().json();
+    assert_eq!(by_actor.last().unwrap()["summary"]["without_key"], 1);
+}
+
+/// Spans are exported when they end, so those within come first: what is above them is not made up meanwhile.
+#[test]
+fn a_trace_that_comes_from_its_end_has_the_tree_that_it_has() {
+    let ledger = Ledger::empty();
+    let agent = operation(span(0x41, 1, None, "invoke_agent desk", 0), "invoke_agent");
+    let tool = operation(span(0x41, 2, Some(1), "execute_tool agent", 10), "execute_tool");
+    let chat = operation(span(0x41, 3, Some(2), "chat m", 20), "chat");
+    for piece in [vec![chat], vec![tool, agent]] {
+        import(&ledger, &[(json!([]), piece)], &[]).well();
+    }
+    let lines = ledger.run("trace", &[&"41".repeat(16), "--format", "json"]).well().json();
+    let (summary, drawn) = lines.split_last().unwrap();
+    let depths: Vec<(u64, &str)> = drawn
+        .iter()
+        .map(|line| {
+            (line["depth"].as_u64().unwrap(), line["span_id"].as_str().unwrap().trim_start_matches('0'))
+        })
+        .collect();
+    assert_eq!(depths, [(0, "1"), (1, "2"), (2, "3")]);
+    // That a record above came later is true, and all that there is to say.
+    let codes =
+        |text: &Value| text.to_string().matches("_PARENT").count() + text.to_string().matches("ROOT").count();
+    let anomalies = summary["summary"]["anomalies"].as_array().unwrap();
+    assert!(anomalies.iter().all(|it| it.to_string().contains("LATE_PARENT")), "{anomalies:?}");
+    assert_eq!(codes(&json!(anomalies)), anomalies.len());
+}
+
 /// What is told by digest is still the same where it is the same; a document that is gone says nothing.
 #[test]
 fn attributes_that_are_told_by_digest_are_keys_too() {

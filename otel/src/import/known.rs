@@ -27,6 +27,8 @@ pub(crate) struct KnownTrace {
     spans: HashMap<SpanId, KnownSpan>,
     /// What else is known: of spans that came with several contents, or under several policies.
     more: HashMap<SpanId, Vec<KnownSpan>>,
+    /// The first span without a parent that was sent.
+    pub(crate) root: Option<SpanId>,
     /// The contexts that imports made, in the order of the log.
     pub(crate) contexts: Vec<(EnvelopeHash, AuthContext)>,
     /// Refused attempts that no import names: those that an import left that was killed.
@@ -76,6 +78,10 @@ impl KnownTrace {
     fn add_rows(&mut self, import: &OtelImport) {
         let policy = self.place_of(import.mapping.policy_sha256);
         for span in &import.spans {
+            let is_root = span.parent_span_id.is_none() && span.became != Became::Refused;
+            if self.root.is_none() && is_root {
+                self.root = Some(span.span_id);
+            }
             let known = KnownSpan { content: span.content_sha256, became: span.became, policy };
             let first = *self.spans.entry(span.span_id).or_insert(known);
             if first != known {

@@ -167,6 +167,11 @@ struct Outcomes {
     is_known: bool,
 }
 
+/// Whether a span is a call, where nothing else is wrong with it.
+fn may_be_call(it: &PieceSpan) -> bool {
+    genai::kind(&it.span) != Kind::Other && it.span.start_time_unix_nano != 0
+}
+
 struct MadeCall {
     records: CallRecords,
     call: MappedCall,
@@ -226,7 +231,7 @@ impl<'a> Mapper<'a> {
     fn find_contexts(&mut self) {
         let mut firsts: Vec<(Identity, Millis)> = Vec::new();
         for it in &self.piece.spans {
-            if genai::kind(&it.span) == Kind::Other || it.span.start_time_unix_nano == 0 {
+            if !may_be_call(it) {
                 continue;
             }
             let (identity, start) = (self.identity(it), millis(it.span.start_time_unix_nano));
@@ -235,16 +240,15 @@ impl<'a> Mapper<'a> {
                 None => firsts.push((identity, start)),
             }
         }
-        let root = self.root();
+        let stand = self.stand();
         for (identity, first) in firsts {
             let fits = |record: &AuthContext| {
                 record.ts_ms <= first && is_of(record, &identity) && record.component == self.order.component
             };
             let kept = self.known.contexts.iter().find(|(_, record)| fits(record));
-            let context = match (kept, root) {
+            let context = match (kept, stand) {
                 (Some((hash, record)), _) => Context { record: record.clone(), hash: *hash, sealed: None },
-                (None, Some(span_id)) => {
-                    let trace = TraceContext::Root { trace_id: self.piece.trace_id, span_id };
+                (None, Some(trace)) => {
                     let record = auth_context(&identity, trace, first, &self.order.component);
                     let sealed = Envelope::AuthContext(record.clone()).seal();
                     Context { hash: sealed.hash(), record, sealed: Some(sealed) }
@@ -255,18 +259,29 @@ impl<'a> Mapper<'a> {
         }
     }
 
-    /// Where contexts stand: at the span of the piece without a parent, else where earlier ones of the trace do, else
-    /// at the span that the earliest one names as its parent, which nobody has sent yet.
-    fn root(&self) -> Option<SpanId> {
+    /// Where contexts stand: at the span of the piece without a parent, else at the one that came before, else where
+    /// earlier contexts do, else where the first call does. Never at a span that nobody has sent yet: what is above that one is not known.
+    fn stand(&self) -> Option<TraceContext> {
+        let trace_id = self.piece.trace_id;
+        let at = |it: &PieceSpan| {
+            let span_id = span_id(&it.span.span_id)?;
+            Some(match parent(&it.span) {
+                Ok(Some(parent_span_id)) => TraceContext::Child { trace_id, span_id, parent_span_id },
+                Ok(None) | Err(_) => TraceContext::Root { trace_id, span_id },
+            })
+        };
         let is_root = |it: &&PieceSpan| parent(&it.span) == Ok(None) && span_id(&it.span.span_id).is_some();
         if let Some(root) = self.piece.spans.iter().find(is_root) {
-            return span_id(&root.span.span_id);
+            return at(root);
+        }
+        if let Some(span_id) = self.known.root {
+            return Some(TraceContext::Root { trace_id, span_id });
         }
         if let Some((_, record)) = self.known.contexts.first() {
-            return Some(record.trace.span_id());
+            return Some(record.trace);
         }
-        let earliest = self.piece.spans.iter().min_by_key(|it| it.span.start_time_unix_nano)?;
-        parent(&earliest.span).ok().flatten().or_else(|| span_id(&earliest.span.span_id))
+        let calls = self.piece.spans.iter().filter(|it| may_be_call(it));
+        calls.min_by_key(|it| it.span.start_time_unix_nano).and_then(at)
     }
 
     fn identity(&self, it: &PieceSpan) -> Identity {

@@ -113,7 +113,7 @@ pub struct Keyed {
     pub pairs: Pairs,
     /// Traces whose key no other has.
     pub alone: u64,
-    /// Traces that have no such key: no such record, or no payload at hand with such a value.
+    /// Traces that have no such key: no such record, none at all, or no payload at hand with such a value.
     pub without: u64,
     /// The runs of each key that two traces have at least, by the digest of the key.
     pub keys: Vec<KeyedRuns>,
@@ -206,7 +206,6 @@ pub fn pairs_by_key(
             match found {
                 Found::Key(key, seq, trace) => add(&mut traces, key, seq, trace),
                 Found::Without => without += 1,
-                Found::NoRun => {}
             }
         }
     }
@@ -216,8 +215,6 @@ pub fn pairs_by_key(
 enum Found {
     Key(Key, Seq, TraceId),
     Without,
-    /// No accepted record: nobody ran anything.
-    NoRun,
 }
 
 fn of_trace(
@@ -229,7 +226,9 @@ fn of_trace(
     let seqs = snapshot.of_trace(trace).map_err(ReplayError::Lookup)?;
     let side = Side::read(snapshot, trace, &seqs)?;
     let chain = side.chain();
-    let Some(first) = chain.iter().map(|record| record.seq).min() else { return Ok(Found::NoRun) };
+    // A run of which no record was accepted may have a key as well: it is compared with nobody, which is said.
+    let accepted = chain.iter().map(|record| record.seq).min();
+    let Some(first) = accepted.or_else(|| seqs.iter().min().copied()) else { return Ok(Found::Without) };
     let found = match key {
         DriftKey::Attribute { of, name } => {
             let value = attribute::value_of(snapshot, means, trace, *of, name)?;
