@@ -412,8 +412,11 @@ impl<'a> Mapper<'a> {
         let Some(context) = context else { return Ok(Err("no-root")) };
         let trace = self.trace_context(read);
         let started_at_ms = millis(it.span.start_time_unix_nano);
-        let Some((asked, base)) = asked else { return Ok(Err("resource-too-long")) };
-        let decision = self.decision(it, context, trace, started_at_ms, asked);
+        let (asked, base) = match asked {
+            Ok(asked) => asked,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let decision = self.decision(it, context, trace, started_at_ms, asked, tally);
         let is_denied = decision.decision.result == DecisionResult::Deny;
         tally.decided(&decision.decision, decision.request.action.as_str(), base);
         let decision = Envelope::PolicyDecision(decision).seal();
@@ -443,8 +446,8 @@ impl<'a> Mapper<'a> {
         }
     }
 
-    /// What the policy is asked, and of which resource, numbers aside; none where the words do not fit.
-    fn request(&self, said: &Said, tally: &mut Tally) -> Option<(PolicyRequest, String)> {
+    /// What the policy is asked, and of which resource, numbers aside; or why it cannot be asked.
+    fn request(&self, said: &Said, tally: &mut Tally) -> Result<(PolicyRequest, String), &'static str> {
         let told = match &self.order.rules {
             Some(rules) => rules.request(&said.facts(), said.arguments()),
             None => ToldRequest::default(),
@@ -453,13 +456,25 @@ impl<'a> Mapper<'a> {
             tally.absent("request.number");
         }
         let action = told.action.unwrap_or_else(|| Token::of_name(&said.action));
-        let base = told.resource.unwrap_or_else(|| said.resource());
+        let base = match told.resource {
+            Some(resource) => resource,
+            None => self.named_resource(said)?,
+        };
         let mut resource = base.clone();
         for number in &told.numbers {
             resource.push('/');
             resource.push_str(number);
         }
-        Some((PolicyRequest { action, resource: Resource::new(&resource).ok()? }, base))
+        let resource = Resource::new(&resource).map_err(|_| "resource-too-long")?;
+        Ok((PolicyRequest { action, resource }, base))
+    }
+
+    /// The resource that telemetry names. A name that reads as a number would be the one that a policy sees, for it
+    /// comes first.
+    fn named_resource(&self, said: &Said) -> Result<String, &'static str> {
+        let resource = said.resource();
+        let is_number = |part: &str| self.order.rules.as_ref().is_some_and(|rules| rules.is_number(part));
+        if resource.split('/').any(is_number) { Err("word-clash") } else { Ok(resource) }
     }
 
     fn decision(
@@ -469,10 +484,14 @@ impl<'a> Mapper<'a> {
         trace: TraceContext,
         ts_ms: Millis,
         request: PolicyRequest,
+        tally: &mut Tally,
     ) -> PolicyDecision {
         let component = self.order.component.clone();
-        let recorded = self.order.rules.as_ref().and_then(|rules| rules.decision(it.told()));
-        let (policy, decision) = match recorded {
+        let recorded = self.order.rules.as_ref().map(|rules| rules.decision(it.told())).unwrap_or_default();
+        if recorded.is_unclear {
+            tally.absent("decision");
+        }
+        let (policy, decision) = match recorded.decision {
             Some(told) => {
                 let (policy_id, policy_version) =
                     (Token::of_name(&told.policy_id), Token::of_name(&told.policy_version));
