@@ -20,16 +20,14 @@ use super::known::KnownTrace;
 use super::order::{Identity, ImportOrder};
 use super::said::{Place, Said, outcome};
 use super::tally::Tally;
+use super::witness::{self, Witness};
 use crate::content::{Beginning, Surroundings, span_value};
 use crate::genai::{self, Kind};
 use crate::payload::{PAYLOAD_CONTENT_TYPE, Payload, STATUS_ERROR, STATUS_OK};
 use crate::restore::Pieces;
 use crate::rules::{Told, ToldRequest};
 use crate::spans_document::{SPANS_CONTENT_TYPE, SpansDocument};
-use crate::value::text;
 
-/// The spans above one that are looked at for another witness of the same call.
-const WITNESS_LEVELS: usize = 8;
 const NANOS_PER_MS: u64 = 1_000_000;
 
 /// A span with what it stands in.
@@ -106,6 +104,7 @@ pub(crate) struct Mapped {
 pub(crate) fn map(piece: &Piece, known: &KnownTrace, order: &ImportOrder) -> Result<Mapped, ImportError> {
     let mut tally = Tally { traces: 1, spans: piece.spans.len() as u64, ..Tally::default() };
     let mut mapper = Mapper::new(piece, known, order);
+    mapper.find_same_calls()?;
     let mut rows = Vec::new();
     let mut document = SpansDocument::default();
     let (mut calls, mut payloads) = (Vec::new(), Vec::new());
@@ -202,6 +201,8 @@ struct Mapper<'a> {
     places: BTreeMap<SpanId, usize>,
     /// What became of spans before, in this piece.
     met: BTreeMap<SpanId, Vec<(Sha256Digest, Became)>>,
+    /// Spans that show a call once more, which another span is.
+    same: BTreeMap<SpanId, Sha256Digest>,
     /// The contexts of the piece, by the identity of their calls.
     contexts: Vec<(Identity, Context)>,
     /// The surroundings of the span before, and what the form of a span begins with there.
@@ -216,8 +217,8 @@ impl<'a> Mapper<'a> {
                 places.entry(id).or_insert(index);
             }
         }
-        let (met, contexts) = (BTreeMap::new(), Vec::new());
-        let mut mapper = Self { piece, known, order, places, met, contexts, beginning: None };
+        let (met, same, contexts) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let mut mapper = Self { piece, known, order, places, met, same, contexts, beginning: None };
         mapper.find_contexts();
         mapper
     }
@@ -310,22 +311,58 @@ impl<'a> Mapper<'a> {
         beginning.sha256_with(span_value(&it.span))
     }
 
-    /// Whether another span above is the same call, seen from further out.
-    fn is_same_call(&self, it: &PieceSpan, read: &ReadSpan) -> bool {
-        let tool = text(&it.span.attributes, "gen_ai.tool.name");
-        let mut above = read.parent.ok().flatten();
-        for _ in 0..WITNESS_LEVELS {
-            let Some(outer) = above.and_then(|id| self.span(*self.places.get(&id)?)) else { return false };
-            if genai::kind(&outer.span) == Kind::Tool {
-                let is_of_mcp = genai::is_mcp(&it.span) || genai::is_mcp(&outer.span);
-                return is_of_mcp && text(&outer.span.attributes, "gen_ai.tool.name") == tool;
-            }
-            if genai::kind(&outer.span) == Kind::Model {
-                return false;
-            }
-            above = parent(&outer.span).ok().flatten();
+    /// Finds the spans that show a call once more. The call is that of the outermost span, if it becomes one; and it
+    /// has one span below it of the same call, or none: of several that fit nobody knows which it is. Spans that stand
+    /// in a circle are never reached from outside, and each is a call by itself.
+    fn find_same_calls(&mut self) -> Result<(), ImportError> {
+        let above = witness::above(self.piece, &self.places);
+        let mut below: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (inner, outer) in &above {
+            below.entry(*outer).or_default().push(*inner);
         }
-        false
+        let is_outermost = |index: &usize| !above.contains_key(index);
+        let mut open: Vec<(usize, Option<Witness>)> =
+            below.keys().copied().filter(is_outermost).map(|index| (index, None)).collect();
+        while let Some((outer, said)) = open.pop() {
+            let Some(inner) = below.get(&outer) else { continue };
+            let mut said = match said {
+                None if self.is_call(outer)? => self.witness(outer),
+                said => said,
+            };
+            let each: Vec<(usize, Witness)> =
+                inner.iter().filter_map(|index| Some((*index, self.witness(*index)?))).collect();
+            let fits = |below: &Witness| said.as_ref().is_some_and(|said| said.fits(below));
+            let fitting: Vec<usize> =
+                each.iter().filter(|(_, below)| fits(below)).map(|(index, _)| *index).collect();
+            for (index, below) in each {
+                let same = said.take_if(|_| fitting == [index]);
+                if same.is_some() {
+                    self.same.extend(self.span(index).and_then(PieceSpan::known_by));
+                }
+                open.push((index, same.map(|said| said.with(below))));
+            }
+        }
+        Ok(())
+    }
+
+    fn witness(&self, index: usize) -> Option<Witness> {
+        Some(Witness::of(self.span(index)?.told(), self.order.rules.as_ref()))
+    }
+
+    /// Whether the span, the first of its id here, becomes a call and is not known as something else.
+    fn is_call(&mut self, index: usize) -> Result<bool, ImportError> {
+        let Ok(read) = self.read(index) else { return Ok(false) };
+        let policy = self.order.policy.reference().policy_sha256;
+        let is_free = match self.known.of(read.span_id, read.content_sha256, policy) {
+            Some(known) => known.became == Became::Call,
+            None => !self.known.has_other(read.span_id, policy),
+        };
+        Ok(is_free && self.fresh(&read, &mut Tally::default())?.became == Became::Call)
+    }
+
+    /// Whether another span above is the same call, seen from further out.
+    fn is_same_call(&self, read: &ReadSpan) -> bool {
+        self.same.get(&read.span_id) == Some(&read.content_sha256)
     }
 
     fn became(&mut self, read: &ReadSpan, tally: &mut Tally) -> Result<Outcomes, ImportError> {
@@ -371,7 +408,7 @@ impl<'a> Mapper<'a> {
         }
         match read.kind {
             Kind::Other => return Ok(shape("no-call")),
-            Kind::Tool if self.is_same_call(it, read) => return Ok(shape("same-call")),
+            Kind::Tool if self.is_same_call(read) => return Ok(shape("same-call")),
             Kind::Model | Kind::Tool => {}
         }
         if it.span.start_time_unix_nano == 0 {
@@ -588,7 +625,7 @@ fn span_id(bytes: &[u8]) -> Option<SpanId> {
 }
 
 /// The span above. No id and one of zeros are none.
-fn parent(span: &Span) -> Result<Option<SpanId>, &'static str> {
+pub(super) fn parent(span: &Span) -> Result<Option<SpanId>, &'static str> {
     let bytes = span.parent_span_id.as_slice();
     if bytes.is_empty() || bytes == [0; 8] {
         return Ok(None);

@@ -16,6 +16,7 @@ mod map;
 mod order;
 mod said;
 mod tally;
+mod witness;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -98,6 +98,11 @@ impl Said {
         self.request.member("arguments")
     }
 
+    /// What a tool gave.
+    pub(super) fn result(&self) -> Option<&Value> {
+        self.response.member("result")
+    }
+
     /// Takes out the documents of what was sent and what came back.
     pub(super) fn documents(&mut self) -> [Document; 2] {
         [std::mem::take(&mut self.request), std::mem::take(&mut self.response)]
