@@ -7,16 +7,17 @@ use std::sync::Arc;
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::resource::v1::Resource as OtelResource;
 use opentelemetry_proto::tonic::trace::v1::Span;
-use proofline_canon::{Sha256Digest, Value, WriteError};
+use proofline_canon::{Limits, Sha256Digest, Value, WriteError};
 use proofline_policy::Question;
 use proofline_trace::{
     AuthContext, Became, CallRecords, ContentType, Credential, Decision, DecisionResult, Envelope,
-    EnvelopeHash, ImportedSpan, MAX_SAFE_INT, Millis, OtelImport, PolicyDecision, PolicyRef, PolicyRequest,
-    Resource, SafeInt, SealedEnvelope, SpanId, SpanName, SpanStatus, Token, TraceContext, TraceId, UnixNano,
+    EnvelopeHash, ImportedSpan, MAX_SAFE_INT, Mapping, Millis, OtelImport, PolicyDecision, PolicyRef,
+    PolicyRequest, Resource, SafeInt, SealedEnvelope, SpanId, SpanName, SpanStatus, Token, TraceContext,
+    TraceId, UnixNano,
 };
 
 use super::ImportError;
-use super::known::KnownTrace;
+use super::known::{KnownSpan, KnownTrace};
 use super::order::{Identity, ImportOrder};
 use super::said::{Place, Said, outcome};
 use super::tally::Tally;
@@ -80,7 +81,7 @@ pub(crate) struct MappedCall {
     pub(crate) call: Vec<u8>,
     pub(crate) hash: EnvelopeHash,
     pub(crate) is_denied: bool,
-    /// A refused attempt that an import before left.
+    /// A refused attempt that is in the ledger already.
     pub(crate) is_there: bool,
 }
 
@@ -197,6 +198,7 @@ struct Mapper<'a> {
     piece: &'a Piece,
     known: &'a KnownTrace,
     order: &'a ImportOrder,
+    mapping: Mapping,
     /// Where each span id stands first.
     places: BTreeMap<SpanId, usize>,
     /// What became of spans before, in this piece.
@@ -218,7 +220,8 @@ impl<'a> Mapper<'a> {
             }
         }
         let (met, same, contexts) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        let mut mapper = Self { piece, known, order, places, met, same, contexts, beginning: None };
+        let mapping = order.mapping();
+        let mut mapper = Self { piece, known, order, mapping, places, met, same, contexts, beginning: None };
         mapper.find_contexts();
         mapper
     }
@@ -261,7 +264,8 @@ impl<'a> Mapper<'a> {
     }
 
     /// Where contexts stand: at the span of the piece without a parent, else at the one that came before, else where
-    /// earlier contexts do, else where the first call does. Never at a span that nobody has sent yet: what is above that one is not known.
+    /// earlier contexts do, else where the first call does. Never at a span that nobody has sent yet: what is above that
+    /// one is not known.
     fn stand(&self) -> Option<TraceContext> {
         let trace_id = self.piece.trace_id;
         let at = |it: &PieceSpan| {
@@ -355,7 +359,7 @@ impl<'a> Mapper<'a> {
         let policy = self.order.policy.reference().policy_sha256;
         let is_free = match self.known.of(read.span_id, read.content_sha256, policy) {
             Some(known) => known.became == Became::Call,
-            None => !self.known.has_other(read.span_id, policy),
+            None => !self.known.has_other(read.span_id, read.content_sha256),
         };
         Ok(is_free && self.fresh(&read, &mut Tally::default())?.became == Became::Call)
     }
@@ -373,17 +377,24 @@ impl<'a> Mapper<'a> {
         let before = in_piece.map(|(_, became)| *became).or(in_ledger.map(|known| known.became));
         let is_clash = before.is_none()
             && (met.is_some_and(|all| all.iter().any(|(_, became)| *became != Became::Refused))
-                || self.known.has_other(read.span_id, policy));
+                || self.known.has_other(read.span_id, read.content_sha256));
+        let is_known_otherwise = in_ledger.is_some_and(|known| !self.is_made_so(read, known));
+        tally.known_otherwise += u64::from(is_known_otherwise);
         let mut own = Tally::default();
         let judged = self.fresh(read, &mut own)?;
-        let mut outcomes = if judged.became == Became::Refused {
-            judged
-        } else if is_clash || before == Some(Became::Refused) {
+        let mut outcomes = match (judged.became, before) {
+            (Became::Refused, _) => judged,
+            (_, Some(Became::Refused)) if is_known_otherwise => refused("refused-before"),
             // The first span of an id has it.
-            refused("span-clash")
-        } else {
-            tally.add(&own);
-            judged
+            (_, Some(Became::Refused)) => refused("span-clash"),
+            (_, None) if is_clash => refused("span-clash"),
+            (_, before) => {
+                if before.is_none() {
+                    own.are_new();
+                }
+                tally.add(&own);
+                judged
+            }
         };
         outcomes.is_known = before.is_some();
         tally.became(&outcomes.became, read.kind, outcomes.reason.as_ref());
@@ -392,6 +403,15 @@ impl<'a> Mapper<'a> {
             all.push((read.content_sha256, outcomes.became));
         }
         Ok(outcomes)
+    }
+
+    fn is_made_so(&self, read: &ReadSpan, known: KnownSpan) -> bool {
+        let is_own = |record: &AuthContext| {
+            let identity = self.span(read.index).map(|it| self.identity(it));
+            record.component == self.order.component
+                && identity.is_some_and(|identity| is_of(record, &identity))
+        };
+        self.known.is_made_so(known, &self.mapping, is_own)
     }
 
     /// What a span becomes that nothing stands in the way of.
@@ -468,8 +488,13 @@ impl<'a> Mapper<'a> {
             response,
             outcome: outcome(&it.span),
         });
+        let sealed = context.sealed.iter().map(SealedEnvelope::canonical);
+        let call = call.seal();
+        if sealed.chain([decision.canonical(), call.canonical()]).any(is_too_large) {
+            return Ok(Err("record-too-large"));
+        }
         let (auth_context, (_, decision, decision_sha256)) = (context.hash, decision.into_parts());
-        let (_, call, hash) = call.seal().into_parts();
+        let (_, call, hash) = call.into_parts();
         let records = CallRecords { auth_context_sha256: auth_context, decision_sha256, record_sha256: hash };
         let call = MappedCall { decision, auth_context, call, hash, is_denied, is_there: false };
         Ok(Ok(MadeCall { records, call, payloads, documents }))
@@ -530,6 +555,7 @@ impl<'a> Mapper<'a> {
         }
         let (policy, decision) = match recorded.decision {
             Some(told) => {
+                tally.denied_by_others += u64::from(told.result == DecisionResult::Deny);
                 let (policy_id, policy_version) =
                     (Token::of_name(&told.policy_id), Token::of_name(&told.policy_version));
                 let policy_sha256 = told
@@ -573,6 +599,11 @@ impl<'a> Mapper<'a> {
         }
         new
     }
+}
+
+/// Whether the gate would not read a record for its length.
+fn is_too_large(canonical: &[u8]) -> bool {
+    canonical.len() > Limits::ENVELOPE.max_bytes()
 }
 
 /// The name of a policy of which nobody has the bytes: the digest of what is said of it.
