@@ -54,6 +54,7 @@ mod payload;
 pub mod read;
 mod restore;
 mod rules;
+mod scaled;
 mod shape;
 mod spans_document;
 mod spelling;

@@ -3,15 +3,17 @@
 
 use std::collections::BTreeMap;
 
+use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::resource::v1::Resource as OtelResource;
 use opentelemetry_proto::tonic::trace::v1::Span;
-use proofline_canon::{Pointer, Sha256Digest, Value};
+use proofline_canon::{Pointer, Profile, Sha256Digest, Value};
 use proofline_trace::{DecisionResult, Resource, Token};
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::value::{attribute, plain};
+use crate::scaled::scaled;
+use crate::value::plain;
 
 /// Why a file is none of rules.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -134,18 +136,38 @@ pub(crate) struct Told<'a> {
 }
 
 impl<'a> Told<'a> {
-    fn at(&self, place: &str) -> Option<&'a Any> {
-        let (of, key) = place.split_once(':')?;
+    /// All that is said at a place: of a key that is there twice, and of every event of the name.
+    fn each_at(&self, place: &str) -> Vec<&'a Any> {
+        let Some((of, key)) = place.split_once(':') else { return Vec::new() };
         match of {
-            "span" => attribute(&self.span.attributes, key),
-            "resource" => attribute(&self.resource.attributes, key),
+            "span" => values_of(&self.span.attributes, key).collect(),
+            "resource" => values_of(&self.resource.attributes, key).collect(),
             "event" => {
-                let (name, key) = key.split_once(':')?;
-                let mut events = self.span.events.iter().filter(|event| event.name == name);
-                events.find_map(|event| attribute(&event.attributes, key))
+                let Some((name, key)) = key.split_once(':') else { return Vec::new() };
+                let events = self.span.events.iter().filter(|event| event.name == name);
+                events.flat_map(|event| values_of(&event.attributes, key)).collect()
             }
-            _ => None,
+            _ => Vec::new(),
         }
+    }
+
+    fn at(&self, place: &str) -> Option<&'a Any> {
+        self.each_at(place).into_iter().next()
+    }
+
+    /// Every verdict at every place of these: nobody's is passed over.
+    fn verdicts(&self, from: &FromAttributes) -> Vec<String> {
+        let mut found = Vec::new();
+        for value in from.from.iter().flat_map(|place| self.each_at(place)) {
+            add_verdicts(&plain(value), &mut found);
+        }
+        if found.is_empty() { from.otherwise.clone().into_iter().collect() } else { found }
+    }
+
+    fn reasons(&self, from: &FromAttributes) -> Vec<String> {
+        let each = from.from.iter().flat_map(|place| self.each_at(place));
+        let found: Vec<String> = each.flat_map(|value| reasons_of(plain(value))).collect();
+        if found.is_empty() { from.otherwise.clone().into_iter().collect() } else { found }
     }
 
     fn texts(&self, from: &FromAttributes) -> Vec<String> {
@@ -168,9 +190,43 @@ fn texts_of(value: &Any) -> Vec<String> {
         Value::String(text) => vec![text],
         Value::Bool(flag) => vec![flag.to_string()],
         Value::Number(number) => vec![number.literal().to_owned()],
-        Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Value::Array(items) => items.iter().map(text_of).collect(),
         Value::Null | Value::Object(_) => Vec::new(),
     }
+}
+
+fn values_of<'a>(attributes: &'a [KeyValue], key: &str) -> impl Iterator<Item = &'a Any> {
+    let of_key = attributes.iter().filter(move |attribute| attribute.key == key);
+    of_key.filter_map(|attribute| attribute.value.as_ref()?.value.as_ref())
+}
+
+/// A text, or the canonical JSON of anything else.
+fn text_of(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        // INVARIANT: a span that is deeper than what can be written has no records.
+        other => {
+            String::from_utf8(other.to_canonical(Profile::Content).unwrap_or_default()).unwrap_or_default()
+        }
+    }
+}
+
+/// The items of lists, however deep; a list of nothing is a verdict that nobody knows.
+fn add_verdicts(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Array(items) if !items.is_empty() => items.iter().for_each(|item| add_verdicts(item, found)),
+        other => found.push(text_of(other)),
+    }
+}
+
+/// A reason, or those of a list.
+fn reasons_of(value: Value) -> Vec<String> {
+    let said = match value {
+        Value::Array(items) => items.iter().map(text_of).collect(),
+        Value::Null => Vec::new(),
+        other => vec![text_of(&other)],
+    };
+    said.into_iter().filter(|reason| !reason.is_empty()).collect()
 }
 
 /// Whom calls are made for, as far as rules say; the rest is that of the import.
@@ -202,6 +258,14 @@ pub(crate) struct ToldDecision {
     pub(crate) policy_id: String,
     pub(crate) policy_version: String,
     pub(crate) policy_sha256: Option<Sha256Digest>,
+}
+
+/// What is recorded of a decision.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Recorded {
+    pub(crate) decision: Option<ToldDecision>,
+    /// Something is said where a verdict should be, and rules do not say what it means.
+    pub(crate) is_unclear: bool,
 }
 
 impl ImportRules {
@@ -244,11 +308,14 @@ impl ImportRules {
         }
     }
 
-    /// The first rule whose every condition holds. `facts` are the words that conditions ask of.
-    pub(crate) fn request(&self, facts: &[(&str, &str)], arguments: Option<&Value>) -> ToldRequest {
-        let holds = |rule: &&RequestRule| {
-            rule.when.iter().all(|(name, value)| facts.contains(&(name.as_str(), value.as_str())))
+    /// The first rule whose every condition holds. `facts` are the words that conditions ask of, as records have them;
+    /// a condition may have the name itself or its word.
+    pub(crate) fn request(&self, facts: &[(&str, Token)], arguments: Option<&Value>) -> ToldRequest {
+        let is_so = |name: &str, value: &str| {
+            let is_named = |word: &Token| word.as_str() == value || *word == Token::of_name(value);
+            facts.iter().any(|(fact, word)| *fact == name && is_named(word))
         };
+        let holds = |rule: &&RequestRule| rule.when.iter().all(|(name, value)| is_so(name, value));
         let Some(rule) = self.file.requests.iter().find(holds) else { return ToldRequest::default() };
         let mut told = ToldRequest {
             // INVARIANT: `check` has seen that they are words.
@@ -265,31 +332,40 @@ impl ImportRules {
         told
     }
 
-    /// The decision that the span, its resource or its events record.
-    pub(crate) fn decision(&self, told: Told<'_>) -> Option<ToldDecision> {
-        let rule = self.file.decision.as_ref()?;
-        let said = told.texts(&rule.result).into_iter().next()?;
-        let result = if rule.deny.contains(&said) {
-            DecisionResult::Deny
-        } else if rule.allow.contains(&said) {
-            DecisionResult::Allow
-        } else {
-            return None;
-        };
+    /// Whether a part of a resource that telemetry names would be taken for a number that rules put behind resources.
+    pub(crate) fn is_number(&self, part: &str) -> bool {
+        let words = self.file.requests.iter().flat_map(|rule| rule.numbers.keys());
+        words.into_iter().any(|word| is_of_word(part, word))
+    }
+
+    /// The decision that the span, its resource or its events record. One that denies is enough; there is none where
+    /// somebody says what is neither.
+    pub(crate) fn decision(&self, told: Told<'_>) -> Recorded {
+        let Some(rule) = &self.file.decision else { return Recorded::default() };
+        let said = told.verdicts(&rule.result);
+        let is_denied = said.iter().any(|said| rule.deny.contains(said));
+        let is_clear = said.iter().all(|said| rule.deny.contains(said) || rule.allow.contains(said));
+        let is_unclear = !is_clear;
+        if !is_denied && (is_unclear || said.is_empty()) {
+            return Recorded { decision: None, is_unclear };
+        }
         let word = |source: &Option<Source>| source.as_ref().and_then(|source| told.text(source));
         let digest = rule.policy_sha256.as_ref().and_then(|from| told.texts(from).into_iter().next());
-        Some(ToldDecision {
-            result,
-            reasons: rule.reasons.as_ref().map(|from| told.texts(from)).unwrap_or_default(),
+        let decision = Some(ToldDecision {
+            result: if is_denied { DecisionResult::Deny } else { DecisionResult::Allow },
+            reasons: rule.reasons.as_ref().map(|from| told.reasons(from)).unwrap_or_default(),
             policy_id: word(&rule.policy_id).unwrap_or_else(|| "recorded".to_owned()),
             policy_version: word(&rule.policy_version).unwrap_or_else(|| "unsaid".to_owned()),
             policy_sha256: digest.and_then(|text| text.parse().ok()),
-        })
+        });
+        Recorded { decision, is_unclear }
     }
 }
 
-/// How far a product of decimals lies from the integer that it is, at most, of itself.
-const BINARY_NOISE: f64 = 1e-12;
+/// Whether a part of a resource says a number of this word, or would if it were one.
+fn is_of_word(part: &str, word: &str) -> bool {
+    part.strip_prefix(word).is_some_and(|rest| rest.starts_with(':'))
+}
 
 impl NumberRule {
     const fn parts(&self) -> (&String, u32) {
@@ -300,21 +376,10 @@ impl NumberRule {
     }
 
     /// The number there, times the scale, if that is an integer. To round it would let a policy see less than was asked
-    /// for: 100.4 is above a bound of 100. What binary fractions add is no part of it: 19.99 a hundred times is 1999.
+    /// for: 100.4 is above a bound of 100.
     fn of(&self, arguments: &Value) -> Option<i64> {
         let (at, scale) = self.parts();
-        let found = Pointer::parse(at)?.find(arguments)?.as_number()?.nearest_double();
-        let product = found * f64::from(scale);
-        let scaled = product.round();
-        if (product - scaled).abs() > product.abs() * BINARY_NOISE {
-            return None;
-        }
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_precision_loss,
-            reason = "an integer below 2^53"
-        )]
-        (scaled.abs() <= proofline_trace::MAX_SAFE_INT as f64).then_some(scaled as i64)
+        scaled(Pointer::parse(at)?.find(arguments)?.as_number()?.literal(), scale)
     }
 }
 
@@ -359,14 +424,22 @@ impl RequestRule {
         if let Some(name) = self.when.keys().find(|name| !FACTS.contains(&name.as_str())) {
             return word(format!("`when` {name:?}; it can ask of {}", FACTS.join(", ")));
         }
-        if let Some(Err(error)) = self.action.as_deref().map(Token::new) {
-            return word(format!("the action {:?}: {error}", self.action));
+        let action = self.action.as_deref().unwrap_or("none");
+        if let Err(error) = Token::new(action) {
+            return word(format!("the action {action:?}: {error}"));
         }
-        if let Some(Err(error)) = self.resource.as_deref().map(Resource::new) {
-            return word(format!("the resource {:?}: {error}", self.resource));
+        let resource = self.resource.as_deref().unwrap_or("none");
+        if let Err(error) = Resource::new(resource) {
+            return word(format!("the resource {resource:?}: {error}"));
         }
         for (name, number) in &self.numbers {
-            let (at, _) = number.parts();
+            let (at, scale) = number.parts();
+            if let Some(part) = resource.split('/').find(|part| is_of_word(part, name)) {
+                return word(format!("the resource with {part:?}, and the number {name:?} behind it"));
+            }
+            if scale == 0 {
+                return word(format!("scale 0 of the number {name:?}; every number would be 0"));
+            }
             if Token::new(name).is_err() || name.contains(':') {
                 return word(format!("the number {name:?}; it is a word without a colon"));
             }
@@ -392,21 +465,27 @@ mod tests {
         };
         for (text, scale, expected) in [
             ("150", 1, Some(150)),
-            ("150.0", 1, Some(150)),
             ("100.4", 1, None),
-            ("100.4", 10, Some(1004)),
             ("19.99", 100, Some(1999)),
-            ("1.1", 100, Some(110)),
-            ("0.004", 100, None),
-            ("-7", 1, Some(-7)),
-            ("0", 1, Some(0)),
-            ("9007199254740991", 1, Some(9_007_199_254_740_991)),
-            ("9007199254740992", 1, None),
-            ("1e300", 1, None),
             ("\"150\"", 1, None),
             ("null", 1, None),
         ] {
             assert_eq!(of(text, scale), expected, "{text} times {scale}");
+        }
+    }
+
+    #[test]
+    fn rules_that_would_mislead_are_refused() {
+        let long = "r".repeat(600);
+        for (request, expected) in [
+            (r#"{"numbers":{"amount":{"at":"/a","scale":0}}}"#.to_owned(), "scale 0"),
+            (r#"{"numbers":{"amount":"/a"},"resource":"tool/amount:1"}"#.to_owned(), "\"amount:1\""),
+            (format!(r#"{{"resource":"{long}"}}"#), "the resource \"rrr"),
+            (r#"{"action":"No"}"#.to_owned(), "the action \"No\""),
+        ] {
+            let rules = ImportRules::read(format!(r#"{{"version":"1","requests":[{request}]}}"#).as_bytes());
+            let error = rules.map(|_| ()).map_err(|error| error.to_string());
+            assert!(error.as_ref().is_err_and(|error| error.contains(expected)), "{request}: {error:?}");
         }
     }
 }

@@ -1,11 +1,12 @@
 //! What a ledger knows of a trace's spans from imports before: the entries that make an import idempotent.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use proofline_canon::{Limits, Sha256Digest};
-use proofline_ledger::{ArtifactKind, EntryKind, Ledger, LedgerError};
+use proofline_ledger::{ArtifactKind, EntryKind, EntryStatus, Ledger, LedgerError};
 use proofline_trace::{
-    AuthContext, Became, Envelope, EnvelopeHash, OtelImport, SpanId, TraceId, read_canonical,
+    AuthContext, Became, Envelope, EnvelopeHash, ErrorKind, Mapping, OtelImport, SpanId, TraceId,
+    read_canonical,
 };
 
 use super::map::Mapped;
@@ -15,14 +16,17 @@ use super::map::Mapped;
 pub(crate) struct KnownSpan {
     content: Sha256Digest,
     pub(crate) became: Became,
-    /// The policy's place in the list of them.
-    policy: u32,
+    /// The place in the list of mappings.
+    mapping: u32,
+    /// The place in the list of contexts; of none, beyond its end.
+    context: u32,
 }
 
 /// What is known of a trace.
 #[derive(Debug, Default)]
 pub(crate) struct KnownTrace {
-    policies: Vec<Sha256Digest>,
+    /// By what rules imports mapped.
+    mappings: Vec<Mapping>,
     /// What is known of each span first: mostly all, and a trace may have millions.
     spans: HashMap<SpanId, KnownSpan>,
     /// What else is known: of spans that came with several contents, or under several policies.
@@ -31,8 +35,9 @@ pub(crate) struct KnownTrace {
     pub(crate) root: Option<SpanId>,
     /// The contexts that imports made, in the order of the log.
     pub(crate) contexts: Vec<(EnvelopeHash, AuthContext)>,
-    /// Refused attempts that no import names: those that an import left that was killed.
-    unclaimed: BTreeMap<EnvelopeHash, u64>,
+    places: HashMap<EnvelopeHash, u32>,
+    /// Calls that the gate refused because of the policy, whether an import names them or was killed before.
+    denied: HashSet<EnvelopeHash>,
 }
 
 impl KnownTrace {
@@ -40,26 +45,21 @@ impl KnownTrace {
     pub(crate) fn read(ledger: &Ledger, trace: TraceId) -> Result<Self, LedgerError> {
         let mut known = Self::default();
         let wanted = |kind: EntryKind| matches!(kind, EntryKind::Artifact | EntryKind::Rejected);
-        let mut named = Vec::new();
+        let mut imports = Vec::new();
         for entry in ledger.trace_entries(trace, |header| wanted(header.status.kind()))? {
-            if entry.header.status.kind() == EntryKind::Rejected {
-                *known.unclaimed.entry(entry.header.envelope_hash).or_default() += 1;
+            if let EntryStatus::Rejected { error_kind, .. } = entry.header.status {
+                if error_kind == ErrorKind::PolicyDenied {
+                    known.denied.insert(entry.header.envelope_hash);
+                }
                 continue;
             }
             if let Ok(ArtifactKind::OtelImport(import)) = ArtifactKind::read(&entry.body) {
-                known.add_rows(&import);
-                named.extend(import.spans.iter().filter_map(|span| span.call));
+                imports.push(import);
             }
         }
-        for call in &named {
-            if let Some(count) = known.unclaimed.get_mut(&call.record_sha256) {
-                *count = count.saturating_sub(1);
-            }
-        }
-        known.unclaimed.retain(|_, count| *count > 0);
-        if !named.is_empty() {
-            let contexts: BTreeSet<EnvelopeHash> =
-                named.iter().map(|call| call.auth_context_sha256).collect();
+        let calls = imports.iter().flat_map(|import| &import.spans).filter_map(|span| span.call);
+        let contexts: BTreeSet<EnvelopeHash> = calls.map(|call| call.auth_context_sha256).collect();
+        if !contexts.is_empty() {
             let is_context = |hash: &EnvelopeHash| contexts.contains(hash);
             let entries = ledger.trace_entries(trace, |header| {
                 header.status.kind() == EntryKind::Accepted && is_context(&header.envelope_hash)
@@ -67,22 +67,31 @@ impl KnownTrace {
             for entry in entries {
                 let limits = Limits::ENVELOPE.with_max_bytes(entry.body.len().max(1));
                 if let Some(Envelope::AuthContext(context)) = read_canonical(&entry.body, &limits) {
-                    known.contexts.push((entry.header.envelope_hash, context));
+                    known.add_context(entry.header.envelope_hash, context);
                 }
             }
         }
+        imports.iter().for_each(|import| known.add_rows(import));
         Ok(known)
+    }
+
+    fn add_context(&mut self, hash: EnvelopeHash, record: AuthContext) {
+        let place = u32::try_from(self.contexts.len()).unwrap_or(u32::MAX);
+        self.places.entry(hash).or_insert(place);
+        self.contexts.push((hash, record));
     }
 
     /// Remembers what an import says of its spans.
     fn add_rows(&mut self, import: &OtelImport) {
-        let policy = self.place_of(import.mapping.policy_sha256);
+        let mapping = self.place_of(&import.mapping);
         for span in &import.spans {
             let is_root = span.parent_span_id.is_none() && span.became != Became::Refused;
             if self.root.is_none() && is_root {
                 self.root = Some(span.span_id);
             }
-            let known = KnownSpan { content: span.content_sha256, became: span.became, policy };
+            let context = span.call.and_then(|call| self.places.get(&call.auth_context_sha256));
+            let context = context.copied().unwrap_or(u32::MAX);
+            let known = KnownSpan { content: span.content_sha256, became: span.became, mapping, context };
             let first = *self.spans.entry(span.span_id).or_insert(known);
             if first != known {
                 let more = self.more.entry(span.span_id).or_default();
@@ -93,62 +102,62 @@ impl KnownTrace {
         }
     }
 
-    fn place_of(&mut self, policy: Sha256Digest) -> u32 {
-        let known = self.policies.iter().position(|known| *known == policy);
+    fn place_of(&mut self, mapping: &Mapping) -> u32 {
+        let known = self.mappings.iter().position(|known| known == mapping);
         let place = known.unwrap_or_else(|| {
-            self.policies.push(policy);
-            self.policies.len() - 1
+            self.mappings.push(mapping.clone());
+            self.mappings.len() - 1
         });
         u32::try_from(place).unwrap_or(u32::MAX)
     }
 
-    /// What is known of a span under a policy.
-    fn all(&self, span: SpanId, policy: Sha256Digest) -> impl Iterator<Item = &KnownSpan> {
+    fn mapping_of(&self, known: KnownSpan) -> Option<&Mapping> {
+        usize::try_from(known.mapping).ok().and_then(|place| self.mappings.get(place))
+    }
+
+    fn all(&self, span: SpanId) -> impl Iterator<Item = &KnownSpan> {
         let more = self.more.get(&span).into_iter().flatten();
-        let is_under = move |known: &&KnownSpan| {
-            let place = usize::try_from(known.policy).ok();
-            place.and_then(|place| self.policies.get(place)) == Some(&policy)
-        };
-        self.spans.get(&span).into_iter().chain(more).filter(is_under)
+        self.spans.get(&span).into_iter().chain(more)
     }
 
-    /// What became of this very span.
+    /// What became of this very span under a policy.
     pub(crate) fn of(&self, span: SpanId, content: Sha256Digest, policy: Sha256Digest) -> Option<KnownSpan> {
-        self.all(span, policy).find(|known| known.content == content).copied()
+        let is_under = |known: KnownSpan| self.mapping_of(known).is_some_and(|it| it.policy_sha256 == policy);
+        self.all(span).find(|known| known.content == content && is_under(**known)).copied()
     }
 
-    /// Whether another span of this id was taken in.
-    pub(crate) fn has_other(&self, span: SpanId, policy: Sha256Digest) -> bool {
-        self.all(span, policy).any(|known| known.became != Became::Refused)
+    /// Whether a span of this id and other content was taken in, under whatever policy.
+    pub(crate) fn has_other(&self, span: SpanId, content: Sha256Digest) -> bool {
+        self.all(span).any(|known| known.content != content && known.became != Became::Refused)
     }
 
-    /// Takes one refused attempt that nobody named; whether there was one.
-    fn claim(&mut self, hash: EnvelopeHash) -> bool {
-        match self.unclaimed.get_mut(&hash) {
-            Some(count) if *count > 0 => {
-                *count -= 1;
-                true
-            }
-            _ => false,
-        }
+    /// Whether what is known was made as `mapping` would make it, and on behalf of the one whose contexts are `own`.
+    pub(crate) fn is_made_so(
+        &self,
+        known: KnownSpan,
+        mapping: &Mapping,
+        own: impl FnOnce(&AuthContext) -> bool,
+    ) -> bool {
+        let context = usize::try_from(known.context).ok().and_then(|place| self.contexts.get(place));
+        self.mapping_of(known) == Some(mapping) && context.is_none_or(|(_, record)| own(record))
     }
 
-    /// What the ledger knows of the trace once this is committed; attempts that an import before left are told, so that
-    /// they are not made again.
+    /// What the ledger knows of the trace once this is committed; attempts that are there are told, so that they
+    /// are not made again: the same record may be what two policies deny.
     pub(crate) fn learn(&mut self, mapped: &mut Mapped) {
         for call in &mut mapped.calls {
-            call.is_there = call.is_denied && self.claim(call.hash);
+            call.is_there = call.is_denied && !self.denied.insert(call.hash);
         }
-        mapped.import.take().iter().for_each(|import| self.add_rows(import));
         for context in &mapped.contexts {
             if let Envelope::AuthContext(record) = context.envelope() {
-                self.contexts.push((context.hash(), record.clone()));
+                self.add_context(context.hash(), record.clone());
             }
         }
+        mapped.import.take().iter().for_each(|import| self.add_rows(import));
     }
 
     fn size(&self) -> usize {
-        self.spans.len() + self.more.len() + self.contexts.len()
+        self.spans.len() + self.more.len() + self.contexts.len() + self.denied.len()
     }
 }
 

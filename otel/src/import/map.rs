@@ -7,29 +7,28 @@ use std::sync::Arc;
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::resource::v1::Resource as OtelResource;
 use opentelemetry_proto::tonic::trace::v1::Span;
-use proofline_canon::{Sha256Digest, Value, WriteError};
+use proofline_canon::{Limits, Sha256Digest, Value, WriteError};
 use proofline_policy::Question;
 use proofline_trace::{
     AuthContext, Became, CallRecords, ContentType, Credential, Decision, DecisionResult, Envelope,
-    EnvelopeHash, ImportedSpan, MAX_SAFE_INT, Millis, OtelImport, PolicyDecision, PolicyRef, PolicyRequest,
-    Resource, SafeInt, SealedEnvelope, SpanId, SpanName, SpanStatus, Token, TraceContext, TraceId, UnixNano,
+    EnvelopeHash, ImportedSpan, MAX_SAFE_INT, Mapping, Millis, OtelImport, PolicyDecision, PolicyRef,
+    PolicyRequest, Resource, SafeInt, SealedEnvelope, SpanId, SpanName, SpanStatus, Token, TraceContext,
+    TraceId, UnixNano,
 };
 
 use super::ImportError;
-use super::known::KnownTrace;
+use super::known::{KnownSpan, KnownTrace};
 use super::order::{Identity, ImportOrder};
 use super::said::{Place, Said, outcome};
 use super::tally::Tally;
+use super::witness::{self, Witness};
 use crate::content::{Beginning, Surroundings, span_value};
 use crate::genai::{self, Kind};
 use crate::payload::{PAYLOAD_CONTENT_TYPE, Payload, STATUS_ERROR, STATUS_OK};
 use crate::restore::Pieces;
 use crate::rules::{Told, ToldRequest};
 use crate::spans_document::{SPANS_CONTENT_TYPE, SpansDocument};
-use crate::value::text;
 
-/// The spans above one that are looked at for another witness of the same call.
-const WITNESS_LEVELS: usize = 8;
 const NANOS_PER_MS: u64 = 1_000_000;
 
 /// A span with what it stands in.
@@ -82,7 +81,7 @@ pub(crate) struct MappedCall {
     pub(crate) call: Vec<u8>,
     pub(crate) hash: EnvelopeHash,
     pub(crate) is_denied: bool,
-    /// A refused attempt that an import before left.
+    /// A refused attempt that is in the ledger already.
     pub(crate) is_there: bool,
 }
 
@@ -106,6 +105,7 @@ pub(crate) struct Mapped {
 pub(crate) fn map(piece: &Piece, known: &KnownTrace, order: &ImportOrder) -> Result<Mapped, ImportError> {
     let mut tally = Tally { traces: 1, spans: piece.spans.len() as u64, ..Tally::default() };
     let mut mapper = Mapper::new(piece, known, order);
+    mapper.find_same_calls()?;
     let mut rows = Vec::new();
     let mut document = SpansDocument::default();
     let (mut calls, mut payloads) = (Vec::new(), Vec::new());
@@ -198,10 +198,13 @@ struct Mapper<'a> {
     piece: &'a Piece,
     known: &'a KnownTrace,
     order: &'a ImportOrder,
+    mapping: Mapping,
     /// Where each span id stands first.
     places: BTreeMap<SpanId, usize>,
     /// What became of spans before, in this piece.
     met: BTreeMap<SpanId, Vec<(Sha256Digest, Became)>>,
+    /// Spans that show a call once more, which another span is.
+    same: BTreeMap<SpanId, Sha256Digest>,
     /// The contexts of the piece, by the identity of their calls.
     contexts: Vec<(Identity, Context)>,
     /// The surroundings of the span before, and what the form of a span begins with there.
@@ -216,8 +219,9 @@ impl<'a> Mapper<'a> {
                 places.entry(id).or_insert(index);
             }
         }
-        let (met, contexts) = (BTreeMap::new(), Vec::new());
-        let mut mapper = Self { piece, known, order, places, met, contexts, beginning: None };
+        let (met, same, contexts) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let mapping = order.mapping();
+        let mut mapper = Self { piece, known, order, mapping, places, met, same, contexts, beginning: None };
         mapper.find_contexts();
         mapper
     }
@@ -311,22 +315,58 @@ impl<'a> Mapper<'a> {
         beginning.sha256_with(span_value(&it.span))
     }
 
-    /// Whether another span above is the same call, seen from further out.
-    fn is_same_call(&self, it: &PieceSpan, read: &ReadSpan) -> bool {
-        let tool = text(&it.span.attributes, "gen_ai.tool.name");
-        let mut above = read.parent.ok().flatten();
-        for _ in 0..WITNESS_LEVELS {
-            let Some(outer) = above.and_then(|id| self.span(*self.places.get(&id)?)) else { return false };
-            if genai::kind(&outer.span) == Kind::Tool {
-                let is_of_mcp = genai::is_mcp(&it.span) || genai::is_mcp(&outer.span);
-                return is_of_mcp && text(&outer.span.attributes, "gen_ai.tool.name") == tool;
-            }
-            if genai::kind(&outer.span) == Kind::Model {
-                return false;
-            }
-            above = parent(&outer.span).ok().flatten();
+    /// Finds the spans that show a call once more. The call is that of the outermost span, if it becomes one; and it
+    /// has one span below it of the same call, or none: of several that fit nobody knows which it is. Spans that stand
+    /// in a circle are never reached from outside, and each is a call by itself.
+    fn find_same_calls(&mut self) -> Result<(), ImportError> {
+        let above = witness::above(self.piece, &self.places);
+        let mut below: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (inner, outer) in &above {
+            below.entry(*outer).or_default().push(*inner);
         }
-        false
+        let is_outermost = |index: &usize| !above.contains_key(index);
+        let mut open: Vec<(usize, Option<Witness>)> =
+            below.keys().copied().filter(is_outermost).map(|index| (index, None)).collect();
+        while let Some((outer, said)) = open.pop() {
+            let Some(inner) = below.get(&outer) else { continue };
+            let mut said = match said {
+                None if self.is_call(outer)? => self.witness(outer),
+                said => said,
+            };
+            let each: Vec<(usize, Witness)> =
+                inner.iter().filter_map(|index| Some((*index, self.witness(*index)?))).collect();
+            let fits = |below: &Witness| said.as_ref().is_some_and(|said| said.fits(below));
+            let fitting: Vec<usize> =
+                each.iter().filter(|(_, below)| fits(below)).map(|(index, _)| *index).collect();
+            for (index, below) in each {
+                let same = said.take_if(|_| fitting == [index]);
+                if same.is_some() {
+                    self.same.extend(self.span(index).and_then(PieceSpan::known_by));
+                }
+                open.push((index, same.map(|said| said.with(below))));
+            }
+        }
+        Ok(())
+    }
+
+    fn witness(&self, index: usize) -> Option<Witness> {
+        Some(Witness::of(self.span(index)?.told(), self.order.rules.as_ref()))
+    }
+
+    /// Whether the span, the first of its id here, becomes a call and is not known as something else.
+    fn is_call(&mut self, index: usize) -> Result<bool, ImportError> {
+        let Ok(read) = self.read(index) else { return Ok(false) };
+        let policy = self.order.policy.reference().policy_sha256;
+        let is_free = match self.known.of(read.span_id, read.content_sha256, policy) {
+            Some(known) => known.became == Became::Call,
+            None => !self.known.has_other(read.span_id, read.content_sha256),
+        };
+        Ok(is_free && self.fresh(&read, &mut Tally::default())?.became == Became::Call)
+    }
+
+    /// Whether another span above is the same call, seen from further out.
+    fn is_same_call(&self, read: &ReadSpan) -> bool {
+        self.same.get(&read.span_id) == Some(&read.content_sha256)
     }
 
     fn became(&mut self, read: &ReadSpan, tally: &mut Tally) -> Result<Outcomes, ImportError> {
@@ -337,17 +377,24 @@ impl<'a> Mapper<'a> {
         let before = in_piece.map(|(_, became)| *became).or(in_ledger.map(|known| known.became));
         let is_clash = before.is_none()
             && (met.is_some_and(|all| all.iter().any(|(_, became)| *became != Became::Refused))
-                || self.known.has_other(read.span_id, policy));
+                || self.known.has_other(read.span_id, read.content_sha256));
+        let is_known_otherwise = in_ledger.is_some_and(|known| !self.is_made_so(read, known));
+        tally.known_otherwise += u64::from(is_known_otherwise);
         let mut own = Tally::default();
         let judged = self.fresh(read, &mut own)?;
-        let mut outcomes = if judged.became == Became::Refused {
-            judged
-        } else if is_clash || before == Some(Became::Refused) {
+        let mut outcomes = match (judged.became, before) {
+            (Became::Refused, _) => judged,
+            (_, Some(Became::Refused)) if is_known_otherwise => refused("refused-before"),
             // The first span of an id has it.
-            refused("span-clash")
-        } else {
-            tally.add(&own);
-            judged
+            (_, Some(Became::Refused)) => refused("span-clash"),
+            (_, None) if is_clash => refused("span-clash"),
+            (_, before) => {
+                if before.is_none() {
+                    own.are_new();
+                }
+                tally.add(&own);
+                judged
+            }
         };
         outcomes.is_known = before.is_some();
         tally.became(&outcomes.became, read.kind, outcomes.reason.as_ref());
@@ -356,6 +403,15 @@ impl<'a> Mapper<'a> {
             all.push((read.content_sha256, outcomes.became));
         }
         Ok(outcomes)
+    }
+
+    fn is_made_so(&self, read: &ReadSpan, known: KnownSpan) -> bool {
+        let is_own = |record: &AuthContext| {
+            let identity = self.span(read.index).map(|it| self.identity(it));
+            record.component == self.order.component
+                && identity.is_some_and(|identity| is_of(record, &identity))
+        };
+        self.known.is_made_so(known, &self.mapping, is_own)
     }
 
     /// What a span becomes that nothing stands in the way of.
@@ -372,7 +428,7 @@ impl<'a> Mapper<'a> {
         }
         match read.kind {
             Kind::Other => return Ok(shape("no-call")),
-            Kind::Tool if self.is_same_call(it, read) => return Ok(shape("same-call")),
+            Kind::Tool if self.is_same_call(read) => return Ok(shape("same-call")),
             Kind::Model | Kind::Tool => {}
         }
         if it.span.start_time_unix_nano == 0 {
@@ -413,8 +469,11 @@ impl<'a> Mapper<'a> {
         let Some(context) = context else { return Ok(Err("no-root")) };
         let trace = self.trace_context(read);
         let started_at_ms = millis(it.span.start_time_unix_nano);
-        let Some((asked, base)) = asked else { return Ok(Err("resource-too-long")) };
-        let decision = self.decision(it, context, trace, started_at_ms, asked);
+        let (asked, base) = match asked {
+            Ok(asked) => asked,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let decision = self.decision(it, context, trace, started_at_ms, asked, tally);
         let is_denied = decision.decision.result == DecisionResult::Deny;
         tally.decided(&decision.decision, decision.request.action.as_str(), base);
         let decision = Envelope::PolicyDecision(decision).seal();
@@ -429,8 +488,13 @@ impl<'a> Mapper<'a> {
             response,
             outcome: outcome(&it.span),
         });
+        let sealed = context.sealed.iter().map(SealedEnvelope::canonical);
+        let call = call.seal();
+        if sealed.chain([decision.canonical(), call.canonical()]).any(is_too_large) {
+            return Ok(Err("record-too-large"));
+        }
         let (auth_context, (_, decision, decision_sha256)) = (context.hash, decision.into_parts());
-        let (_, call, hash) = call.seal().into_parts();
+        let (_, call, hash) = call.into_parts();
         let records = CallRecords { auth_context_sha256: auth_context, decision_sha256, record_sha256: hash };
         let call = MappedCall { decision, auth_context, call, hash, is_denied, is_there: false };
         Ok(Ok(MadeCall { records, call, payloads, documents }))
@@ -444,8 +508,8 @@ impl<'a> Mapper<'a> {
         }
     }
 
-    /// What the policy is asked, and of which resource, numbers aside; none where the words do not fit.
-    fn request(&self, said: &Said, tally: &mut Tally) -> Option<(PolicyRequest, String)> {
+    /// What the policy is asked, and of which resource, numbers aside; or why it cannot be asked.
+    fn request(&self, said: &Said, tally: &mut Tally) -> Result<(PolicyRequest, String), &'static str> {
         let told = match &self.order.rules {
             Some(rules) => rules.request(&said.facts(), said.arguments()),
             None => ToldRequest::default(),
@@ -454,13 +518,25 @@ impl<'a> Mapper<'a> {
             tally.absent("request.number");
         }
         let action = told.action.unwrap_or_else(|| Token::of_name(&said.action));
-        let base = told.resource.unwrap_or_else(|| said.resource());
+        let base = match told.resource {
+            Some(resource) => resource,
+            None => self.named_resource(said)?,
+        };
         let mut resource = base.clone();
         for number in &told.numbers {
             resource.push('/');
             resource.push_str(number);
         }
-        Some((PolicyRequest { action, resource: Resource::new(&resource).ok()? }, base))
+        let resource = Resource::new(&resource).map_err(|_| "resource-too-long")?;
+        Ok((PolicyRequest { action, resource }, base))
+    }
+
+    /// The resource that telemetry names. A name that reads as a number would be the one that a policy sees, for it
+    /// comes first.
+    fn named_resource(&self, said: &Said) -> Result<String, &'static str> {
+        let resource = said.resource();
+        let is_number = |part: &str| self.order.rules.as_ref().is_some_and(|rules| rules.is_number(part));
+        if resource.split('/').any(is_number) { Err("word-clash") } else { Ok(resource) }
     }
 
     fn decision(
@@ -470,11 +546,16 @@ impl<'a> Mapper<'a> {
         trace: TraceContext,
         ts_ms: Millis,
         request: PolicyRequest,
+        tally: &mut Tally,
     ) -> PolicyDecision {
         let component = self.order.component.clone();
-        let recorded = self.order.rules.as_ref().and_then(|rules| rules.decision(it.told()));
-        let (policy, decision) = match recorded {
+        let recorded = self.order.rules.as_ref().map(|rules| rules.decision(it.told())).unwrap_or_default();
+        if recorded.is_unclear {
+            tally.absent("decision");
+        }
+        let (policy, decision) = match recorded.decision {
             Some(told) => {
+                tally.denied_by_others += u64::from(told.result == DecisionResult::Deny);
                 let (policy_id, policy_version) =
                     (Token::of_name(&told.policy_id), Token::of_name(&told.policy_version));
                 let policy_sha256 = told
@@ -518,6 +599,11 @@ impl<'a> Mapper<'a> {
         }
         new
     }
+}
+
+/// Whether the gate would not read a record for its length.
+fn is_too_large(canonical: &[u8]) -> bool {
+    canonical.len() > Limits::ENVELOPE.max_bytes()
 }
 
 /// The name of a policy of which nobody has the bytes: the digest of what is said of it.
@@ -570,7 +656,7 @@ fn span_id(bytes: &[u8]) -> Option<SpanId> {
 }
 
 /// The span above. No id and one of zeros are none.
-fn parent(span: &Span) -> Result<Option<SpanId>, &'static str> {
+pub(super) fn parent(span: &Span) -> Result<Option<SpanId>, &'static str> {
     let bytes = span.parent_span_id.as_slice();
     if bytes.is_empty() || bytes == [0; 8] {
         return Ok(None);

@@ -16,6 +16,7 @@ mod map;
 mod order;
 mod said;
 mod tally;
+mod witness;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ use crate::read::{Item, SpanBatch};
 use commit::{Committer, Ready};
 use known::{Known, KnownTrace};
 use map::{Mapped, Piece, PieceSpan, map};
-use tally::{Tally, counted};
+use tally::{Answers, Tally, counted};
 
 pub use file::{ImportFileError, import_file};
 pub(crate) use said::UNSAID;
@@ -115,7 +116,13 @@ pub struct Imported {
     pub appended: u64,
     /// Payloads of new spans that are erased: records name them, and they stayed out.
     pub erased_payloads: u64,
-    /// What the policy was asked about, and how it answered, known spans included.
+    /// Spans that are known from an import under other rules, another capture or for somebody else: their records stand
+    /// as they were made, and the counts here are of what these rules would have made.
+    pub known_otherwise: u64,
+    /// Of the calls that are denied, those that others had denied, by the rules.
+    pub denied_by_others: u64,
+    /// What the policy was asked about, and how it answered, for each span of the file as it is read: known ones, and
+    /// those that are in it twice, included.
     pub asked: Vec<AskedOf>,
     /// The reasons of its denials.
     pub reasons: Vec<Counted>,
@@ -132,6 +139,8 @@ pub struct AskedOf {
     pub allowed: u64,
     /// Calls that it denies.
     pub denied: u64,
+    /// Of these, calls that were new.
+    pub new_denied: u64,
 }
 
 /// The file that spans are of.
@@ -270,6 +279,8 @@ impl<'a> Importer<'a> {
             new_spans: self.new_spans,
             appended: self.committer.appended,
             erased_payloads: self.committer.erased_payloads,
+            known_otherwise: self.tally.known_otherwise,
+            denied_by_others: self.tally.denied_by_others,
             asked: asked(&self.tally),
             reasons: counted(&self.tally.reasons),
         })
@@ -377,11 +388,12 @@ fn map_each(pieces: &[Piece], known: &[KnownTrace], order: &ImportOrder) -> Resu
 }
 
 fn asked(tally: &Tally) -> Vec<AskedOf> {
-    let one = |((action, resource), (allowed, denied)): (&(String, String), &(u64, u64))| AskedOf {
+    let one = |((action, resource), counts): (&(String, String), &Answers)| AskedOf {
         action: action.clone(),
         resource: resource.clone(),
-        allowed: *allowed,
-        denied: *denied,
+        allowed: counts.allowed,
+        denied: counts.denied,
+        new_denied: counts.new_denied,
     };
     tally.asked.iter().map(one).collect()
 }

@@ -98,19 +98,25 @@ impl Said {
         self.request.member("arguments")
     }
 
+    /// What a tool gave.
+    pub(super) fn result(&self) -> Option<&Value> {
+        self.response.member("result")
+    }
+
     /// Takes out the documents of what was sent and what came back.
     pub(super) fn documents(&mut self) -> [Document; 2] {
         [std::mem::take(&mut self.request), std::mem::take(&mut self.response)]
     }
 
-    pub(super) fn facts(&self) -> Vec<(&str, &str)> {
+    /// What conditions of rules ask of.
+    pub(super) fn facts(&self) -> [(&'static str, Token); 3] {
         let [first, second] = &self.names;
         let names = match self.kind {
             Kind::Tool => ["adapter", "tool"],
             Kind::Model | Kind::Other => ["provider", "model"],
         };
         let [one, two] = names;
-        vec![("operation", self.operation.as_str()), (one, first.as_str()), (two, second.as_str())]
+        [("operation", Token::of_name(&self.operation)), (one, first.clone()), (two, second.clone())]
     }
 
     /// `tool/<tool>`, `model/<provider>/<model>`; one that is too long by its digest.

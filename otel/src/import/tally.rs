@@ -22,10 +22,23 @@ pub(crate) struct Tally {
     pub(crate) payload_bytes: u64,
     pub(crate) refusals: BTreeMap<Token, u64>,
     pub(crate) absent: BTreeMap<Token, u64>,
-    /// What the policy was asked about, without the numbers: allowed and denied.
-    pub(crate) asked: BTreeMap<(String, String), (u64, u64)>,
+    /// Of those that are denied, what others decided.
+    pub(crate) denied_by_others: u64,
+    /// Known spans that other rules, another capture or another identity made.
+    pub(crate) known_otherwise: u64,
+    /// What the policy was asked about, without the numbers.
+    pub(crate) asked: BTreeMap<(String, String), Answers>,
     /// The reasons of denials.
     pub(crate) reasons: BTreeMap<Token, u64>,
+}
+
+/// How often the answer was which.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Answers {
+    pub(crate) allowed: u64,
+    pub(crate) denied: u64,
+    /// Of those that are denied, calls that were not known.
+    pub(crate) new_denied: u64,
 }
 
 /// More than this many requests are counted as one.
@@ -62,11 +75,11 @@ impl Tally {
         let counts = self.asked_of(action.to_owned(), resource);
         match decision.result {
             DecisionResult::Allow => {
-                counts.0 += 1;
+                counts.allowed += 1;
                 self.allowed += 1;
             }
             DecisionResult::Deny => {
-                counts.1 += 1;
+                counts.denied += 1;
                 self.denied += 1;
                 for reason in decision.reason_codes.iter() {
                     *self.reasons.entry(reason.clone()).or_default() += 1;
@@ -75,10 +88,15 @@ impl Tally {
         }
     }
 
-    fn asked_of(&mut self, action: String, resource: String) -> &mut (u64, u64) {
+    fn asked_of(&mut self, action: String, resource: String) -> &mut Answers {
         let key = (action, resource);
         let is_full = self.asked.len() >= MOST_ASKED && !self.asked.contains_key(&key);
         self.asked.entry(if is_full { (OTHERS.to_owned(), OTHERS.to_owned()) } else { key }).or_default()
+    }
+
+    /// What is counted is of calls that were not known.
+    pub(crate) fn are_new(&mut self) {
+        self.asked.values_mut().for_each(|counts| counts.new_denied = counts.denied);
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
@@ -93,10 +111,13 @@ impl Tally {
         self.allowed += other.allowed;
         self.denied += other.denied;
         self.payload_bytes += other.payload_bytes;
-        for ((action, resource), (allowed, denied)) in &other.asked {
+        self.denied_by_others += other.denied_by_others;
+        self.known_otherwise += other.known_otherwise;
+        for ((action, resource), more) in &other.asked {
             let counts = self.asked_of(action.clone(), resource.clone());
-            counts.0 += allowed;
-            counts.1 += denied;
+            counts.allowed += more.allowed;
+            counts.denied += more.denied;
+            counts.new_denied += more.new_denied;
         }
         let named = [
             (&mut self.refusals, &other.refusals),
