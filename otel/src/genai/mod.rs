@@ -5,6 +5,7 @@ mod flat;
 mod messages;
 mod older;
 mod parameters;
+mod plain;
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -13,6 +14,7 @@ use proofline_canon::Value;
 use crate::value::{attribute, content, text};
 
 pub(crate) use parameters::parameters;
+pub(crate) use plain::is_plain;
 
 /// What a span is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
