@@ -156,10 +156,11 @@ struct Filler<'a> {
 impl Filler<'_> {
     fn span(&mut self, span: &mut Object) {
         self.attributes(span);
-        if let Some(Value::Array(events)) = span.get_mut("events") {
-            for event in events {
-                if let Value::Object(event) = event {
-                    self.attributes(event);
+        for list in ["events", "links"] {
+            let Some(Value::Array(items)) = span.get_mut(list) else { continue };
+            for item in items {
+                if let Value::Object(item) = item {
+                    self.attributes(item);
                 }
             }
         }

@@ -160,7 +160,13 @@ pub(crate) fn digest_of(value: &Value) -> Result<Value, WriteError> {
 /// A member without its content: what names and structures it stays, what was said is told by digest.
 fn outlined(name: &str, value: &Value) -> Result<Value, WriteError> {
     match (name, value) {
-        ("operation" | "model" | "tool" | "parameters", _) => Ok(value.clone()),
+        ("operation" | "model" | "tool", _) => Ok(value.clone()),
+        ("parameters", Value::Object(members)) => {
+            let one = |(name, value): (&str, &Value)| {
+                Ok((name.to_owned(), if genai::is_plain(name) { value.clone() } else { digest_of(value)? }))
+            };
+            Ok(Value::Object(members.iter().map(one).collect::<Result<Object, WriteError>>()?))
+        }
         ("messages" | "tools", Value::Array(items)) => {
             Ok(Value::Array(items.iter().map(outline).collect::<Result<_, _>>()?))
         }

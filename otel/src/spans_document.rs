@@ -7,7 +7,7 @@ use proofline_canon::{Object, Value, WriteError};
 use proofline_trace::{Capture, TraceId};
 
 use crate::content::Surroundings;
-use crate::genai::{is_content, is_message_event, is_older_content};
+use crate::genai::{is_content, is_message_event, is_older_content, is_plain};
 use crate::payload::digest_of;
 use crate::restore::{Pieces, shaped};
 use crate::shape::Places;
@@ -52,6 +52,17 @@ impl<'a> SpansDocument<'a> {
                 if let Value::Object(event) = event {
                     let is_message = is_message_event(&source.name);
                     keep.attributes(event, &source.attributes, is_message)?;
+                }
+            }
+        }
+        if let Some(Value::Array(links)) = whole.get_mut("links") {
+            for (link, source) in links.iter_mut().zip(&span.links) {
+                if let Value::Object(link) = link {
+                    Keep { payloads: Pieces::default(), places: None, ..keep }.attributes(
+                        link,
+                        &source.attributes,
+                        false,
+                    )?;
                 }
             }
         }
@@ -187,23 +198,4 @@ impl Keep<'_> {
             Capture::Structural | Capture::Digest => !is_plain(key),
         }
     }
-}
-
-/// Attributes of the conventions that name and measure, and say nothing of what was said.
-fn is_plain(key: &str) -> bool {
-    const PREFIXES: [&str; 8] = [
-        "gen_ai.",
-        "mcp.method.",
-        "mcp.protocol.",
-        "openai.",
-        "server.",
-        "service.",
-        "telemetry.",
-        "network.",
-    ];
-    const NAMED: [&str; 3] = ["error.type", "exception.type", "deployment.environment.name"];
-    const PERSONAL: [&str; 3] =
-        ["gen_ai.conversation.id", "gen_ai.agent.description", "gen_ai.tool.description"];
-    let is_named = PREFIXES.iter().any(|prefix| key.starts_with(prefix)) || NAMED.contains(&key);
-    is_named && !is_content(key) && !PERSONAL.contains(&key)
 }

@@ -312,6 +312,78 @@ fn nobody_hides_a_span_by_our_names() {
     assert_eq!(import(other.path(), &order, &honest).account.totals.tool_calls.get(), 1);
 }
 
+/// Only what an export adds comes off again: who puts more on a span has made another span of it, and nothing is lost.
+#[test]
+fn what_was_put_on_an_export_stays() {
+    let order = ImportOrder::recording().unwrap();
+    let home = tempfile::tempdir().unwrap();
+    init(home.path());
+    import(home.path(), &order, &message(&run(0, &[("look", "{}")])));
+    let (messages, _) = export(home.path());
+    let honest = lines(&messages);
+    let put = |member: &str, what: Value| -> String {
+        let mut whole: Value = serde_json::from_str(&honest).unwrap();
+        let span = &mut whole["resourceSpans"][0]["scopeSpans"][0]["spans"][2];
+        match member {
+            "first" => span["attributes"].as_array_mut().unwrap().insert(0, what),
+            "in an event" => span["events"][0]["attributes"].as_array_mut().unwrap().push(what),
+            "dropped" => span["events"][0]["droppedAttributesCount"] = what,
+            member => span[member].as_array_mut().unwrap().push(what),
+        }
+        whole.to_string()
+    };
+    let taken = |text: &str| {
+        let other = tempfile::tempdir().unwrap();
+        init(other.path());
+        import(other.path(), &order, text);
+        let (messages, tally) = export(other.path());
+        (lines(&messages), tally)
+    };
+    assert_eq!(taken(&honest).1.original, 3);
+    for (member, what) in [
+        ("attributes", text("proofline.note", "kept?")),
+        ("attributes", text("proofline.replay.forensic.note", "kept?")),
+        ("attributes", text("proofline.replay.other.result", "kept?")),
+        ("attributes", text("proofline.", "kept?")),
+        ("first", text("proofline.span.content", "kept?")),
+        ("events", json!({"name": "proofline.custom", "attributes": [text("why", "kept?")]})),
+        ("events", json!({"name": "proofline.call", "attributes": [text("why", "kept?")]})),
+        ("in an event", text("proofline.call.note", "kept?")),
+        ("dropped", json!(7)),
+    ] {
+        let (out, tally) = taken(&put(member, what.clone()));
+        assert_eq!((tally.original, tally.restated), (2, 1), "{what}");
+        assert!(member == "dropped" || out.contains("kept?"), "{what}");
+        assert!(out.contains("\"said.proofline.span.sha256\""), "{what}");
+    }
+}
+
+/// Whatever has attributes cannot speak in our name.
+#[test]
+fn nobody_speaks_in_our_name_in_any_place() {
+    let forged = || vec![text("proofline.verdict", "pass")];
+    let mut made = span(0, 0, "a", &forged());
+    made["events"] = json!([{"name": "proofline.call", "attributes": forged()}]);
+    made["links"] = json!([{"traceId": trace(9), "spanId": id(9), "attributes": forged()}]);
+    let scope = json!({"name": "s", "attributes": forged()});
+    let resource = json!({"attributes": forged()});
+    let whole =
+        json!({"resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": scope, "spans": [made]}]}]});
+    let home = tempfile::tempdir().unwrap();
+    init(home.path());
+    import(home.path(), &ImportOrder::recording().unwrap(), &whole.to_string());
+    let (messages, _) = export(home.path());
+    let out = lines(&messages);
+    assert_eq!(out.matches("\"said.proofline.verdict\"").count(), 5);
+    // The one that is ours.
+    assert_eq!(
+        out.matches("{\"key\":\"proofline.verdict\",\"value\":{\"stringValue\":\"none\"}}").count(),
+        1
+    );
+    assert_eq!(out.matches("\"key\":\"proofline.verdict\"").count(), 1);
+    assert!(out.contains("\"name\":\"said.proofline.call\"") && !out.contains("\"name\":\"proofline.call\""));
+}
+
 #[test]
 fn denied_calls_show() {
     let home = tempfile::tempdir().unwrap();

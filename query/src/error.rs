@@ -46,7 +46,7 @@ pub enum FilterFault {
         expected: &'static str,
     },
     /// A name that stands for nothing.
-    #[error("there is no field {name}{}", meant(nearest))]
+    #[error("there is no field {}{}", if name.is_empty() { "without a name" } else { name }, meant(nearest))]
     UnknownField {
         /// The name.
         name: String,

@@ -326,9 +326,9 @@ fn traces_with_an_entry_that_fits_are_those_of_the_slow_twin() {
     for _ in 0..rounds {
         let text = chooser.filter(3, false);
         let filter: Filter = text.parse().unwrap();
-        let fits = world.items.iter().filter(|item| world.fits(item, &filter));
-        let expected: BTreeSet<String> = fits
-            .filter_map(|item| world.look(item, "trace_id"))
+        let fitting = world.items.iter().zip(world.fitting(&filter)).filter(|(_, fits)| *fits);
+        let expected: BTreeSet<String> = fitting
+            .filter_map(|(item, _)| world.look(item, "trace_id"))
             .map(|id| id.as_str().unwrap().to_owned())
             .collect();
         // Which entries are the first in the log says nothing of traces.

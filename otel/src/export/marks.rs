@@ -15,7 +15,8 @@ use proofline_trace::{
 use super::account::ExportTally;
 use super::attributes::{flag, number, numbers, text, texts};
 use super::gather::{Gathered, Held};
-use super::own::{PREFIX, SAID_BEFORE, SPAN_FROM, SPAN_SHA256};
+use super::names::PREFIX;
+use super::own::{SAID_BEFORE, SPAN_FROM, SPAN_SHA256};
 use super::record_span::nanos;
 use super::verdict::{ExportVerdict, Remark};
 use crate::kept::{KeptSpan, PlacedSpan};
@@ -176,6 +177,9 @@ fn rename(placed: &mut PlacedSpan) -> Vec<String> {
     for event in &mut placed.span.events {
         name(&mut event.name);
         event.attributes.iter_mut().for_each(|it| name(&mut it.key));
+    }
+    for link in &mut placed.span.links {
+        link.attributes.iter_mut().for_each(|it| name(&mut it.key));
     }
     renamed
 }

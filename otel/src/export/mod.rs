@@ -8,6 +8,7 @@ mod account;
 mod attributes;
 mod gather;
 mod marks;
+mod names;
 mod own;
 mod record_span;
 mod several;

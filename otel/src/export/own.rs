@@ -8,12 +8,11 @@ use proofline_ledger::{EntryKind, Ledger, LedgerError};
 use proofline_trace::{SpanId, TraceId};
 
 use super::gather::Gathered;
+use super::names;
 use super::record_span::record_span;
 use crate::content::{Surroundings, span_value};
 use crate::value::text;
 
-/// How all that an export adds is named.
-pub(super) const PREFIX: &str = "proofline.";
 /// Put before the names of what telemetry itself named so.
 pub(super) const SAID_BEFORE: &str = "said.";
 /// What the span was known by before the export added to it.
@@ -30,13 +29,12 @@ pub(crate) struct Unmarked {
 }
 
 /// Takes off what an export added; none of a span that is no whole span of an export. Only where the rest has the
-/// digest that the export names is anything taken off: telemetry that merely uses these names keeps them.
+/// digest that the export names is anything taken off: telemetry that merely uses these names keeps them, and so does
+/// a span with anything more than an export gave it.
 pub(crate) fn without_marks(span: &Span, within: &Surroundings<'_>) -> Option<Unmarked> {
     let wanted: Sha256Digest = text(&span.attributes, SPAN_SHA256)?.parse().ok()?;
     let says_records = text(&span.attributes, SPAN_FROM) == Some("records");
-    let mut bare = span.clone();
-    bare.attributes.retain(|it| !it.key.starts_with(PREFIX));
-    bare.events.retain(|it| !it.name.starts_with(PREFIX));
+    let bare = names::without(span)?;
     let is_whole = within.sha256_of(span_value(&bare)).is_ok_and(|sha256| sha256 == wanted);
     is_whole.then_some(Unmarked { span: bare, says_records })
 }

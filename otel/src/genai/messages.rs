@@ -6,16 +6,24 @@ use proofline_canon::{Object, Value};
 
 use crate::value::{attribute, content, structured};
 
-/// The instructions, as a message, and the input.
+/// The instructions, as a message.
+pub(super) fn instructions(attributes: &[KeyValue]) -> Option<Value> {
+    let instructions = attribute(attributes, "gen_ai.system_instructions").map(content)?;
+    Some(message("system", parts(instructions)))
+}
+
+/// The input.
 pub(super) fn input(attributes: &[KeyValue]) -> Option<Value> {
-    let instructions = attribute(attributes, "gen_ai.system_instructions").map(content);
-    let messages = attribute(attributes, "gen_ai.input.messages").map(content);
-    if instructions.is_none() && messages.is_none() {
-        return None;
-    }
-    let first = instructions.map(|parts| message("system", self::parts(parts)));
-    let rest = messages.map(list).unwrap_or_default();
-    Some(Value::Array(first.into_iter().chain(rest.into_iter().map(normal)).collect()))
+    let messages = attribute(attributes, "gen_ai.input.messages").map(content)?;
+    Some(Value::Array(list(messages).into_iter().map(normal).collect()))
+}
+
+/// Instructions before the input; not twice, where an event of the input is the same message.
+pub(super) fn behind(instructions: Option<Value>, input: Option<Value>) -> Option<Value> {
+    let Some(instructions) = instructions else { return input };
+    let rest = input.map(list).unwrap_or_default();
+    let is_there = rest.first() == Some(&instructions);
+    Some(Value::Array((!is_there).then_some(instructions).into_iter().chain(rest).collect()))
 }
 
 /// The output: one message a choice.

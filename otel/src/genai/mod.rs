@@ -5,7 +5,9 @@ mod flat;
 mod messages;
 mod older;
 mod parameters;
+mod plain;
 
+use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use proofline_canon::Value;
@@ -13,6 +15,7 @@ use proofline_canon::Value;
 use crate::value::{attribute, content, text};
 
 pub(crate) use parameters::parameters;
+pub(crate) use plain::is_plain;
 
 /// What a span is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,19 +102,27 @@ pub(crate) struct Exchange {
     pub(crate) output: Option<Value>,
 }
 
-/// What a model's span holds of its messages: as attributes, else as events, else as attributes of older habits.
+/// The event of today that has messages and tools as a span may have them.
+const DETAILS: &str = "gen_ai.client.inference.operation.details";
+
+/// What a model's span holds of its messages. Instructions, input and output are each looked for by themselves: as
+/// attributes, else as events, else as attributes of older habits; emitters mix them.
 pub(crate) fn exchange(span: &Span) -> Exchange {
-    let attributes = &span.attributes;
-    let tools = attribute(attributes, "gen_ai.tool.definitions").map(content);
-    let input = messages::input(attributes);
-    let output = messages::output(attributes);
-    if input.is_some() || output.is_some() {
-        return Exchange { input, tools, output };
+    let details = span.events.iter().find(|event| event.name == DETAILS);
+    let places = [Some(&span.attributes), details.map(|event| &event.attributes)];
+    let first = |of: fn(&[KeyValue]) -> Option<Value>| places.iter().flatten().find_map(|it| of(it));
+    let instructions = first(messages::instructions);
+    let (mut input, mut output) = (first(messages::input), first(messages::output));
+    if input.is_none() || output.is_none() {
+        let older = older::exchange(span);
+        (input, output) = (input.or(older.0), output.or(older.1));
     }
-    let older = older::exchange(span);
-    let (input, output) =
-        if older.0.is_some() || older.1.is_some() { older } else { flat::exchange(attributes) };
-    Exchange { input, tools, output }
+    if input.is_none() || output.is_none() {
+        let flat = flat::exchange(&span.attributes);
+        (input, output) = (input.or(flat.0), output.or(flat.1));
+    }
+    let tools = first(|attributes| attribute(attributes, "gen_ai.tool.definitions").map(content));
+    Exchange { input: messages::behind(instructions, input), tools, output }
 }
 
 /// What a tool was given and what it gave.

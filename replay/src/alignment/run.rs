@@ -179,7 +179,8 @@ fn add_what_is_below(nodes: &mut [Node<'_>]) {
 }
 
 impl<'a> Run<'a> {
-    /// What a span is paired by: its first accepted record speaks for it, else its first.
+    /// What a span is paired by: its first accepted record speaks for it, a context only where there is no other, else
+    /// its first. Where a context stands says less of what a span did than anything else there.
     pub(super) fn key_of_span(&self, node: &Node<'_>, likeness: Likeness) -> Option<Key<'_>> {
         match likeness {
             Likeness::Below => return Some(Key::Digest(node.below)),
@@ -189,7 +190,10 @@ impl<'a> Run<'a> {
             _ => {}
         }
         let own = || node.span.records().iter().filter_map(|record| self.records.get(&record.position));
-        let first = own().find(|keyed| keyed.record.refusal.is_none()).or_else(|| own().next())?;
+        let accepted = || own().filter(|keyed| keyed.record.refusal.is_none());
+        let is_context = |keyed: &&Keyed<'_>| matches!(keyed.record.envelope, Envelope::AuthContext(_));
+        let first = accepted().find(|keyed| !is_context(keyed));
+        let first = first.or_else(|| accepted().next()).or_else(|| own().next())?;
         words(&first.record, likeness)
     }
 
