@@ -264,8 +264,8 @@ impl<'a> Mapper<'a> {
     }
 
     /// Where contexts stand: at the span of the piece without a parent, else at the one that came before, else where
-    /// earlier contexts do, else where the first call does. Never at a span that nobody has sent yet: what is above that
-    /// one is not known.
+    /// earlier contexts do, else where the first call does. Never at a span that nobody has sent yet: what is above
+    /// that one is not known.
     fn stand(&self) -> Option<TraceContext> {
         let trace_id = self.piece.trace_id;
         let at = |it: &PieceSpan| {
