@@ -190,7 +190,7 @@ fn texts_of(value: &Any) -> Vec<String> {
         Value::String(text) => vec![text],
         Value::Bool(flag) => vec![flag.to_string()],
         Value::Number(number) => vec![number.literal().to_owned()],
-        Value::Array(items) => items.iter().map(text_of).collect(),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         Value::Null | Value::Object(_) => Vec::new(),
     }
 }

@@ -73,8 +73,8 @@ fn a_call_that_others_denied_is_refused_once() {
 fn an_id_has_one_content_whatever_the_policy() {
     let (one, other) = (tool(0, "look", &[]), tool(0, "refund", &[]));
     let home = ledger();
-    import(home.path(), &recording(), &message(&[one.clone()]));
-    let clash = import(home.path(), &under(NO_REFUNDS), &message(&[other.clone()]));
+    import(home.path(), &recording(), &message(std::slice::from_ref(&one)));
+    let clash = import(home.path(), &under(NO_REFUNDS), &message(std::slice::from_ref(&other)));
     assert_eq!(refused(&clash), [("span-clash", 1)]);
     // The first content under that policy is a decision more, whichever comes first in the file.
     let both = import(home.path(), &under(NO_REFUNDS), &message(&[other, one]));

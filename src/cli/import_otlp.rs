@@ -38,10 +38,11 @@ use super::table::{Cell, Column, plain, row, titles};
 /// See docs/otel.md.
 ///
 /// With --policy, calls that the policy denies are refused by the gate and kept:
-/// that is what it would have stopped. They do not change the exit code.
+/// that is what it would have stopped. They do not change the exit code. Counts
+/// are of the file; `new` says how many denied calls the ledger did not have.
 ///
 /// Exits with 4 when a file is in no framing of OTLP, with 1 when some span was
-/// refused or could not be read, else with 0.
+/// refused or could not be read, known ones included, else with 0.
 ///
 /// Examples:
 ///   proofline import otlp ledger spans.otlp.jsonl
@@ -149,6 +150,8 @@ struct AccountLine {
     new_spans: u64,
     appended: u64,
     erased_payloads: u64,
+    known_otherwise: u64,
+    denied_by_others: u64,
     totals: TotalsLine,
     refusals: Vec<CountLine>,
     absent: Vec<CountLine>,
@@ -189,6 +192,7 @@ struct AskedLine {
     resource: String,
     allowed: u64,
     denied: u64,
+    new_denied: u64,
 }
 
 /// Imports, and accounts for each file.
@@ -284,6 +288,7 @@ fn line(source: &Source, imported: &Imported) -> AccountLine {
         resource: it.resource.clone(),
         allowed: it.allowed,
         denied: it.denied,
+        new_denied: it.new_denied,
     };
     AccountLine {
         event: "imported",
@@ -298,6 +303,8 @@ fn line(source: &Source, imported: &Imported) -> AccountLine {
         new_spans: imported.new_spans,
         appended: imported.appended,
         erased_payloads: imported.erased_payloads,
+        known_otherwise: imported.known_otherwise,
+        denied_by_others: imported.denied_by_others,
         totals: TotalsLine {
             messages: totals.messages.get(),
             spans: totals.spans.get(),
@@ -359,6 +366,11 @@ fn show(out: &mut Out, source: &Source, imported: &Imported) -> Result<(), CliEr
         let payloads = counted(imported.erased_payloads, "payload", "payloads");
         out.line(format_args!("{payloads} stayed out: erased here, and named by the records"))?;
     }
+    if imported.known_otherwise > 0 {
+        let spans = counted(imported.known_otherwise, "span is", "spans are");
+        out.line(format_args!("{spans} known from an import by other rules, capture or identity:"))?;
+        out.line("their records stand as they were made")?;
+    }
     if imported.appended == 0 {
         return out.line("nothing new: every span was known");
     }
@@ -379,23 +391,29 @@ fn show_counts(out: &mut Out, title: &str, counts: &[Counted]) -> Result<(), Cli
 }
 
 fn show_asked(out: &mut Out, imported: &Imported) -> Result<(), CliError> {
-    const ASKED: [Column; 4] = [
+    const ASKED: [Column; 5] = [
         Column::number("allowed", 9),
         Column::number("denied", 9),
+        Column::number("new", 9),
         Column::text("action", 24),
         Column::text("resource", 48),
     ];
-    if imported.account.totals.denied.get() == 0 {
-        return Ok(());
-    }
+    let denied = imported.account.totals.denied.get();
+    let heading = match imported.denied_by_others {
+        _ if denied == 0 => return Ok(()),
+        0 => "what the policy would have stopped",
+        others if others == denied => "what others denied, by what the spans say",
+        _ => "what the policy would have stopped, or others denied",
+    };
     let paint = out.paint();
-    out.heading("what the policy would have stopped")?;
+    out.heading(heading)?;
     out.line(titles(&ASKED))?;
     for it in imported.asked.iter().filter(|it| it.denied > 0) {
         let bad: &dyn Fn(&str) -> String = &|text| paint.bad(text);
-        let cells: [Cell<'_>; 4] = [
+        let cells: [Cell<'_>; 5] = [
             (it.allowed.to_string(), &plain),
             (it.denied.to_string(), bad),
+            (it.new_denied.to_string(), &plain),
             (safe(&it.action).into_owned(), &plain),
             (safe(&it.resource).into_owned(), &plain),
         ];

@@ -34,7 +34,7 @@ fn telemetry_comes_in_and_is_replayed() {
     assert_eq!(
         member_names(imported.stdout.trim_end()).join(" "),
         "event file account_sha256 source_sha256 source_bytes framing capture policy_sha256 rules_sha256 new_spans \
-         appended erased_payloads totals refusals absent warnings denial_reasons asked"
+         appended erased_payloads known_otherwise denied_by_others totals refusals absent warnings denial_reasons asked"
     );
     let line = imported.json().remove(0);
     let desk = &expected["desk"];
@@ -69,6 +69,48 @@ fn the_account_is_a_table() {
     let shown = governed(&ledger, &[]).exits(0).stdout;
     let shown = shown.replace(&path("otel/desk.otlp.jsonl"), "desk.otlp.jsonl");
     assert_snapshot!("import_otlp", shown);
+}
+
+/// What an import says of spans that another one made, of calls that others denied, and of those that are new.
+#[test]
+fn what_is_new_and_whose_denial_it_is_are_told() {
+    let ledger = Ledger::empty();
+    let home = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = home.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let text = |key: &str, value: &str| serde_json::json!({"key": key, "value": {"stringValue": value}});
+    let span = serde_json::json!({"traceId": "11".repeat(16), "spanId": "22".repeat(8), "name": "a tool",
+        "startTimeUnixNano": "1727740800000000000", "endTimeUnixNano": "1727740801000000000",
+        "attributes": [text("gen_ai.operation.name", "execute_tool"), text("gen_ai.tool.name", "refund"),
+            text("guard.verdict", "block")]});
+    let message =
+        serde_json::json!({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).to_string() + "\n";
+    let spans = file("spans.jsonl", &message.repeat(3));
+    let rules = r#"{"version":"1","decision":{"result":{"from":["span:guard.verdict"]},"allow":[],"deny":["block"]}}"#;
+    let rules = file("rules.json", rules);
+    let policy = file("no.cedar", r#"@id("no") forbid(principal, action, resource);"#);
+
+    let shown = import(&ledger, &[&spans, "--map", &rules]).exits(0).stdout;
+    assert!(shown.contains("what others denied, by what the spans say\n"), "{shown}");
+    let counts = |shown: &str| {
+        let row = shown.lines().find(|line| line.ends_with("tool/refund")).unwrap().to_owned();
+        row.split_whitespace().take(3).map(|it| it.parse().unwrap()).collect::<Vec<u64>>()
+    };
+    assert_eq!(counts(&shown), [0, 3, 1]);
+    assert_eq!(counts(&import(&ledger, &[&spans, "--map", &rules]).exits(0).stdout), [0, 3, 0]);
+
+    let shown = import(&ledger, &[&spans, "--policy", &policy]).exits(0).stdout;
+    assert!(shown.contains("what the policy would have stopped\n"), "{shown}");
+    assert_eq!(counts(&shown), [0, 3, 1]);
+    let otherwise = [spans.as_str(), "--policy", &policy, "--map", &rules];
+    let shown = import(&ledger, &otherwise).exits(0).stdout;
+    assert!(shown.contains("3 spans are known from an import by other rules"), "{shown}");
+    let line = import(&ledger, &[&otherwise[..], &["--format", "json"]].concat()).exits(0).json().remove(0);
+    let told = ["known_otherwise", "denied_by_others", "new_spans"].map(|name| line[name].as_u64().unwrap());
+    assert_eq!((told, &line["asked"][0]["new_denied"]), ([3, 3, 0], &0.into()));
 }
 
 #[test]
