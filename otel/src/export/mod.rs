@@ -24,6 +24,7 @@ use proofline_ledger::{EntryFault, Erasures, Snapshot};
 use proofline_trace::{Capture, EnvelopeHash, ImportedSpan, OtelImport, SpanId, TraceId};
 use thiserror::Error;
 
+use crate::allowance::Allowance;
 use crate::kept::{PlacedSpan, kept_spans};
 use account::Looked;
 use gather::{Gathered, Held};
@@ -187,11 +188,14 @@ impl Work<'_> {
             None => None,
             Some(document) => {
                 let (trace, mut failed) = (self.trace, None);
+                let allowance = Allowance::of_document(document.len());
                 let mut payloads = |at: usize| {
                     let call = import.spans.get(at).and_then(call_of).and_then(Held::payloads);
                     let Some((request, response)) = call else { return (None, None) };
                     let mut one = |name: &Sha256Digest| match self.payload(name) {
-                        Ok(bytes) => bytes.as_deref().and_then(whole_payload),
+                        Ok(bytes) => bytes
+                            .filter(|bytes| allowance.take_payload(name, bytes.len()))
+                            .and_then(|bytes| whole_payload(&bytes)),
                         Err(error) => {
                             failed.get_or_insert(error);
                             None
@@ -199,7 +203,7 @@ impl Work<'_> {
                     };
                     (one(&request.sha256), one(&response.sha256))
                 };
-                let kept = kept_spans(&document, trace, &mut payloads);
+                let kept = kept_spans(&document, trace, &allowance, &mut payloads);
                 if let Some(error) = failed {
                     return Err(error);
                 }
