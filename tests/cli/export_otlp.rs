@@ -358,8 +358,7 @@ fn what_was_lost_is_told_from_what_was_erased() {
     let file = vectors("otel/desk.otlp.jsonl");
     ran(program().args(["import", "otlp"]).arg(&ledger.dir).arg(file).args(["--clock", CLOCK])).exits(0);
     let spans = spans(&messages(&ledger, &[], 0));
-    let calls: Vec<_> =
-        spans.iter().flat_map(|it| events(it, "proofline.call")).map(|it| attributes(it)).collect();
+    let calls: Vec<_> = spans.iter().flat_map(|it| events(it, "proofline.call")).map(attributes).collect();
     let name = |of: &str| {
         let call = calls.iter().find(|it| it["proofline.record.type"] == of).unwrap();
         call["proofline.call.request_sha256"].as_str().unwrap().to_owned()
