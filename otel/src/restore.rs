@@ -5,6 +5,7 @@ use opentelemetry_proto::tonic::common::v1::AnyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use proofline_canon::{Object, Sha256Digest, Value, WriteError};
 
+use crate::allowance::Budget;
 use crate::content::in_otlp;
 use crate::payload::digest_of;
 use crate::shape::{Places, text_of};
@@ -24,6 +25,14 @@ pub(crate) enum Restored {
     Same(String),
     /// What it said, in another spelling.
     Restated(String),
+}
+
+impl Restored {
+    pub(crate) const fn text(&self) -> &String {
+        match self {
+            Self::Same(text) | Self::Restated(text) => text,
+        }
+    }
 }
 
 impl Pieces<'_> {
@@ -51,12 +60,19 @@ impl Pieces<'_> {
         Ok(None)
     }
 
-    /// The text that such a stand-in stands for.
-    pub(crate) fn restore(&self, key: &str, stand_in: &Value) -> Option<Restored> {
+    /// The text that such a stand-in stands for; none where it is not at hand, or more than is allowed.
+    pub(crate) fn restore(&self, key: &str, stand_in: &Value, budget: &Budget) -> Option<Restored> {
+        if budget.is_spent() {
+            return None;
+        }
+        self.restored(key, stand_in, budget).filter(|it| budget.take(it.text().len()))
+    }
+
+    fn restored(&self, key: &str, stand_in: &Value, budget: &Budget) -> Option<Restored> {
         let wanted: Sha256Digest = stand_in.get("sha256")?.as_str()?.parse().ok()?;
         let spelling = stand_in.get("spelling").and_then(Spelling::from_value);
         if let Some(shape) = stand_in.get(SHAPE) {
-            let text = text_of(shape, spelling.as_ref(), *self)?;
+            let text = text_of(shape, spelling.as_ref(), *self, budget)?;
             return Some(if is_of(&text, &wanted) { Restored::Same(text) } else { Restored::Restated(text) });
         }
         let mut all = self.meant(key).into_iter().map(|meant| match (meant, &spelling) {

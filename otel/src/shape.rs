@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use proofline_canon::{Object, Pointer, Value};
 
+use crate::allowance::Budget;
 use crate::restore::Pieces;
 use crate::spelling::Spelling;
 use crate::value::structured;
@@ -132,31 +133,38 @@ impl<'a> Places<'a> {
     }
 }
 
-/// The text of a shape, with what the payloads have in its place; none where they do not have it.
-pub(crate) fn text_of(shape: &Value, spelling: Option<&Spelling>, pieces: Pieces<'_>) -> Option<String> {
-    match (filled(shape, pieces)?, spelling) {
+/// The text of a shape, with what the payloads have in its place; none where they do not have it, or it is more than
+/// is allowed.
+pub(crate) fn text_of(
+    shape: &Value,
+    spelling: Option<&Spelling>,
+    pieces: Pieces<'_>,
+    budget: &Budget,
+) -> Option<String> {
+    match (filled(shape, pieces, budget)?, spelling) {
         (Value::String(text), None) => Some(text),
         (meant, spelling) => Some(spelling?.write(&meant)),
     }
 }
 
-fn filled(shape: &Value, pieces: Pieces<'_>) -> Option<Value> {
+fn filled(shape: &Value, pieces: Pieces<'_>, budget: &Budget) -> Option<Value> {
     Some(match shape {
         Value::Object(members) => match members.get(PLACE) {
             Some(place) => {
-                let found = at(place.as_str()?, pieces)?;
+                let found = at(place.as_str()?, pieces).filter(|found| budget.take_value(found))?;
                 match members.get(SPELLING) {
                     Some(spelling) => Value::String(Spelling::from_value(spelling)?.write(found)),
                     None => found.clone(),
                 }
             }
             None => {
-                let members = members.iter().map(|(name, value)| Some((name, filled(value, pieces)?)));
+                let members =
+                    members.iter().map(|(name, value)| Some((name, filled(value, pieces, budget)?)));
                 Value::Object(members.collect::<Option<Object>>()?)
             }
         },
         Value::Array(items) => {
-            Value::Array(items.iter().map(|item| filled(item, pieces)).collect::<Option<_>>()?)
+            Value::Array(items.iter().map(|item| filled(item, pieces, budget)).collect::<Option<_>>()?)
         }
         other => other.clone(),
     })
@@ -183,6 +191,10 @@ mod tests {
 
     use super::*;
 
+    fn enough() -> Budget {
+        Budget::of_bytes(1 << 20)
+    }
+
     /// As a document has it when it is read again.
     fn read_again(value: &Value) -> Value {
         parse(&value.to_canonical(Profile::Content).unwrap(), &Limits::CONTENT).unwrap()
@@ -205,7 +217,7 @@ mod tests {
             (read_again(&Value::Object(request.clone())), read_again(&Value::Object(response.clone())));
         let pieces = Pieces { request: request.as_object(), response: response.as_object() };
         let shown = String::from_utf8(kept.to_canonical(Profile::Content).unwrap()).unwrap();
-        Some((shown, text_of(&kept, spelling.as_ref(), pieces)))
+        Some((shown, text_of(&kept, spelling.as_ref(), pieces, &enough())))
     }
 
     #[test]
@@ -262,7 +274,7 @@ mod tests {
         // A payload that is gone gives nothing back, and nothing is made of half.
         let shape = read_again(&Value::object([("$payload", "/request/messages/0/parts/0/content")]));
         let without = Pieces { request: None, response: Some(&response) };
-        assert_eq!(text_of(&shape, None, without), None);
+        assert_eq!(text_of(&shape, None, without, &enough()), None);
         // What no import wrote gives nothing, or something, and never a fault.
         for place in [
             "",
@@ -275,7 +287,11 @@ mod tests {
             "/request/messages/0/parts/00",
         ] {
             let pieces = Pieces { request: Some(&request), response: Some(&response) };
-            assert_eq!(text_of(&Value::object([("$payload", place)]), None, pieces), None, "{place}");
+            assert_eq!(
+                text_of(&Value::object([("$payload", place)]), None, pieces, &enough()),
+                None,
+                "{place}"
+            );
         }
     }
 

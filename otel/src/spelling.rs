@@ -1,6 +1,7 @@
 //! How an instrumentation spelt a structure as text. A payload has the structure in canonical form; with the spelling
 //! beside it, the very text can be written again, and its digest says whether that is so.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use proofline_canon::{Object, Profile, Value, plain_len};
@@ -55,13 +56,18 @@ impl Spelling {
 
     pub(crate) fn from_value(value: &Value) -> Option<Self> {
         let names = |order: &Value| {
-            let names = order.as_array()?.iter().map(|name| name.as_str().map(str::to_owned));
-            names.collect::<Option<Vec<String>>>()
+            let order = order.as_array().filter(|it| it.len() <= MOST_MEMBERS)?;
+            let names = order.iter().map(|name| name.as_str().map(str::to_owned));
+            let names = names.collect::<Option<Vec<String>>>()?;
+            // A member that stands there twice would be written twice.
+            let is_once = names.iter().collect::<BTreeSet<_>>().len() == names.len();
+            is_once.then_some(names)
         };
+        let orders = value.get("orders")?.as_array().filter(|it| it.len() <= MOST_ORDERS)?;
         Some(Self {
             is_spaced: value.get("spaced")?.as_bool()?,
             is_ascii: value.get("ascii")?.as_bool()?,
-            orders: value.get("orders")?.as_array()?.iter().map(names).collect::<Option<_>>()?,
+            orders: orders.iter().map(names).collect::<Option<_>>()?,
         })
     }
 }

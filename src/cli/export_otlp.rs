@@ -154,6 +154,7 @@ struct AccountLine {
     from_records: u64,
     missing_attributes: u64,
     missing_payloads: u64,
+    erased_payloads: u64,
     damaged_payloads: u64,
     records: u64,
     denied: u64,
@@ -225,7 +226,8 @@ impl Job<'_> {
     ) -> Result<Written, CliError> {
         let (mut tally, mut bytes, mut hasher) = (ExportTally::default(), 0, Sha256Hasher::new());
         let closed = closed(self.snapshot, self.payloads)?;
-        let exporter = Exporter::new(self.snapshot, self.store());
+        let erasures = self.snapshot.readable_erasures()?;
+        let exporter = Exporter::new(self.snapshot, self.store()).knowing(&erasures);
         let progress = Progress::beside_results("traces");
         let mut after = None;
         loop {
@@ -339,6 +341,7 @@ impl Job<'_> {
             from_records: tally.from_records,
             missing_attributes: tally.missing_attributes,
             missing_payloads: tally.missing_payloads,
+            erased_payloads: tally.erased_payloads,
             damaged_payloads: tally.damaged_payloads,
             records: tally.records,
             denied: tally.denied,
@@ -365,6 +368,7 @@ impl Job<'_> {
         }
         let paint = out.paint();
         let bad: &dyn Fn(&str) -> String = &|text| paint.bad(text);
+        let lost = tally.missing_payloads.saturating_sub(tally.erased_payloads);
         let groups: [(&str, &[Line]); 3] = [
             (
                 "spans",
@@ -391,7 +395,8 @@ impl Job<'_> {
             (
                 "what is not at hand",
                 &[
-                    (tally.missing_payloads, "payloads, erased or never kept", true),
+                    (tally.erased_payloads, "payloads that were erased", true),
+                    (lost, "payloads that were lost or never kept", true),
                     (tally.damaged_payloads, "payloads that are damaged", true),
                     (tally.missing_attributes, "attributes for want of them", true),
                     (tally.damaged_entries, "entries that are damaged", true),

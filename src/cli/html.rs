@@ -19,6 +19,7 @@ use serde::Serialize;
 use super::archives::ArchivesArgs;
 use super::blobs;
 use super::clock::Clock;
+use super::counting::Counting;
 use super::entry_view::warn_of_damage;
 use super::error::CliError;
 use super::exit::Exit;
@@ -292,23 +293,5 @@ impl ReplaySink for Kept {
             _ => {}
         }
         ControlFlow::Continue(())
-    }
-}
-
-/// Counts what goes through.
-struct Counting<W: Write> {
-    out: W,
-    bytes: u64,
-}
-
-impl<W: Write> Write for Counting<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.out.write(bytes)?;
-        self.bytes += count as u64;
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
     }
 }

@@ -22,7 +22,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::input::Source;
 use super::otel_error::OtelTrouble;
-use super::output::{Out, OutputArgs};
+use super::output::{self, Format, Out, OutputArgs};
 use super::phrase::counted;
 use super::policy_file::PolicyFile;
 use super::progress::Progress;
@@ -41,8 +41,9 @@ use super::table::{Cell, Column, plain, row, titles};
 /// that is what it would have stopped. They do not change the exit code. Counts
 /// are of the file; `new` says how many denied calls the ledger did not have.
 ///
-/// Exits with 4 when a file is in no framing of OTLP, with 1 when some span was
-/// refused or could not be read, known ones included, else with 0.
+/// Exits with 4 when a file is in no framing of OTLP or empty, with 1 when some
+/// span was refused or could not be read, known ones included, when the end of a
+/// file is cut off, or when a file has no span at all, else with 0.
 ///
 /// Examples:
 ///   proofline import otlp ledger spans.otlp.jsonl
@@ -203,7 +204,16 @@ pub(crate) fn run(args: &ImportOtlpArgs, out: &mut Out) -> Result<Exit, CliError
     let mut exit = Exit::Ok;
     for path in &args.files {
         let source = Source::of(Some(path));
-        let imported = one(args, &order, &ledger, &blobs, &source)?;
+        let imported = match one(args, &order, &ledger, &blobs, &source) {
+            Ok(imported) => imported,
+            // Collectors leave such files beside others, which are taken in.
+            Err(error) if error.code() == EMPTY => {
+                output::report(&error, args.output.format);
+                exit = Exit::first([error.exit(), exit]);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         if out.is_json() {
             out.json(&line(&source, &imported))?;
         } else {
@@ -211,10 +221,46 @@ pub(crate) fn run(args: &ImportOtlpArgs, out: &mut Out) -> Result<Exit, CliError
         }
         out.flush()?;
         let totals = &imported.account.totals;
-        let left_out = totals.refused.get() + totals.unreadable.get() > 0;
-        exit = Exit::first([exit, Exit::when(left_out, Exit::Failed)]);
+        let refused = totals.refused.get() + totals.unreadable.get() > 0;
+        let lost = tell_lost(&source, &imported, args.output.format);
+        exit = Exit::first([exit, Exit::when(refused || lost, Exit::Failed)]);
     }
     Ok(exit)
+}
+
+/// The code of a file with nothing in it.
+const EMPTY: &str = "otlp.empty";
+
+/// How often something was odd about a file.
+fn warned(imported: &Imported, what: &str) -> u64 {
+    let found = imported.account.warnings.iter().find(|it| it.what.as_str() == what);
+    found.map_or(0, |it| it.count.get())
+}
+
+/// Tells what a file has that was not taken in, beside the account; whether it is more than members without a meaning.
+fn tell_lost(source: &Source, imported: &Imported, format: Format) -> bool {
+    let name = source.name();
+    let is_cut = warned(imported, "truncated") > 0;
+    if is_cut {
+        let message = format!("{name} ends inside a message: nothing of that message was taken in");
+        output::note(format, "otlp.truncated", &message);
+    }
+    let is_without = imported.account.totals.spans.get() == 0 && warned(imported, "own-records") == 0;
+    if is_without && !is_cut {
+        let message = format!("{name} has no span: is it telemetry of traces, in the form of OTLP?");
+        output::note(format, "otlp.no_spans", &message);
+    }
+    let ignored = warned(imported, "snake_case_key");
+    if ignored > 0 {
+        let members = counted(ignored, "member", "members");
+        let message = format!(
+            "{members} of {name} with snake_case names were ignored, as if they were not there: OTLP/JSON has \
+             camelCase. \
+             A span whose parent_span_id was ignored is a root"
+        );
+        output::note(format, "otlp.snake_case_key", &message);
+    }
+    is_cut || is_without
 }
 
 fn order(args: &ImportOtlpArgs) -> Result<ImportOrder, CliError> {

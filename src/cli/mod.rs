@@ -32,6 +32,7 @@ mod clock;
 mod commit;
 mod commit_checkpoints;
 mod completions;
+mod counting;
 mod decide;
 mod deciding_error;
 mod diff;

@@ -1,9 +1,8 @@
 //! `proofline records`: the records of a ledger as a table, for notebooks.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use proofline::ledger::{EntryFault, Snapshot};
 use proofline::query::table;
@@ -11,10 +10,11 @@ use proofline::query::{Event, Hit, Question, Undecided, answer};
 use serde::Serialize;
 
 use super::archives::ArchivesArgs;
+use super::counting::Counting;
 use super::error::CliError;
 use super::exit::Exit;
 use super::new_file::write_new;
-use super::output::{Out, OutputArgs};
+use super::output::{self, Format, Out, OutputArgs};
 use super::phrase::counted;
 use super::query::{between, moment_ms, read_filter, threads_of};
 use super::query_error::QueryTrouble;
@@ -27,6 +27,9 @@ use super::safe::safe_path;
 /// is one of `query`; entries that are no records have no row. The file is whole
 /// or absent, and no other file is written over. A record that cannot be read ends
 /// it, for no empty cell may stand for what is not known.
+///
+/// With --out - the table goes to the standard output, and what was written of it
+/// before an error stays there; the exit code says so.
 ///
 /// Examples:
 ///   proofline records ledger --to csv --out records.csv
@@ -42,7 +45,7 @@ pub(crate) struct RecordsArgs {
     /// The form of the table
     #[arg(long = "to", value_enum, value_name = "FORM")]
     form: Form,
-    /// The file to write
+    /// The file to write; `-` for the standard output, and the account then goes to the standard error
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Begin texts with an apostrophe that a spreadsheet would take for formulas
@@ -113,30 +116,44 @@ pub(crate) fn run(args: &RecordsArgs, out: &mut Out) -> Result<Exit, CliError> {
     let snapshot = args.archives.snapshot(&args.dir)?;
     let threads = threads_of(args.threads);
     let question = Question { threads, reads_chains: true, ..Question::new(filter) };
+    if args.out == Path::new("-") {
+        if output::is_terminal() {
+            return Err(CliError::Usage(
+                "a table is for programs, and this is a terminal: name a file with --out",
+            ));
+        }
+        let mut stream = Counting { out: io::stdout(), bytes: 0 };
+        let rows = write(args, &snapshot, &question, &mut stream, &CliError::Output)?;
+        tell(args, None, &snapshot, (rows, stream.bytes, true))?;
+        return Ok(Exit::Ok);
+    }
     let unwritable = |source| CliError::Unwritable { name: safe_path(&args.out), source };
     let ((rows, file_bytes), is_new) = write_new(&args.out, |file| {
-        let rows = write(args, &snapshot, &question, file)?;
+        let rows = write(args, &snapshot, &question, &mut *file, &unwritable)?;
         Ok((rows, file.metadata().map_err(unwritable)?.len()))
     })?;
-    tell(args, out, &snapshot, (rows, file_bytes, is_new))?;
+    tell(args, Some(out), &snapshot, (rows, file_bytes, is_new))?;
     Ok(Exit::Ok)
 }
 
+/// Beside a table on the standard output, on the standard error.
 fn tell(
     args: &RecordsArgs,
-    out: &mut Out,
+    out: Option<&mut Out>,
     snapshot: &Snapshot,
     (rows, file_bytes, is_new): (u64, u64, bool),
 ) -> Result<(), CliError> {
     let file = safe_path(&args.out);
-    if !out.is_json() {
+    if args.output.format == Format::Text {
         let there = if is_new { "wrote" } else { "there already, the same:" };
-        return out.line(format_args!(
-            "{there} {file}: {}, {file_bytes} bytes",
-            counted(rows, "record", "records")
-        ));
+        let said = format!("{there} {file}: {}, {file_bytes} bytes", counted(rows, "record", "records"));
+        let Some(out) = out else {
+            output::note(Format::Text, "query.written", &said);
+            return Ok(());
+        };
+        return out.line(said);
     }
-    out.json(&WrittenLine {
+    let line = WrittenLine {
         file,
         is_new,
         form: args.form.as_str(),
@@ -146,17 +163,21 @@ fn tell(
         ledger_id: snapshot.ledger_id().to_string(),
         entries: snapshot.entries(),
         head: snapshot.head().map(|head| head.to_string()),
-    })
+    };
+    match out {
+        Some(out) => out.json(&line),
+        None => output::aside(&line),
+    }
 }
 
 fn write(
     args: &RecordsArgs,
     snapshot: &Snapshot,
     question: &Question,
-    file: &mut File,
+    to: impl Write + Send,
+    unwritable: &dyn Fn(io::Error) -> CliError,
 ) -> Result<u64, CliError> {
-    let unwritable = |source| CliError::Unwritable { name: safe_path(&args.out), source };
-    let mut out = BufWriter::with_capacity(1 << 20, file);
+    let mut out = BufWriter::with_capacity(1 << 20, to);
     let rows = match args.form {
         Form::Csv => {
             out.write_all(&table::csv_titles()).map_err(unwritable)?;

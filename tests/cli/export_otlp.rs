@@ -174,8 +174,8 @@ fn both_forms_and_any_number_of_threads_say_the_same() {
     assert_eq!(
         member_names(account.stdout.trim_end()).join(" "),
         "event file form ledger_id entries file_bytes file_sha256 traces empty_traces spans original restated \
-         partial rows from_records missing_attributes missing_payloads damaged_payloads records denied refused \
-         passed failed without_verdict findings damaged_entries archived_entries"
+         partial rows from_records missing_attributes missing_payloads erased_payloads damaged_payloads records denied \
+         refused passed failed without_verdict findings damaged_entries archived_entries"
     );
     let account = account.json().remove(0);
     assert_eq!(account["file_sha256"], proofline::canon::Sha256Digest::of(json.as_bytes()).to_string());
@@ -336,7 +336,8 @@ fn what_was_erased_is_counted() {
     erase(&ledger, request);
     let after = export(&ledger, &["--format", "json"]).exits(0);
     let account = json_lines(&after.stderr).remove(0);
-    assert_eq!((&account["missing_payloads"], &account["failed"]), (&json!(1), &json!(0)));
+    assert_eq!((&account["missing_payloads"], &account["erased_payloads"]), (&json!(1), &json!(1)));
+    assert_eq!(account["failed"], 0);
     let erased: Vec<_> = spans(&after.json())
         .iter()
         .map(attributes)
@@ -348,6 +349,27 @@ fn what_was_erased_is_counted() {
         assert_eq!(it["proofline.span.content"], "partial");
         assert!(!it.contains_key("gen_ai.tool.call.arguments"));
     }
+}
+
+/// What nobody erased was lost, or never kept: the ledger cannot tell which.
+#[test]
+fn what_was_lost_is_told_from_what_was_erased() {
+    let ledger = Ledger::empty();
+    let file = vectors("otel/desk.otlp.jsonl");
+    ran(program().args(["import", "otlp"]).arg(&ledger.dir).arg(file).args(["--clock", CLOCK])).exits(0);
+    let spans = spans(&messages(&ledger, &[], 0));
+    let calls: Vec<_> = spans.iter().flat_map(|it| events(it, "proofline.call")).map(attributes).collect();
+    let name = |of: &str| {
+        let call = calls.iter().find(|it| it["proofline.record.type"] == of).unwrap();
+        call["proofline.call.request_sha256"].as_str().unwrap().to_owned()
+    };
+    let (erased, lost) = (name("tool_call"), name("model_call"));
+    erase(&ledger, &erased);
+    fs::remove_file(ledger.dir.join("blobs").join(&lost[..2]).join(&lost[2..])).unwrap();
+    let out = ledger.dir.with_file_name("spans.jsonl");
+    let shown = export(&ledger, &["--out", out.to_str().unwrap()]).exits(0).stdout;
+    assert!(shown.contains("        1  payloads that were erased\n"), "{shown}");
+    assert!(shown.contains("        1  payloads that were lost or never kept\n"), "{shown}");
 }
 
 /// Spans as text: what each says, and when.

@@ -191,6 +191,59 @@ fn refused_spans_are_told_and_end_with_1() {
     assert!(replayed.contains("END_BEFORE_START"), "{replayed}");
 }
 
+/// What a file has that was not taken in is told, and changes the exit code; members that are ignored are told.
+#[test]
+fn what_is_lost_of_a_file_is_told() {
+    let home = tempfile::tempdir().unwrap();
+    let whole = fs::read_to_string(vectors("otel/desk.otlp.jsonl")).unwrap();
+    let first = whole.lines().next().unwrap();
+    let snake = first.replacen("\"parentSpanId\"", "\"parent_span_id\"", 1);
+    assert_ne!(snake, first);
+    let file = |name: &str, text: &str| {
+        let path = home.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let cut = file("cut", &format!("{first}\n{}", &first[..first.len() - 20]));
+    let other = file("other", r#"{"batches":[{"scopeSpans":[]}]}"#);
+    let bare = file("bare", "{\"resource_spans\":[{\"scope_spans\":[]}]}\n{}");
+    let snake = file("snake", &snake);
+    for (given, code, notes, entries) in [
+        (&cut, 1, &["otlp.truncated"][..], true),
+        (&other, 1, &["otlp.no_spans"], false),
+        (&bare, 1, &["otlp.no_spans", "otlp.snake_case_key"], false),
+        (&snake, 0, &["otlp.snake_case_key"], true),
+    ] {
+        let ledger = Ledger::empty();
+        let ran = import(&ledger, &[given, "--format", "json"]).exits(code);
+        let told = ran.stderr.lines().map(|it| serde_json::from_str::<Value>(it).unwrap());
+        let told: Vec<String> = told.map(|it| it["note"]["code"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(told, notes, "{given}");
+        let line = ran.json().remove(0);
+        assert_eq!(line["totals"]["model_calls"] != 0, entries, "{given}: {line}");
+        // The account is kept, and the same file again appends nothing.
+        assert!(line["appended"].as_u64().unwrap() > 0, "{given}: {line}");
+        let again = import(&ledger, &[given, "--format", "json"]).exits(code).json().remove(0);
+        assert_eq!(again["appended"], 0, "{given}: {again}");
+    }
+    // Nothing at all is an error, and nothing is kept of it; the files beside it are taken in.
+    let (empty, blank, good) = (file("empty", ""), file("blank", " \n\t\n"), file("good", first));
+    let ledger = Ledger::empty();
+    for given in [&empty, &blank] {
+        let error = import(&ledger, &[given, "--format", "json"]).exits(4).stderr;
+        let error: Value = serde_json::from_str(error.trim_end()).unwrap();
+        assert_eq!(
+            (&error["error"]["code"], &error["error"]["place"]),
+            (&"otlp.empty".into(), &given.as_str().into())
+        );
+    }
+    assert_eq!(ledger.run("stat", &["--format", "json"]).json()[0]["entries"], 1);
+    let line = import(&ledger, &[&empty, &good, "--format", "json"]).exits(4).json().remove(0);
+    assert!(line["new_spans"].as_u64().unwrap() > 0);
+    let line = import(&ledger, &[&cut, &empty, "--format", "json"]).exits(4).json().remove(0);
+    assert_eq!(line["new_spans"], 0);
+}
+
 /// A record below a span that is none: the span is there, and a replay does not miss it. One that nobody sent is
 /// missed.
 #[test]

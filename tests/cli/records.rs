@@ -38,6 +38,26 @@ fn tables_are_written_once_and_never_over_another_file() {
 }
 
 #[test]
+fn a_dash_is_the_standard_output() {
+    let ledger = Ledger::of(AGENT_WORK);
+    let folder = tempfile::tempdir().unwrap();
+    for form in ["csv", "jsonl"] {
+        let path = folder.path().join(form);
+        let file = ["--to", form, "--format", "json", "--out", path.to_str().unwrap()];
+        let account = ledger.run("records", &file).well().json().remove(0);
+        let streamed = ledger.run("records", &["--to", form, "--format", "json", "--out", "-"]).exits(0);
+        assert!(streamed.stdout.as_bytes() == fs::read(&path).unwrap());
+        let told = json_lines(&streamed.stderr).remove(0);
+        assert_eq!(told["file"], "-");
+        for member in ["rows", "file_bytes", "head", "form"] {
+            assert_eq!(told[member], account[member], "{member}");
+        }
+        let text = ledger.run("records", &["--to", form, "--out", "-"]).exits(0);
+        assert!(text.stdout == streamed.stdout && text.stderr.starts_with("note[query.written]: wrote -: "));
+    }
+}
+
+#[test]
 fn json_lines_have_the_columns_of_the_csv() {
     let ledger = Ledger::of("evidence/trouble/denied-call.jsonl");
     let folder = tempfile::tempdir().unwrap();

@@ -27,6 +27,8 @@ pub struct ExportTally {
     pub missing_attributes: u64,
     /// Payloads and documents that are not at hand: erased, lost, or never kept.
     pub missing_payloads: u64,
+    /// Those among them of which the ledger has an erasure.
+    pub erased_payloads: u64,
     /// The same, damaged.
     pub damaged_payloads: u64,
     /// Records shown on spans.
@@ -63,6 +65,7 @@ impl ExportTally {
             from_records,
             missing_attributes,
             missing_payloads,
+            erased_payloads,
             damaged_payloads,
             records,
             refused,
@@ -84,6 +87,7 @@ impl ExportTally {
         self.from_records += from_records;
         self.missing_attributes += missing_attributes;
         self.missing_payloads += missing_payloads;
+        self.erased_payloads += erased_payloads;
         self.damaged_payloads += damaged_payloads;
         self.records += records;
         self.refused += refused;

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::common::v1::{InstrumentationScope, KeyValue};
+use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::span::Event;
 use proofline_canon::Sha256Digest;
 use proofline_trace::{
@@ -103,8 +104,8 @@ impl Marked {
     }
 
     /// How it came about.
-    fn mark_origin(&mut self, tally: &mut ExportTally) {
-        let renamed = rename(self.placed_mut());
+    fn mark_origin(&mut self, around: &mut Renamed, tally: &mut ExportTally) {
+        let renamed = rename(self.placed_mut(), around);
         let (from, content) = match &self.from {
             From::Records(placed) => {
                 tally.from_records += 1;
@@ -155,24 +156,56 @@ impl Marked {
     }
 }
 
+/// Surroundings that were given other names, beside those that they were made of: spans share them, before and behind.
+#[derive(Default)]
+struct Renamed {
+    resource: Option<(Arc<Resource>, Arc<Resource>)>,
+    scope: Option<(Arc<InstrumentationScope>, Arc<InstrumentationScope>)>,
+}
+
+/// The same value under other names; the one of the span before, where it is made of the same.
+fn shared<T: Clone>(
+    last: &mut Option<(Arc<T>, Arc<T>)>,
+    value: &Arc<T>,
+    attributes: impl Fn(&mut T) -> &mut Vec<KeyValue>,
+) -> Arc<T> {
+    if let Some((_, renamed)) = last.as_ref().filter(|(before, _)| Arc::ptr_eq(before, value)) {
+        return Arc::clone(renamed);
+    }
+    let mut renamed = T::clone(value);
+    for attribute in attributes(&mut renamed) {
+        if attribute.key.starts_with(PREFIX) {
+            attribute.key.insert_str(0, SAID_BEFORE);
+        }
+    }
+    let renamed = Arc::new(renamed);
+    *last = Some((Arc::clone(value), Arc::clone(&renamed)));
+    renamed
+}
+
 /// Gives what telemetry named in Proofline's name another one; the names that it had.
-fn rename(placed: &mut PlacedSpan) -> Vec<String> {
+fn rename(placed: &mut PlacedSpan, around: &mut Renamed) -> Vec<String> {
     let mut renamed = Vec::new();
+    let ours = |attributes: &[KeyValue]| -> Vec<String> {
+        let keys = attributes.iter().map(|it| &it.key);
+        keys.filter(|key| key.starts_with(PREFIX)).cloned().collect()
+    };
+    let of_resource = ours(&placed.resource.attributes);
+    if !of_resource.is_empty() {
+        placed.resource = shared(&mut around.resource, &placed.resource, |it| &mut it.attributes);
+        renamed.extend(of_resource);
+    }
+    let of_scope = ours(&placed.scope.attributes);
+    if !of_scope.is_empty() {
+        placed.scope = shared(&mut around.scope, &placed.scope, |it| &mut it.attributes);
+        renamed.extend(of_scope);
+    }
     let mut name = |name: &mut String| {
         if name.starts_with(PREFIX) {
             renamed.push(name.clone());
             name.insert_str(0, SAID_BEFORE);
         }
     };
-    let is_ours = |attributes: &[KeyValue]| attributes.iter().any(|it| it.key.starts_with(PREFIX));
-    if is_ours(&placed.resource.attributes) {
-        let resource = Arc::make_mut(&mut placed.resource);
-        resource.attributes.iter_mut().for_each(|it| name(&mut it.key));
-    }
-    if is_ours(&placed.scope.attributes) {
-        let scope = Arc::make_mut(&mut placed.scope);
-        scope.attributes.iter_mut().for_each(|it| name(&mut it.key));
-    }
     placed.span.attributes.iter_mut().for_each(|it| name(&mut it.key));
     for event in &mut placed.span.events {
         name(&mut event.name);
@@ -208,7 +241,8 @@ impl About<'_> {
             tally.empty_traces += 1;
             return;
         }
-        spans.iter_mut().for_each(|it| it.mark_origin(tally));
+        let mut around = Renamed::default();
+        spans.iter_mut().for_each(|it| it.mark_origin(&mut around, tally));
         let places = Places::of(spans, self.gathered);
         self.mark_records(spans, &places, tally);
         self.mark_roots(spans, &places, (&verdicts, has_failed));
@@ -456,5 +490,33 @@ impl Places {
                 span.event(remark.name, start, remark.attributes.clone());
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+mod tests {
+    use opentelemetry_proto::tonic::trace::v1::Span;
+
+    use super::*;
+
+    /// However many spans stand in a resource that speaks in our name, it is there once, before and behind.
+    #[test]
+    fn spans_share_what_they_stand_in() {
+        let named = |word: &str| {
+            Arc::new(Resource { attributes: vec![text("proofline.verdict", word)], ..Resource::default() })
+        };
+        let (one, other) = (named("pass"), named("fail"));
+        let mut around = Renamed::default();
+        let made = [&one, &one, &other, &one].map(|resource| {
+            let mut placed =
+                PlacedSpan { resource: Arc::clone(resource), ..PlacedSpan::alone(Span::default()) };
+            assert_eq!(rename(&mut placed, &mut around), ["proofline.verdict"]);
+            placed.resource
+        });
+        assert!(Arc::ptr_eq(&made[0], &made[1]) && !Arc::ptr_eq(&made[1], &made[2]));
+        assert!(made.iter().all(|it| it.attributes[0].key == "said.proofline.verdict"));
+        assert_eq!((&made[0], &made[2].attributes[0].value), (&made[3], &other.attributes[0].value));
+        assert_eq!(one.attributes[0].key, "proofline.verdict");
     }
 }

@@ -20,10 +20,11 @@ use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, TracesData};
 use proofline_canon::{ContentStore, Limits, Sha256Digest, StoreError, Value, parse};
-use proofline_ledger::{EntryFault, Snapshot};
+use proofline_ledger::{EntryFault, Erasures, Snapshot};
 use proofline_trace::{Capture, EnvelopeHash, ImportedSpan, OtelImport, SpanId, TraceId};
 use thiserror::Error;
 
+use crate::allowance::Allowance;
 use crate::kept::{PlacedSpan, kept_spans};
 use account::Looked;
 use gather::{Gathered, Held};
@@ -81,13 +82,20 @@ pub struct ExportedTrace {
 pub struct Exporter<'a> {
     snapshot: &'a Snapshot,
     payloads: Option<&'a (dyn ContentStore + Sync)>,
+    erasures: Option<&'a Erasures>,
 }
 
 impl<'a> Exporter<'a> {
     /// An exporter of this ledger; `payloads` are its own, where it has some.
     #[must_use]
     pub const fn new(snapshot: &'a Snapshot, payloads: Option<&'a (dyn ContentStore + Sync)>) -> Self {
-        Self { snapshot, payloads }
+        Self { snapshot, payloads, erasures: None }
+    }
+
+    /// The same, which tells payloads that were erased from those that were lost or never kept.
+    #[must_use]
+    pub const fn knowing(self, erasures: &'a Erasures) -> Self {
+        Self { erasures: Some(erasures), ..self }
     }
 
     /// One trace. The same ledger and the same verdicts give the same message.
@@ -111,6 +119,9 @@ impl<'a> Exporter<'a> {
         };
         about.mark(&mut spans, &mut tally);
         tally.missing_payloads = work.looked.missing.len() as u64;
+        let is_erased =
+            |name: &&Sha256Digest| self.erasures.is_some_and(|erasures| erasures.of_blob(name).is_some());
+        tally.erased_payloads = work.looked.missing.iter().filter(is_erased).count() as u64;
         tally.damaged_payloads = work.looked.damaged.len() as u64;
         tally.damaged_entries = gathered.damaged;
         tally.archived_entries = gathered.archived;
@@ -177,11 +188,14 @@ impl Work<'_> {
             None => None,
             Some(document) => {
                 let (trace, mut failed) = (self.trace, None);
+                let allowance = Allowance::of_document(document.len());
                 let mut payloads = |at: usize| {
                     let call = import.spans.get(at).and_then(call_of).and_then(Held::payloads);
                     let Some((request, response)) = call else { return (None, None) };
                     let mut one = |name: &Sha256Digest| match self.payload(name) {
-                        Ok(bytes) => bytes.as_deref().and_then(whole_payload),
+                        Ok(bytes) => bytes
+                            .filter(|bytes| allowance.take_payload(name, bytes.len()))
+                            .and_then(|bytes| whole_payload(&bytes)),
                         Err(error) => {
                             failed.get_or_insert(error);
                             None
@@ -189,7 +203,7 @@ impl Work<'_> {
                     };
                     (one(&request.sha256), one(&response.sha256))
                 };
-                let kept = kept_spans(&document, trace, &mut payloads);
+                let kept = kept_spans(&document, trace, &allowance, &mut payloads);
                 if let Some(error) = failed {
                     return Err(error);
                 }

@@ -1,5 +1,5 @@
-//! Attributes of the conventions that name and measure, and say nothing of what anybody said. A list, and no
-//! prefix: what an emitter calls by a name of its own may be anything.
+//! Attributes of the conventions that name and measure, and say nothing of what anybody said. A list, and no prefix:
+//! what an emitter calls by a name of its own may be anything.
 
 const PLAIN: [&str; 74] = [
     "deployment.environment.name",

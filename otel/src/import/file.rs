@@ -8,7 +8,7 @@ use proofline_trace::{Counted, SafeInt, Token};
 use thiserror::Error;
 
 use super::{ImportError, ImportOrder, Imported, Importer, Source};
-use crate::read::{ReadError, ReadOptions, Reading, Stop, read};
+use crate::read::{Found, ReadError, ReadOptions, Reading, Stop, read};
 
 /// Bytes in memory while a file is hashed.
 const WINDOW_BYTES: usize = 1 << 20;
@@ -20,6 +20,9 @@ pub enum ImportFileError {
     /// It cannot be read; where it is in no framing, nothing of it was taken in.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// There is nothing in it: more likely a mistake than a wish. The ledger is as it was.
+    #[error("there is no message of OTLP in it, and nothing else")]
+    Empty,
     /// It was read, and the ledger did not take it.
     #[error(transparent)]
     Import(#[from] ImportError),
@@ -31,6 +34,7 @@ impl ImportFileError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Read(error) => error.code(),
+            Self::Empty => "otlp.empty",
             Self::Import(error) => error.code(),
         }
     }
@@ -40,6 +44,7 @@ impl ImportFileError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Read(error) => error.hint(),
+            Self::Empty => "look at what was to write it; it is no telemetry of nothing, and has no account",
             Self::Import(error) => error.hint(),
         }
     }
@@ -72,6 +77,9 @@ pub fn import_file<R: Read + Seek>(
         Stop::Read(error) => ImportFileError::Read(error),
         Stop::Sink(error) => ImportFileError::Import(error),
     })?;
+    if reading.framing == Found::Empty {
+        return Err(ImportFileError::Empty);
+    }
     let source = Source {
         sha256,
         size_bytes,
