@@ -254,9 +254,8 @@ fn tell_lost(source: &Source, imported: &Imported, format: Format) -> bool {
     if ignored > 0 {
         let members = counted(ignored, "member", "members");
         let message = format!(
-            "{members} of {name} with snake_case names were ignored, as if they were not there: OTLP/JSON has \
-             camelCase. \
-             A span whose parent_span_id was ignored is a root"
+            "ignored {members} of {name} with a name in snake_case, as OTLP/JSON has camelCase; a span whose \
+             parent_span_id was ignored is a root"
         );
         output::note(format, "otlp.snake_case_key", &message);
     }
