@@ -33,7 +33,7 @@ use super::signals::Stop;
 /// does not grow with spans in many traces.
 ///
 /// Unless contents come again, each call has two payloads of its own, which are
-/// files: a million spans are 1.3 million files, some 6 GB of disk.
+/// files: a million spans are 1.4 million files, some 8 GB of disk.
 ///
 /// Examples:
 ///   proofline bench otlp
