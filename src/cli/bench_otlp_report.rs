@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::bench_machine::Machine;
-use super::bench_report::rounded;
+use super::bench_report::{rounded, say};
 use super::error::CliError;
 use super::output::Out;
-use super::phrase::{counted, wrap_words};
+use super::phrase::counted;
 use super::safe::safe;
 use super::table::{Column, plain, row, titles};
 
@@ -83,11 +83,11 @@ impl Report {
         let titles = out.paint().faint(&titles(&COLUMNS));
         out.line(titles)?;
         let threads = counted(self.threads, "thread", "threads");
-        self.row(out, "make the file", self.made)?;
-        self.row(out, "read it, 1 thread", self.read)?;
-        self.row(out, &format!("import, {threads}"), self.import)?;
-        self.row(out, &format!("forensic replay, {threads}"), self.replay)?;
-        self.row(out, "verify, 1 thread", self.verify)?;
+        stage(out, "make the file", self.made)?;
+        stage(out, "read it, 1 thread", self.read)?;
+        stage(out, &format!("import, {threads}"), self.import)?;
+        stage(out, &format!("forensic replay, {threads}"), self.replay)?;
+        stage(out, "verify, 1 thread", self.verify)?;
         out.space()?;
         if let Some(bytes) = self.peak_memory_bytes {
             out.line(format_args!(
@@ -99,43 +99,20 @@ impl Report {
             "disk    {:.1} MB of bytes, every file counted",
             self.disk_bytes as f64 / 1e6
         ))?;
-        self.say(out)
-    }
-
-    #[expect(clippy::unused_self, reason = "a row of this report")]
-    fn row(&self, out: &mut Out, stage: &str, rate: SpanRate) -> Result<(), CliError> {
-        let cells = [
-            (stage.to_owned(), &plain as &dyn Fn(&str) -> String),
-            (format!("{:.3}", rate.seconds), &plain),
-            (format!("{:.0}", rate.spans_per_second), &plain),
-            (format!("{:.1}", rate.mb_per_second), &plain),
-        ];
-        out.line(row(&COLUMNS, &cells))
-    }
-
-    /// What the figures are and what they are not.
-    fn say(&self, out: &mut Out) -> Result<(), CliError> {
-        let mut told = vec![
-            "Rates are of spans and of bytes of OTLP/JSON. Each stage ran once, one after the other, in this \
+        let about = "Rates are of spans and of bytes of OTLP/JSON. Each stage ran once, one after the other, in this \
              process. Reading has making in it, and an import reads twice: once for the file's digest. What is \
              imported is durable. Replay and verification read, hash and judge every entry, and what was just \
-             written was in the page cache. A payload is a file, and takes whole blocks of the disk."
-                .to_owned(),
-        ];
-        if self.machine.is_in_memory() {
-            told.push(
-                "The ledger lay in memory, where a sync costs nothing: imports on a disk are slower. Name a \
-                 folder on the disk with --dir."
-                    .to_owned(),
-            );
-        }
-        told.extend(self.kept_in.iter().map(|dir| format!("The ledger is kept in {dir}.")));
-        for text in told {
-            out.space()?;
-            for line in wrap_words(&text, out.columns()) {
-                out.line(line)?;
-            }
-        }
-        Ok(())
+             written was in the page cache. A payload is a file, and takes whole blocks of the disk.";
+        say(out, about, "imports", &self.machine, self.kept_in.as_deref())
     }
+}
+
+fn stage(out: &mut Out, stage: &str, rate: SpanRate) -> Result<(), CliError> {
+    let cells = [
+        (stage.to_owned(), &plain as &dyn Fn(&str) -> String),
+        (format!("{:.3}", rate.seconds), &plain),
+        (format!("{:.0}", rate.spans_per_second), &plain),
+        (format!("{:.1}", rate.mb_per_second), &plain),
+    ];
+    out.line(row(&COLUMNS, &cells))
 }

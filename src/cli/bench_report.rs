@@ -119,28 +119,36 @@ impl Report {
 
     /// What the figures are and what they are not.
     fn say(&self, out: &mut Out) -> Result<(), CliError> {
-        let mut told = vec![
-            "The last column is the share of the speed at which one thread hashes the same bytes once. Each \
+        let about = "The last column is the share of the speed at which one thread hashes the same bytes once. Each \
              stage ran once, one after the other, in this process; hashing and opening are medians. Making the \
              records is not counted. Commits are durable when they return: gate, log, index and sync. Replays \
              read, hash and judge every record; the policies of these records are not at hand, so no decision \
-             is made again. What was just written was in the page cache."
-                .to_owned(),
-        ];
-        if self.machine.is_in_memory() {
-            told.push(
-                "The ledger lay in memory, where a sync costs nothing: commits on a disk are slower. Name a \
-                 folder on the disk with --dir."
-                    .to_owned(),
-            );
-        }
-        told.extend(self.kept_in.iter().map(|dir| format!("The ledger is kept in {dir}.")));
-        for text in told {
-            out.space()?;
-            for line in wrap_words(&text, out.columns()) {
-                out.line(line)?;
-            }
-        }
-        Ok(())
+             is made again. What was just written was in the page cache.";
+        say(out, about, "commits", &self.machine, self.kept_in.as_deref())
     }
+}
+
+/// What figures are and are not, what is slower where the ledger does not lie in memory, and where it is kept.
+pub(super) fn say(
+    out: &mut Out,
+    about: &str,
+    slower: &str,
+    machine: &Machine,
+    kept_in: Option<&str>,
+) -> Result<(), CliError> {
+    let mut told = vec![about.to_owned()];
+    if machine.is_in_memory() {
+        told.push(format!(
+            "The ledger lay in memory, where a sync costs nothing: {slower} on a disk are slower. Name a folder on \
+             the disk with --dir."
+        ));
+    }
+    told.extend(kept_in.map(|dir| format!("The ledger is kept in {dir}.")));
+    for text in told {
+        out.space()?;
+        for line in wrap_words(&text, out.columns()) {
+            out.line(line)?;
+        }
+    }
+    Ok(())
 }

@@ -39,8 +39,11 @@ impl Witness {
 
     /// Whether what a span below says is the same, as far as both say it, and asks the policy nothing else.
     pub(super) fn fits(&self, below: &Self) -> bool {
-        let agree =
-            |one: &Option<Vec<u8>>, other: &Option<Vec<u8>>| one.is_none() || other.is_none() || one == other;
+        let agree = |one: &Option<Vec<u8>>, other: &Option<Vec<u8>>| match (one, other) {
+            // What has no form may be anything.
+            (Some(one), Some(other)) => !one.is_empty() && one == other,
+            _ => true,
+        };
         let asks_same = self.asked.action == below.asked.action
             && self.asked.resource == below.asked.resource
             && (below.arguments.is_none() || self.asked.numbers == below.asked.numbers);
@@ -57,7 +60,7 @@ impl Witness {
     }
 }
 
-/// One form for a structure and for its text.
+/// One form for a structure and for its text; nothing of what cannot be written.
 fn written(value: &Value) -> Vec<u8> {
     let value = value.as_str().map_or_else(|| value.clone(), structured);
     value.to_canonical(Profile::Content).unwrap_or_default()
